@@ -1,0 +1,227 @@
+"""Submit a wish, ask and wait for the answer, publish a fact, listen once per fact."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
+
+from apps.bus import transport
+from apps.bus.domain.message import Command, Fact, encode_command, to_datetime, told
+from apps.bus.models import Cursor, FactRow, Inbox
+
+_SEQUENCE_LOCK: Final = 0x7261646568756201  # facts get their seq in the order of commits
+_LOOK_AGAIN: Final = 0.05  # seconds; the answer may come from another process
+_news = threading.Condition()
+_told = 0
+
+
+class Receipt(NamedTuple):
+    """What a submitter gets: the inbox id, and whether the wish is new or was known by its key."""
+
+    id: int
+    is_new: bool
+
+
+def submit(command: Command, *, user: int, source: str, key: str | None = None,
+           expires_market_at: int | None = None) -> int:  # fmt: skip
+    """Put a wish into the inbox, durable before this returns, and give its id.
+
+    The same `key` is the same wish: its id comes back and nothing is stored.
+
+    Raises:  RuntimeError  inside a transaction, where it would not be durable yet
+    """
+    return deliver(
+        command, user=user, source=source, key=key, expires_market_at=expires_market_at
+    ).id
+
+
+def deliver(
+    command: Command,
+    *,
+    user: int,
+    source: str,
+    key: str | None = None,
+    key_seconds: int | None = None,
+    expires_market_at: int | None = None,
+    market: transport.MarketTime | None = None,
+) -> Receipt:
+    """Do what `submit` does, and tell whether the wish is new.
+
+    With `key_seconds` the key holds only so long (wall time); the same wish later is a new one.
+    `market` is the market time of receipt where the caller knows it better than the engine last told it.
+    """
+    market, now = market or transport.market_time(), timezone.now()
+    row = Inbox(
+        kind=command.name,
+        payload=encode_command(command).decode(),
+        user_id=user,
+        source=source,
+        key=key,
+        received_at=now,
+        market_at=market.at,
+        market_live=market.live,
+        expires_market_at=expires_market_at,
+    )
+    with_key = Inbox.objects.filter(key=key) if key is not None else Inbox.objects.none()
+    try:
+        with transaction.atomic(durable=True):
+            if key_seconds is not None:
+                old = now - timedelta(seconds=key_seconds)
+                with_key.filter(received_at__lte=old).update(key=None)
+            if (known := with_key.first()) is not None:
+                return Receipt(known.pk, False)
+            row.save(force_insert=True)
+    except IntegrityError:  # somebody brought the same key at the same moment
+        if (known := with_key.first()) is None:
+            raise
+        return Receipt(known.pk, False)
+    transport.current().ring()
+    return Receipt(row.pk, True)
+
+
+def ask(command: Command, *, user: int, source: str, key: str | None = None,
+        expires_market_at: int | None = None, timeout: float = 1.0) -> FactRow | None:  # fmt: skip
+    """Submit a wish and wait for the first fact that answers it; None if none came in time.
+
+    Units:   timeout in seconds of wall time
+    """
+    inbox_id = submit(
+        command, user=user, source=source, key=key, expires_market_at=expires_market_at
+    )
+    return answer_to(inbox_id, timeout=timeout)
+
+
+def answer_to(inbox_id: int, *, timeout: float) -> FactRow | None:
+    """Wait for the first fact that answers a submitted wish; None if none came in time."""
+    until = monotonic() + timeout
+    while True:
+        seen = _told
+        answer = FactRow.objects.filter(cause=inbox_id).order_by("seq").first()
+        left = until - monotonic()
+        if answer is not None or left <= 0:
+            return answer
+        with _news:
+            if _told == seen:
+                _news.wait(min(left, _LOOK_AGAIN))
+
+
+def publish(fact: Fact, *, cause: int | None = None) -> None:
+    """Keep a fact in the caller's transaction and tell it on commit."""
+    with transaction.atomic():
+        rows = record_facts([fact], causes={fact.key: cause} if cause is not None else {})
+        transaction.on_commit(lambda: tell(rows))
+
+
+def record_facts(
+    facts: Sequence[Fact], *, causes: Mapping[str, int] | None = None
+) -> list[FactRow]:
+    """Keep facts inside the running transaction and return those that are new, in order.
+
+    A fact whose key is known was said before a crash and is swallowed. `causes` gives, by fact key,
+    the inbox id that asked for it. The caller tells them with `tell` once it has committed.
+    """
+    if not facts:
+        return []
+    if connection.vendor == "postgresql":  # else a lower seq could appear late
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEQUENCE_LOCK])
+    unique = {fact.key: fact for fact in facts}
+    for known in FactRow.objects.filter(key__in=unique).values_list("key", flat=True):
+        del unique[known]
+    now = timezone.now()
+    rows = [
+        FactRow(
+            key=key, name=fact.name, at=to_datetime(fact.at), at_ns=fact.at, user_id=fact.user,
+            of=fact.of, payload=told(fact), cause=(causes or {}).get(key), recorded_at=now,
+        )
+        for key, fact in unique.items()
+    ]  # fmt: skip
+    return FactRow.objects.bulk_create(rows)
+
+
+def tell(rows: Iterable[FactRow]) -> None:
+    """Say committed facts to pages, waiting callers and subscribers; call it after the commit."""
+    global _told
+    for row in rows:
+        poke = {
+            "fact": row.name, "of": row.of, "seq": row.seq, "at": row.payload.get("at"),
+            "told": row.payload,
+        }  # fmt: skip
+        transport.publish(topic_of(row.name, row.user_id), poke, kind="fact")
+    with _news:
+        _told += 1
+        _news.notify_all()
+
+
+def topic_of(fact_name: str, user_id: int) -> str:
+    """Return where a fact is told: `user.7.trades` for trade.*, `trades` if it is nobody's own."""
+    area = fact_name.partition(".")[0] + "s"
+    return f"user.{user_id}.{area}" if user_id else area
+
+
+Hearing = Callable[[FactRow], None]
+
+
+class Subscriber(NamedTuple):
+    """Somebody who does something once per fact, from a cursor of his own."""
+
+    name: str
+    facts: frozenset[str]
+    hear: Hearing
+
+
+_subscribers: dict[str, Subscriber] = {}
+
+
+def subscriber(name: str, *facts: type[Fact]) -> Callable[[Hearing], Hearing]:
+    """Have a function called with each fact of these kinds, at least once and in order.
+
+    It begins with the facts that follow its first start; it is idempotent by the fact's `key`.
+    """
+
+    def register(hear: Hearing) -> Hearing:
+        _subscribers[name] = Subscriber(name, frozenset(fact.name for fact in facts), hear)
+        return hear
+
+    return register
+
+
+def catch_up(name: str, *, limit: int = 500) -> int:
+    """Hand a subscriber the facts that it has not heard yet and return how many.
+
+    The cursor moves with each. An exception of the subscriber stops it there: next time the same
+    fact comes first.
+    """
+    who = _subscribers[name]
+    cursor, _ = Cursor.objects.get_or_create(
+        source=f"subscriber:{name}", defaults={"value": str(_last_seq())}
+    )
+    facts = FactRow.objects.filter(seq__gt=int(cursor.value), name__in=who.facts)
+    heard = 0
+    for row in facts.order_by("seq")[:limit]:
+        who.hear(row)
+        Cursor.objects.filter(pk=cursor.pk).update(value=str(row.seq))
+        heard += 1
+    return heard
+
+
+def subscribers() -> tuple[str, ...]:
+    """Return the names of all subscribers."""
+    return tuple(_subscribers)
+
+
+def _last_seq() -> int:
+    last: int | None = FactRow.objects.aggregate(last=models.Max("seq"))["last"]
+    return last or 0
+
+
+def forget(*, older_than_days: int, batch: int = 5_000) -> int:
+    """Delete handled inbox rows older than this many days, a batch at a time; return how many."""
+    before = timezone.now() - timedelta(days=older_than_days)
+    old = Inbox.objects.filter(handled=True, received_at__lt=before).order_by("id")[:batch]
+    deleted: tuple[int, Any] = Inbox.objects.filter(pk__in=old.values("pk")).delete()
+    return deleted[0]

@@ -1,0 +1,14 @@
+"""What the web server serves: pages and API over HTTP, news over one WebSocket."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+pages = get_asgi_application()  # loads the apps; what follows may import them
+
+from apps.dashboards.routing import websocket
+
+application = ProtocolTypeRouter({"http": pages, "websocket": websocket})

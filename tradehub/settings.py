@@ -1,0 +1,273 @@
+"""Settings, all from the environment. `.env.example` lists every variable with its default and meaning."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery.schedules import crontab
+
+from tradehub import env
+from tradehub.logs import log_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = env.folder("TRADEHUB_HOME", BASE_DIR / "var")
+_released = re.search(r"(?m)^## (\d+\.\d+\.\d+)", env.file_text(BASE_DIR / "CHANGELOG.md"))
+VERSION = _released[1] if _released else "0.1.0"
+
+# --- Who may come in -------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.secret_key("SECRET_KEY", HOME)
+PUBLIC_URL = env.url("PUBLIC_URL", ("http", "https"), "https://desk.example.com")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")] if PUBLIC_URL else []
+PROXIES = env.whole("PROXIES", 0, least=0, most=5)
+_https = bool(PUBLIC_URL and PUBLIC_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME = "tradehub_session"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    # The admin's theme evaluates expressions in the browser; only staff gets that far.
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'", "ws:", "wss:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+# --- What the desk is made of ----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",  # first: its reactor must be chosen before anybody else imports Twisted
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "axes",
+    "apps.bus",
+    "apps.users",
+    "apps.marketdata",
+    "apps.signals",
+    "apps.trades",
+    "apps.brokers",
+    "apps.engine",
+    "apps.system",
+    "apps.dashboards",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "tradehub.urls"
+ASGI_APPLICATION = "tradehub.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- Where it keeps things -------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", HOME)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), "redis://127.0.0.1:6379/0")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# --- Work in the background ------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 3600} if REDIS_URL else {"polling_interval": 0.1}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 900
+CELERY_TASK_SOFT_TIME_LIMIT = 840
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_TIMEZONE = "UTC"
+AT_NIGHT = crontab(hour=22, minute=5)  # in the daily break, all year
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "system.worker_heartbeat": {"task": "apps.system.tasks.worker_heartbeat", "schedule": 10.0},
+    "marketdata.make_partitions": {
+        "task": "apps.marketdata.tasks.make_partitions",
+        "schedule": AT_NIGHT,
+    },
+    "marketdata.retire_old_ticks": {
+        "task": "apps.marketdata.tasks.retire_old_ticks",
+        "schedule": AT_NIGHT,
+    },
+    "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
+}
+
+# --- People ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = LOGIN_URL
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "apps.users.pages.locked_out"
+AXES_IPWARE_PROXY_COUNT = PROXIES
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+LANGUAGE_CODE = "en-us"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Pages -----------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static-built"
+STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.is_dir()]
+HASHED_STATIC = env.flag("HASHED_STATIC", True)  # off: served as they lie, nothing to collect
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "tradehub.static.HashedStatic"
+        if HASHED_STATIC
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
+UNFOLD = {"SITE_TITLE": "tradehub", "SITE_HEADER": "tradehub", "SHOW_HISTORY": True}
+
+# --- API -------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.signin.SessionSignIn"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "apps.users.paging.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.users.problems.problem",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "NUM_PROXIES": PROXIES,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "tradehub",
+    "DESCRIPTION": "A desk for futures day traders: prices, signals, trades.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- The market ------------------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole("PORT", 8000, least=1, most=65_535)
+MARKET = env.text("MARKET", "generated")  # generated, tradovate, or the path of a tick file
+SYMBOL = env.text("SYMBOL", "NQ").upper()
+SPEED = env.number("SPEED", 1.0, least=0.1, most=1000)
+SEED = env.whole("SEED", 1, least=0, most=2**31 - 1)
+if (
+    MARKET not in ("generated", "tradovate")
+    and not MARKET.startswith("http://127.0.0.1:")  # a simulator in a process of its own
+    and not Path(MARKET).is_file()
+):
+    env.refuse(
+        "MARKET", MARKET, "no such file", "Use generated, tradovate, or the path of a tick file."
+    )
+TRADOVATE: dict[str, str] = {
+    "env": env.choice("TRADOVATE_ENV", "demo", ("demo", "live")),
+    **{
+        name: env.needed(f"TRADOVATE_{name.upper()}", "MARKET=tradovate logs in with it")
+        if MARKET == "tradovate"
+        else ""
+        for name in ("name", "password", "app_id", "cid", "sec")
+    },
+}
+
+# --- The door for alerts, and how long ticks are kept --------------------------------------------------------
+WEBHOOK_RATE_PER_ADDRESS = env.rate("WEBHOOK_RATE_PER_ADDRESS", "600/min")
+WEBHOOK_RATE_PER_STRATEGY = env.rate("WEBHOOK_RATE_PER_STRATEGY", "300/min")
+TICK_DAYS = env.whole("TICK_DAYS", 90, least=2, most=3650)
+
+# --- Logs ------------------------------------------------------------------------------------------------
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = log_config(
+    env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+)
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)

@@ -1,0 +1,25 @@
+"""Every address of the desk."""
+
+from csp.decorators import csp_update
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+# The page of the documentation brings its style inside itself.
+docs = csp_update({"style-src": "'unsafe-inline'"})(
+    SpectacularSwaggerSplitView.as_view(url_name="schema")
+)
+
+urlpatterns = [
+    path("", include("apps.dashboards.urls")),
+    path("", include("apps.signals.urls_webhooks")),
+    path("accounts/", include("apps.users.urls")),
+    path("admin/", admin.site.urls),
+    path("api/", include("apps.users.urls_api")),
+    path("api/", include("apps.system.urls")),
+    path("api/", include("apps.marketdata.urls")),
+    path("api/", include("apps.signals.urls")),
+    path("api/", include("apps.trades.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", docs, name="docs"),
+]
