@@ -1,0 +1,447 @@
+"""The engine, live: one thread reads one queue and owns one database connection. No lock, no race.
+
+What is put on the queue comes from a feed; alerts and commands wait in the inbox. Alerts are taken in at the market
+time at which they were received, commands at once. Facts are committed with the rows they change before anybody
+hears of them; readings are said as they come and saved once a second.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import close_old_connections, connection
+
+from apps.brokers.domain.ports import (
+    FeedChanged,
+    FeedItem,
+    FeedState,
+    QuoteArrived,
+    TicksArrived,
+)
+from apps.bus import bus, transport
+from apps.bus.domain.message import HOUR, Command, Fact, Message, decode_command, iso
+from apps.bus.models import Inbox
+from apps.engine.domain.engine import Engine, build_engine
+from apps.engine.domain.order import InOrder
+from apps.engine.journal import Journal, Turn, beat
+from apps.engine.only import OnlyOne
+from apps.engine.readings import Readings
+from apps.marketdata.domain.calendar import is_open
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import instrument
+from apps.marketdata.domain.market import LATENESS
+from apps.marketdata.domain.messages import (
+    CandleRecorded,
+    CandlesClosed,
+    ClockTicked,
+    ContractListed,
+    FeedChangedState,
+    GapOpened,
+    Look,
+    QuarantineEnded,
+    Resumed,
+    TickRefused,
+)
+from apps.marketdata.domain.tick import Tick
+from apps.marketdata.models import TickMark
+from apps.signals.domain import posted
+from apps.signals.domain.messages import Alert
+from apps.signals.models import Strategy
+from apps.trades.domain.messages import CommandRefused, MfeChanged
+
+log = logging.getLogger(__name__)
+
+FRAMES = (120, 180, 240, 360, 600, 720, 1200, 1800)  # any that a strategy may choose
+KEPT = (60, 300, 900, 3600, 14_400, 86_400)
+BATCH = 512  # ticks between two commits while missed ticks are worked off
+SAVE_EVERY = 1.0
+LOOK_EVERY = 0.25
+INBOX_EVERY = 0.05
+LAG_ALARM = 0.5  # seconds between the feed's word and ours
+
+
+class LiveEngine:
+    """The one engine of this installation. `step` does one thing; `start` does them for ever."""
+
+    def __init__(
+        self,
+        contracts: Sequence[ContractListed],
+        *,
+        front_at: Callable[[int], ContractListed] | None = None,
+        on_roll: Callable[[tuple[str, ...]], None] = lambda contracts: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.queue: queue.Queue[tuple[float, FeedItem]] = queue.Queue()  # when it was put, and what
+        self.at = 0
+        self.feed_state: FeedState = FeedState.CONNECTING
+        self._feed_reason = ""
+        self._contracts = list(contracts)
+        self._front_at, self._on_roll = front_at, on_roll
+        self._hour = 0
+        self._monotonic, self._wall = monotonic, wall
+        self._journal = Journal()
+        self._turn = Turn()
+        self._readings = Readings()
+        self._held: dict[str, int] = {}
+        self._suspects: dict[tuple[str, int], Tick] = {}
+        self._minute = 0
+        self._saved = self._looked = self._inbox_seen = 0.0
+        self._heard: float | None = None
+        self._lag = 0.0
+        self._is_behind = False
+        self._caught_up = False
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._only = OnlyOne()
+        self.failure: BaseException | None = None
+        self.counts: dict[str, int] = {"ticks": 0, "refused": 0, "turns": 0}
+
+    # ---- life ----
+
+    def start(self) -> None:
+        """Run on a thread of its own; returns when the rows are loaded.
+
+        Raises:  AnotherEngine  somebody else writes this installation's trades
+        """
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self.failure is not None:
+            self._thread.join()
+            raise self.failure
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Save what there is and end."""
+        self._stop.set()
+        transport.inbox_waiting().set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def is_alive(self) -> bool:
+        """Return whether the thread still runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def put(self, item: FeedItem) -> None:
+        """Take an item from a feed, from any thread."""
+        self.queue.put((self._monotonic(), item))
+
+    def _run(self) -> None:
+        try:
+            self.load()
+            self._ready.set()
+            while not self._stop.is_set():
+                self.step()
+            self.save()
+            beat("engine", "stopped", {"market_at": iso(self.at)})
+        except BaseException as problem:
+            # an impossible state or a database that does not answer: die, and come back by the one way there is
+            self.failure = problem
+            log.exception("the engine stops: %s", " ".join(str(problem).split()))
+        finally:
+            self._ready.set()
+            self._only.release()
+            connection.close()
+
+    def load(self) -> None:
+        """Load the rows and let everybody say again what he waits for."""
+        close_old_connections()  # before the lock, which on PostgreSQL lives and dies with the connection
+        self._only.take()
+        self.engine: Engine = build_engine(self._journal.load(), frames=FRAMES)
+        self._order = InOrder(self.engine, stamp=self._priced)
+        for listed in self._contracts:
+            self._take(self.engine.handle(listed))
+        self._take(self.engine.handle(Resumed()))
+        tapes = self.engine.market.tapes.values()
+        self.at = max((tape.last_at for tape in tapes), default=0)
+        self._suspects = {
+            (tape.contract, tape.held[0].id): tape.held[0] for tape in tapes if tape.held
+        }
+        self.save()
+        for tape in tapes:
+            self._readings.hear_price(tape.contract, self._wall())
+        self._readings.say_prices(self.engine.market.tapes, self._fronts())
+        self._readings.say_started()
+
+    def _fronts(self) -> list[str]:
+        """Return the front contract of each root: the one that was listed last."""
+        return list({listed.root: listed.contract for listed in self._contracts}.values())
+
+    # ---- one step ----
+
+    def step(self, timeout: float = 0.05) -> None:
+        """Take one item from the queue, and whatever is due."""
+        try:
+            put_at, item = self.queue.get(timeout=timeout)
+        except queue.Empty:
+            put_at, item = 0.0, None
+        self._look_into_inbox(item)
+        now = self._monotonic()
+        if item is not None:
+            self._hear(item, self._wall() - timedelta(seconds=now - put_at))
+        if item is None or self.queue.empty():
+            self._readings.say_prices(self.engine.market.tapes, self._fronts())
+        if item is not None and self.feed_state is FeedState.LIVE:
+            self._lag = max(self._lag, now - put_at)
+        if now - self._looked >= LOOK_EVERY:
+            self._look(now)
+        if self._turn.has_news:
+            self._commit()
+        elif now - self._saved >= SAVE_EVERY:
+            self.save()
+
+    def _look(self, now: float) -> None:
+        """Let the trades learn how far the price went since somebody last looked."""
+        self._looked = now
+        self._take(self.engine.handle(Look()))
+
+    def save(self) -> None:
+        """Commit the readings and leave a sign of life."""
+        now = self._saved = self._monotonic()
+        self._only.check()
+        self._commit()
+        detail = {
+            "market_at": iso(self.at) if self.at else None,
+            "market_open": any(self._is_open(contract) for contract in self.engine.market.tapes),
+            "feed": self.feed_state,
+            "feed_reason": self._feed_reason,
+            "frame_age_s": None if self._heard is None else now - self._heard,
+            "lag_ms": self._tell_lag(),
+            "queue": self.queue.qsize(),
+            "held_alerts": len(self._order.alerts),
+            "trades_active": len(self.engine.book.open),
+            "signals_pending": len(self.engine.desk.pending),
+            **self.counts,
+        }
+        beat("engine", "running", detail)
+
+    def _tell_lag(self) -> int:
+        """Return the longest that anything waited for us since the last time, in ms; raise the alarm once."""
+        lag, self._lag = self._lag, 0.0
+        was_behind, self._is_behind = self._is_behind, lag > LAG_ALARM
+        if self._is_behind and not was_behind:
+            log.warning("the engine is %.0f ms behind its feed", lag * 1000)
+        return round(lag * 1000)
+
+    def _is_open(self, contract: str) -> bool:
+        return not self.at or is_open(self.at, instrument(root_of(contract)).group)
+
+    def _hear(self, item: FeedItem, wall: datetime) -> None:
+        """Take one item in; `wall` is when the feed brought it."""
+        match item:
+            case TicksArrived():
+                self._heard = self._monotonic()
+                self._hear_ticks(item)
+                self._readings.hear_price(item.contract, wall)
+            case ClockTicked():
+                self._heard = self._monotonic()
+                self._take(self._order.until(item.at))
+                self._take(self.engine.handle(item))
+                self._tell_time(item.at)
+            case QuoteArrived():
+                self._heard = self._monotonic()
+                self._readings.hear_quote(item, wall)
+            case FeedChanged():
+                self._hear_feed(item)
+            case GapOpened() | CandleRecorded():
+                self._take(self.engine.handle(item))
+        self._note_handled()
+
+    def _hear_ticks(self, item: TicksArrived) -> None:
+        ticks = item.ticks
+        for start in range(0, len(ticks), BATCH):
+            batch = ticks[start : start + BATCH]
+            self._turn.ticks.append((item.contract, batch))
+            self.counts["ticks"] += len(batch)
+            self._take(self._order.ticks(item.contract, batch))
+            if len(ticks) > BATCH:
+                self._note_handled()
+                self._commit()
+        if ticks:
+            self._tell_time(ticks[-1].at)
+
+    def _tell_time(self, at: int) -> None:
+        if at > self.at:
+            self.at = at
+            if at // HOUR != self._hour:
+                self._hour = at // HOUR
+                self._roll(at)
+            transport.set_market_time(at, self.feed_state is FeedState.LIVE)
+
+    def _roll(self, at: int) -> None:
+        """Follow the next contract from its roll on; trades and signals of the old one stay with theirs."""
+        front = self._front_at(at) if self._front_at else None
+        if front is None or any(listed.contract == front.contract for listed in self._contracts):
+            return
+        self._contracts.append(front)
+        self._take(self.engine.handle(front))
+        self._on_roll(tuple(listed.contract for listed in self._contracts[-2:]))
+
+    def _hear_feed(self, item: FeedChanged) -> None:
+        self.feed_state, self._feed_reason = item.state, item.reason
+        if item.state in (FeedState.LIVE, FeedState.ENDED):
+            self._caught_up = True
+            self._inbox_seen = 0.0  # wishes that came meanwhile are next
+        elif item.state in (FeedState.CONNECTING, FeedState.CATCHING_UP, FeedState.LOST):
+            self._caught_up = False
+        transport.set_market_time(self.at or item.at, item.state is FeedState.LIVE)
+        said = FeedChangedState(
+            at=item.at or self.at,
+            contract=item.contract,
+            state=item.state,
+            reason=item.reason,
+            wall_at=item.wall_at,
+        )
+        self._turn.facts.append(said)
+        self._readings.say_feed(item, item.at or self.at)
+        if item.state is FeedState.ENDED:  # no later frame will close the recording's last minute
+            self._take(self.engine.handle(ClockTicked(self.at + LATENESS)))
+
+    # ---- what follows ----
+
+    def _take(self, messages: Iterable[Message], cause: int | None = None) -> None:
+        """Read a turn to its end and keep what has to be written or told."""
+        turn = self._turn
+        for said in messages:
+            match said:
+                case Fact():
+                    turn.facts.append(said)
+                    if cause is not None:
+                        turn.causes[said.key] = cause
+                    if isinstance(said, QuarantineEnded):
+                        self._mark(said)
+                case CandlesClosed():
+                    turn.candles += [
+                        (said.contract, seconds, candle)
+                        for seconds, candle in said.candles
+                        if seconds in KEPT
+                    ]
+                case TickRefused():
+                    self.counts["refused"] += 1
+                    turn.refused.setdefault((said.contract, said.tick.id), said.reason)
+                    if said.reason == "suspicious":
+                        self._suspects[said.contract, said.tick.id] = said.tick
+                case MfeChanged():
+                    self._readings.say_mfe(said)
+
+    def _mark(self, ended: QuarantineEnded) -> None:
+        """Say how a suspicious tick counts in the end."""
+        mark = TickMark.ORDINARY if ended.outcome == "released" else TickMark.DROPPED
+        tick = self._suspects.pop((ended.contract, ended.tick_id), None)
+        if tick is not None:
+            self._turn.marks.append((ended.contract, tick, mark))
+
+    def _commit(self) -> None:
+        """Make the turn true, then tell it. The cursor moves, so what was not learned by now never would be."""
+        self._look(self._monotonic())
+        turn, self._turn = self._turn, Turn()
+        self.counts["turns"] += 1
+        bus.tell(self._journal.write(turn, self.engine, self.at))
+        self._readings.say_candles(turn.candles)
+
+    # ---- inbox ----
+
+    def _look_into_inbox(self, item: FeedItem | None) -> None:
+        """Take in what waits, when the bell rings, now and then, and before a new minute begins.
+
+        The last because an alert that was stored before the market went on has to be heard first.
+        """
+        bell, now = transport.inbox_waiting(), self._monotonic()
+        minute = _minute(item)
+        is_new = minute is not None and minute != self._minute
+        if is_new and minute is not None:
+            self._minute = minute
+        if not (bell.is_set() or is_new or now - self._inbox_seen >= INBOX_EVERY):
+            return
+        bell.clear()
+        self._inbox_seen = now
+        waiting = Inbox.objects.filter(handled=False).exclude(pk__in=self._held.values())
+        for row in waiting.order_by("id")[:500]:
+            self._accept(row)
+
+    def _accept(self, row: Inbox) -> None:
+        try:
+            command = decode_command(row.kind, row.payload)
+        except (KeyError, ValueError):
+            log.warning("inbox row %s of kind %s can't be read", row.pk, row.kind)
+            self._turn.handled.append(row.pk)
+            return
+        if not self._has_owner(command, row.user_id):
+            log.warning("inbox row %s belongs to nobody any more", row.pk)
+            self._turn.handled.append(row.pk)
+        elif isinstance(command, Alert):
+            if self.at or row.market_at is not None:  # else it waits until the market has a time
+                self._hold(row, command)
+        elif self._caught_up or isinstance(command, posted.Posted):
+            self._obey(row, command)
+        # else it waits: a wish is carried out at the market's price, or expires, and we know neither price nor time
+
+    def _has_owner(self, command: Command, user: int) -> bool:
+        """Return whether user and strategy are still there; without them nothing could be kept."""
+        if isinstance(command, Alert | posted.Posted):
+            return Strategy.objects.filter(pk=command.strategy, user_id=user).exists()
+        return get_user_model().objects.filter(pk=user).exists()
+
+    def _hold(self, row: Inbox, alert: Alert) -> None:
+        """Let an alert wait for its market time, so that results don't depend on how fast we are."""
+        received = row.market_at if row.market_at is not None else self.at
+        alert = replace(alert, received_at=received)
+        self._held[alert.id] = row.pk
+        self._order.add(alert)
+        if received <= self.at and self._caught_up:
+            self._take(self._order.until(self.at))
+            self._note_handled()
+
+    def _priced(self, alert: Alert) -> Alert:
+        """Return an alert with the market's price at its receipt, which staleness is judged by."""
+        contract = self.engine.desk.contract_of(alert.symbol)
+        tape = self.engine.market.tapes.get(contract or "")
+        if tape is None or tape.last is None:
+            return alert
+        return replace(alert, market_price=instrument(tape.root).text(tape.last))
+
+    def _note_handled(self) -> None:
+        """Mark the inbox rows of those alerts that the engine has taken by now."""
+        if self._held:
+            waiting = {alert.id for alert in self._order.alerts}
+            for id in [id for id in self._held if id not in waiting]:
+                self._turn.handled.append(self._held.pop(id))
+
+    def _obey(self, row: Inbox, command: Command) -> None:
+        self._turn.handled.append(row.pk)
+        if row.expires_market_at is not None and self.at >= row.expires_market_at:
+            self._turn.facts.append(_expired(row, self.at))
+            self._turn.causes[self._turn.facts[-1].key] = row.pk
+        elif isinstance(command, posted.Posted):
+            self._turn.posted.append(command)
+        else:
+            self._take(map(self._dated, self.engine.handle(command)), cause=row.pk)
+
+    def _dated(self, said: Message) -> Message:
+        """Return a refusal with the time it was made at, where no market could tell it."""
+        if isinstance(said, CommandRefused) and not said.at:
+            return replace(said, at=self.at)
+        return said
+
+
+def _minute(item: FeedItem | None) -> int | None:
+    match item:
+        case TicksArrived(ticks=ticks) if ticks:
+            return ticks[-1].at // 60_000_000_000
+        case ClockTicked(at=at):
+            return at // 60_000_000_000
+        case _:
+            return None
+
+
+def _expired(row: Inbox, at: int) -> Fact:
+    return CommandRefused(
+        at=at, user=row.user_id, command=str(row.pk), reason="EXPIRED",
+        detail="it came too late to be carried out",
+    )  # fmt: skip
