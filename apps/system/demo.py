@@ -1,0 +1,83 @@
+"""The demo trader, his strategy, and the file that remembers their secrets.
+
+The database keeps hashes only, so `demo.json` is the one place that knows password and webhook token.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from apps.signals.models import Strategy
+from apps.signals.services import create_strategy, strategy_with_token
+from apps.users.models import User
+from apps.users.services import DEMO, change_password, ensure_demo_trader, new_password
+
+STRATEGY = "Demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What is printed at each start. `password` is None when the trader has changed it."""
+
+    user: User
+    password: str | None
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The content of demo.json."""
+
+    password: str
+    webhook_token: str
+
+
+def ensure_demo(home: Path) -> Demo:
+    """Return the demo's secrets, made at the first start.
+
+    If demo.json was lost, password and token are made anew: who may delete it owns the desk anyway.
+    """
+    path = home / "demo.json"
+    kept = _read(path)
+    if kept is None:
+        kept = Kept(new_password(), secrets.token_urlsafe(24))
+        known = User.objects.filter(username=DEMO).first()
+        if known is not None:
+            change_password(user=known, password=kept.password)
+        _write(path, kept)
+    user = ensure_demo_trader(password=kept.password)
+    _ensure_strategy(user, kept.webhook_token)
+    unchanged = user.check_password(kept.password)
+    return Demo(user, kept.password if unchanged else None, kept.webhook_token)
+
+
+def _ensure_strategy(user: User, token: str) -> None:
+    if strategy_with_token(token) is not None:
+        return
+    taken = set(Strategy.objects.filter(user=user).values_list("name", flat=True))
+    names = (STRATEGY if n == 1 else f"{STRATEGY} {n}" for n in range(1, len(taken) + 2))
+    create_strategy(user=user, name=next(n for n in names if n not in taken), token=token)
+
+
+def _read(path: Path) -> Kept | None:
+    """Return what the file remembers, None if it does not or is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        kept = Kept(str(found["password"]), str(found["webhook_token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return kept if kept.password and kept.webhook_token else None
+
+
+def _write(path: Path, kept: Kept) -> None:
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(kept), file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,1 @@
+"""Judging whether the desk is well; pure."""
