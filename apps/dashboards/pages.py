@@ -1,0 +1,188 @@
+"""Main and its regions: the same query and the same partial for first paint and for every refresh."""
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.bus.domain.message import to_datetime
+from apps.dashboards import chart, shell
+from apps.dashboards.ladder import ladders
+from apps.marketdata import price
+from apps.marketdata.domain.session import day_bounds, session_of
+from apps.signals.queries import pending_signals
+from apps.signals.queries import rows as signal_rows
+from apps.system.domain.health import examine, overall
+from apps.system.queries import signs_of_life
+from apps.trades import queries
+from apps.users.models import Theme
+
+EVENTS: Final = 60
+TRACK_ENDS: Final = ("trade.stopped_out", "trade.break_even_hit")
+SETTLED: Final = ("signal.confirmed", "signal.cancelled")
+
+
+@login_required
+@never_cache
+@require_GET
+def main(request: HttpRequest) -> HttpResponse:
+    """Show the desk."""
+    context = shell.around(request, "main")
+    for build, _ in REGIONS.values():
+        context |= build(request.user)
+    return render(request, "desk/main.html", context | {"frames": chart.FRAMES})
+
+
+@login_required
+@never_cache
+@require_GET
+def region(request: HttpRequest, name: str) -> HttpResponse:
+    """Draw one region of a page again."""
+    if name not in REGIONS:
+        raise Http404(name)
+    build, template = REGIONS[name]
+    return render(request, template, build(request.user) | {"topics": shell.topics(request.user)})
+
+
+@login_required
+@never_cache
+@require_GET
+def candles(request: HttpRequest, contract: str) -> HttpResponse:
+    """Give the chart its candles and this trader's marks."""
+    product = chart.product(contract)
+    seconds = _seconds(request)
+    if product is None or seconds is None:
+        raise Http404(contract)
+    key = request.GET.get("story")
+    if key is None:
+        return JsonResponse(chart.live_chart(request.user, contract, product, seconds))
+    drawn = chart.story_chart(request.user, key, product, seconds)
+    if drawn is None:
+        raise Http404(key)
+    return JsonResponse(drawn)
+
+
+@login_required
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Keep how the trader wants his pages, and go back to where he was."""
+    theme, nav = request.POST.get("theme"), request.POST.get("nav")
+    if theme in Theme.values:
+        user: Any = request.user
+        user.theme = theme
+        user.save(update_fields=["theme"])
+    if nav in ("open", "folded"):
+        request.session["nav_folded"] = nav == "folded"
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
+        back = "desk:main"
+    return redirect(back)
+
+
+@login_required
+@never_cache
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    """Show how every part of the desk is."""
+    components = examine(signs_of_life())
+    context = {
+        "health": {"status": overall(components).value},
+        "components": components.items(),
+        "version": settings.VERSION,
+    }
+    return render(request, "system/health.html", shell.around(request, "health") | context)
+
+
+def _seconds(request: HttpRequest) -> int | None:
+    text = request.GET.get("seconds", "60")
+    known = {str(seconds): seconds for _, seconds in chart.FRAMES}
+    return known.get(text)
+
+
+# ---- what the regions show ----
+
+
+def _strip(user: Any) -> dict[str, Any]:
+    return {"strip": shell.strip(user)}
+
+
+def _active(user: Any) -> dict[str, Any]:
+    views = queries.active_trades(user)
+    ended = None
+    if not views:
+        last = queries.rows(user).filter(ended_at__isnull=False).order_by("-ended_at")[:1]
+        ended = next(iter(queries.views(last)), None)
+    return {"ladders": ladders(views), "open_r": _open_r(views), "last_trade": ended}
+
+
+def _pending(user: Any) -> dict[str, Any]:
+    waiting = pending_signals(user)
+    last = None if waiting else signal_rows(user).first()
+    return {"pending": waiting, "last_signal": last}
+
+
+def _today(user: Any) -> dict[str, Any]:
+    day = queries.today(user)
+    since, until = (to_datetime(at) for at in day_bounds(price.now()))
+    heard = signal_rows(user).filter(received_at__gte=since, received_at__lt=until).count()
+    return {"day": day, "open_r": _open_r(queries.active_trades(user)), "signals_today": heard}
+
+
+def _closed(user: Any) -> dict[str, Any]:
+    return {"day": queries.today(user)}
+
+
+def _sessions(user: Any) -> dict[str, Any]:
+    trades = queries.today(user).trades
+    now = session_of(price.now())
+    return {
+        "sessions": [
+            {
+                "name": name,
+                "hours": hours,
+                "is_now": name == now,
+                "trades": len(mine := [one for one in trades if one.row.session == name]),
+                "net_r": sum((one.result_r or Fraction(0) for one in mine), Fraction(0)),
+            }
+            for name, hours in shell.SESSIONS
+        ]
+    }
+
+
+def _events(user: Any) -> dict[str, Any]:
+    return {"events": _told_once(queries.events(user, EVENTS))}
+
+
+def _told_once(events: list[queries.Event]) -> list[queries.Event]:
+    """Leave out what another event says better: the end of the plan, the final confirmation."""
+    ended = {(one.row.of, one.row.at_ns) for one in events if one.row.name == "trade.ended"}
+    settled = {one.row.of for one in events if one.row.name in SETTLED}
+    return [
+        one
+        for one in events
+        if not (one.row.name in TRACK_ENDS and (one.row.of, one.row.at_ns) in ended)
+        and not (one.row.name == "signal.confirmation_found" and one.row.of in settled)
+    ]
+
+
+def _open_r(views: list[queries.TradeView]) -> Fraction | None:
+    known = [view.now_r for view in views if view.now_r is not None]
+    return sum(known, Fraction(0)) if known or not views else None
+
+
+REGIONS: Final[Mapping[str, tuple[Callable[[Any], dict[str, Any]], str]]] = {
+    "strip": (_strip, "desk/_strip.html"),
+    "active": (_active, "trades/_active.html"),
+    "pending": (_pending, "signals/_pending.html"),
+    "today": (_today, "trades/_today.html"),
+    "closed": (_closed, "trades/_closed.html"),
+    "sessions": (_sessions, "trades/_sessions.html"),
+    "events": (_events, "desk/_events.html"),
+}

@@ -1,0 +1,27 @@
+// A link with data-ask opens its question in a dialog instead of a page of its own.
+// The safe choice has the focus; Esc keeps. Without this the link leads to the same question.
+
+const dialog = document.querySelector("#ask");
+
+document.addEventListener("click", async (event) => {
+  if (event.target.closest("[data-keep]") && dialog.open) {
+    event.preventDefault();
+    dialog.close();
+    return;
+  }
+  const link = event.target.closest("a[data-ask]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href, { headers: { "X-Requested-With": "dialog" } });
+    if (!answer.ok || answer.redirected) throw new Error(`${answer.status}`);
+    dialog.innerHTML = await answer.text();
+    dialog.showModal();
+  } catch {
+    location.assign(link.href);
+  }
+});
+
+dialog?.addEventListener("submit", () => {
+  for (const button of dialog.querySelectorAll("button")) button.ariaDisabled = "true";
+});

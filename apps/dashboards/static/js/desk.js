@@ -1,0 +1,9 @@
+// What every page runs. Each part is an element of its own; without it the page still reads right.
+
+import "./live-value.js";
+import "./live-region.js";
+import "./toast.js";
+import "./clock.js";
+import "./ladder.js";
+import "./ask.js";
+import "./events.js";

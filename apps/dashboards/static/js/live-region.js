@@ -1,0 +1,102 @@
+// <live-region topic="user.7.trades" src="/desk/active/" [n="18"]>first paint</live-region>
+// Asks for its partial again when a fact is told on one of its topics. Old content stays until then.
+
+import { listen } from "./socket.js";
+
+const TOGETHER_MS = 40; // facts of one turn come together: one question for all
+const SHOW_WAITING_MS = 300;
+
+class LiveRegion extends HTMLElement {
+  connectedCallback() {
+    const n = this.getAttribute("n");
+    const topics = (this.getAttribute("topic") ?? "").split(" ").filter(Boolean);
+    const first = topics.length === 1 && n ? Number(n) : null;
+    this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said), first));
+  }
+
+  disconnectedCallback() {
+    this.stops?.forEach((stop) => stop());
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.asking?.abort();
+    this.asking = undefined;
+  }
+
+  hear(said) {
+    if (said.kind !== "reading") this.refresh();
+  }
+
+  /** Ask soon; questions while an answer is on its way are asked once after it. */
+  refresh() {
+    this.timer ??= setTimeout(() => this.ask(), TOGETHER_MS);
+  }
+
+  async ask() {
+    this.timer = undefined;
+    if (this.asking) {
+      this.again = true;
+      return;
+    }
+    const asking = (this.asking = new AbortController());
+    const waiting = setTimeout(() => (this.ariaBusy = "true"), SHOW_WAITING_MS);
+    try {
+      const answer = await fetch(this.getAttribute("src"), {
+        headers: { "X-Requested-With": "live-region" },
+        signal: asking.signal,
+      });
+      if (answer.redirected && answer.url.includes("/accounts/login")) location.reload();
+      else if (answer.ok) this.draw(await answer.text());
+      else throw new Error(`${answer.status}`);
+      this.failures = 0;
+    } catch (problem) {
+      if (problem.name !== "AbortError") this.later();
+    } finally {
+      clearTimeout(waiting);
+      this.ariaBusy = null;
+      if (this.asking === asking) this.asking = undefined;
+    }
+    if (this.again) {
+      this.again = false;
+      if (this.isConnected) this.refresh();
+    }
+  }
+
+  later() {
+    this.dataset.failed = "";
+    this.failures = (this.failures ?? 0) + 1;
+    this.timer ??= setTimeout(() => this.ask(), Math.min(30000, 500 * 2 ** this.failures));
+  }
+
+  draw(html) {
+    delete this.dataset.failed;
+    if (html === this.drawn) return;
+    this.drawn = html;
+    const path = this.focused();
+    const open = new Set([...this.querySelectorAll("details[open][id]")].map((one) => one.id));
+    const scrolled = [...this.querySelectorAll("[role=region][aria-label]")].map((one) => [one.ariaLabel, one.scrollTop]);
+    this.innerHTML = html;
+    for (const [label, top] of scrolled) {
+      const same = top && this.querySelector(`[role=region][aria-label="${CSS.escape(label)}"]`);
+      if (same) same.scrollTop = top;
+    }
+    for (const id of open) this.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    if (path) this.querySelector(path)?.focus({ preventScroll: true });
+    this.dispatchEvent(new CustomEvent("live-drawn", { bubbles: true }));
+  }
+
+  /** The control that has the focus, by what stays the same when it is drawn again. */
+  focused() {
+    const control = this.contains(document.activeElement) ? document.activeElement : null;
+    if (!control || control === this) return null;
+    if (control.id) return `#${CSS.escape(control.id)}`;
+    const key = control.closest("[data-of]")?.dataset.of;
+    const within = key ? `[data-of="${CSS.escape(key)}"] ` : "";
+    for (const name of ["name", "href", "aria-label"]) {
+      const value = control.getAttribute(name);
+      if (value) return `${within}${control.localName}[${name}="${CSS.escape(value)}"]`;
+    }
+    return within ? `${within}${control.localName}` : null;
+  }
+}
+
+customElements.define("live-region", LiveRegion);

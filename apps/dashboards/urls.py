@@ -1,0 +1,28 @@
+"""Addresses of the pages and of their regions."""
+
+from django.urls import path
+
+from apps.dashboards import pages, story_pages, strategy_pages, trade_pages
+
+app_name = "desk"
+
+urlpatterns = [
+    path("", pages.main, name="main"),
+    path("desk/region/<slug:name>/", pages.region, name="region"),
+    path("desk/chart/<str:contract>/", pages.candles, name="chart"),
+    path("desk/preferences/", pages.preferences, name="preferences"),
+    path("health/", pages.health, name="health"),
+    path("signals/", story_pages.signal_list, name="signals"),
+    path("signals/<str:key>/", story_pages.signal, name="signal"),
+    path("signals/<str:key>/story/", story_pages.story_region, name="story"),
+    path("signals/<str:key>/tracks/", story_pages.tracks_region, name="tracks"),
+    path("signals/<str:key>/path/", story_pages.path, name="path"),
+    path("trades/enter/", trade_pages.enter, name="enter"),
+    path("trades/<row:pk>/close/", trade_pages.close, name="close"),
+    path("strategies/", strategy_pages.strategies, name="strategies"),
+    path("strategies/<row:pk>/", strategy_pages.strategy, name="strategy"),
+    path("strategies/<row:pk>/senders/", strategy_pages.change, name="senders"),
+    path("strategies/<row:pk>/rotate/", strategy_pages.rotate, name="rotate"),
+    path("strategies/<row:pk>/try/", strategy_pages.try_payload, name="try"),
+    path("manual/webhooks/", strategy_pages.manual, name="manual"),
+]
