@@ -1,0 +1,77 @@
+"""What a trader sees when something breaks, and that it mends by itself."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PATIENCE_MS, SPEED
+from tests.services.desk import Desk
+
+NQ = "ts_ns,price,size\n" + "".join(
+    f"{1_576_510_200_000_000_000 + second * 1_000_000_000},{8500 + second % 7 * 0.25},1\n"
+    for second in range(300)
+)  # five minutes of Monday 16 December 2019, from 09:30 in New York
+
+
+def signed_in(browser: Browser, desk: Desk) -> Page:
+    page = browser.new_page(base_url=desk.url)
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto("/accounts/login/")
+    page.get_by_label("User").fill("demo")
+    page.get_by_label("Password").fill(desk.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{desk.url}/")
+    return page
+
+
+def test_a_dead_desk_is_told_and_the_page_goes_on_when_it_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path, SPEED=SPEED).ready()
+    page = signed_in(browser, desk)
+    expect(page.locator(".feed-light")).to_have_attribute("data-feed", "live")
+    desk.kill()
+    expect(page.locator(".feed-light")).to_contain_text("desk not reached", timeout=PATIENCE_MS)
+    assert page.locator(".ticker-last").inner_text() != "–", "figures stay"
+    expect(page.locator("#feed-note")).to_contain_text("Numbers are as of")
+    again = Desk(tmp_path, SPEED=SPEED, PORT=desk.port)
+    try:
+        again.ready()
+        expect(page.locator(".feed-light")).to_have_attribute(
+            "data-feed", "live", timeout=PATIENCE_MS
+        )
+        stood = page.locator(".ticker-last").inner_text()
+        expect(page.locator(".ticker-last")).not_to_have_text(stood, timeout=PATIENCE_MS)
+        expect(page.locator("#feed-note")).to_be_hidden()
+    finally:
+        page.close()
+        again.kill()
+
+
+def test_the_end_of_a_recording_is_no_alarm(browser: Browser, tmp_path: Path) -> None:
+    recording = tmp_path / "NQH0_short.csv"
+    recording.write_text(NQ)
+    home = tmp_path / "home"
+    home.mkdir()
+    desk = Desk(home, MARKET=str(recording), SPEED="200").ready()
+    try:
+        page = signed_in(browser, desk)
+        light = page.locator(".feed-light")
+        expect(light).to_contain_text("end of recording", timeout=PATIENCE_MS)
+        expect(light).to_have_attribute("data-feed", "quiet")
+        expect(page.locator(".ticker-symbol")).to_have_text("NQH0")
+        page.close()
+    finally:
+        desk.kill()
+
+
+@pytest.mark.parametrize("path", ["/nothing/", "/signals/nobodys/", "/trades/999999/close/"])
+def test_a_wrong_address_leads_back_to_the_desk(browser: Browser, desk: Desk, path: str) -> None:
+    page = signed_in(browser, desk)
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == 404
+    page.get_by_role("link", name="Back to the desk").click()
+    expect(page).to_have_url(f"{desk.url}/")
+    page.close()

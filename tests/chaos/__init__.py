@@ -1,0 +1,1 @@
+"""Kills and faults against real processes: what is true at the end must not depend on them."""

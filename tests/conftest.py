@@ -1,0 +1,40 @@
+"""What every test may ask for."""
+
+import os
+
+import pytest
+from django.core.cache import cache
+from hypothesis import settings
+
+from tests.cast import Actor, actor
+
+
+@pytest.fixture
+def alice(db: None) -> Actor:
+    """A trader, signed in."""
+    return actor("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> Actor:
+    """Another trader, who must never see what is Alice's."""
+    return actor("bob")
+
+
+@pytest.fixture
+def carol(db: None) -> Actor:
+    """A member of staff."""
+    return actor("carol", staff=True)
+
+
+@pytest.fixture(autouse=True)
+def _forget_rates(request: pytest.FixtureRequest) -> None:
+    """Begin each integration test with nothing counted against anybody."""
+    if "integration" in request.path.parts:
+        cache.clear()
+
+
+# One verdict for one commit: the examples are the same in every run. `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile("verdict", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "verdict"))

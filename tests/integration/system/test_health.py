@@ -1,0 +1,94 @@
+"""Health: what is told to those who watch the desk."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from apps.bus.models import Heartbeat
+from apps.system.services import leave_sign
+
+pytestmark = pytest.mark.django_db
+PARTS = ("tradovate", "price-service", "event-bus", "mfe-tracker", "signal-validator", "celery")
+
+
+def all_well(feed: str = "live", **more: object) -> None:
+    """Leave the signs of a desk that runs."""
+    leave_sign(name="engine", state="running", feed=feed, market_open=True, frame_age_s=1, **more)
+    leave_sign(name="worker", state="running")
+
+
+def age(name: str, seconds: float) -> None:
+    """Make a sign older."""
+    Heartbeat.objects.filter(name=name).update(at=timezone.now() - timedelta(seconds=seconds))
+
+
+def test_a_desk_that_runs_is_ok_to_everybody(client: Client) -> None:
+    all_well()
+    answer = client.get("/api/health/system/")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["status"] == "ok"
+    assert told["version"]
+    assert set(PARTS) | {"engine", "database"} == set(told["components"])
+
+
+@pytest.mark.parametrize("name", [*PARTS, "database"])
+def test_each_component_has_an_address(client: Client, name: str) -> None:
+    all_well()
+    answer = client.get(f"/api/health/{name}/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+def test_a_dead_engine_is_down(client: Client) -> None:
+    all_well()
+    age("engine", 11)
+    answer = client.get("/api/health/system/")
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
+    assert client.get("/api/health/mfe-tracker/").status_code == 503
+
+
+def test_a_dead_database_is_down_and_says_so(client: Client) -> None:
+    all_well()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE bus_heartbeat RENAME TO gone")
+    answer = client.get("/api/health/system/", headers={"cookie": "tradehub_session=x"})
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
+    assert answer.json()["components"]["database"]["status"] == "down"
+
+
+@pytest.mark.parametrize("feed", ["lost", "connecting", "catching_up", "stopped"])
+def test_a_feed_that_is_not_live_degrades(client: Client, feed: str) -> None:
+    all_well(feed)
+    answer = client.get("/api/health/system/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+def test_a_late_feed_degrades_in_market_hours_only(client: Client) -> None:
+    all_well()
+    leave_sign(name="engine", state="running", feed="live", market_open=True, frame_age_s=20)
+    assert client.get("/api/health/system/").json()["status"] == "degraded"
+    leave_sign(name="engine", state="running", feed="live", market_open=False, frame_age_s=20)
+    assert client.get("/api/health/system/").json()["status"] == "ok"
+
+
+def test_the_end_of_a_recording_is_ok(client: Client) -> None:
+    all_well("ended")
+    told = client.get("/api/health/system/").json()
+    assert told["status"] == "ok"
+    assert told["components"]["tradovate"]["reason"] == "end of recording"
+
+
+def test_a_missing_worker_degrades(client: Client) -> None:
+    all_well()
+    age("worker", 61)
+    assert client.get("/api/health/system/").json()["status"] == "degraded"
+
+
+def test_an_unknown_component_is_a_problem_with_details(client: Client) -> None:
+    answer = client.get("/api/health/coffee/")
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"
+    assert set(answer.json()) == {"type", "title", "status", "detail", "code"}

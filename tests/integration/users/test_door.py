@@ -1,0 +1,74 @@
+"""The door: who may come in, and what strangers are told."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from tests.cast import Actor
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def dora() -> str:
+    get_user_model().objects.create_user("dora", password=PASSWORD)
+    return "dora"
+
+
+def test_the_right_password_opens_the_door(dora: str) -> None:
+    client = Client()
+    assert client.get("/accounts/login/").status_code == 200
+    answer = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 302
+    assert client.get("/api/auth/check-auth/").json()["user"]["username"] == dora
+
+
+def test_five_wrong_passwords_lock_the_door_even_for_the_right_one(dora: str) -> None:
+    client = Client()
+    for _ in range(5):
+        last = client.post("/accounts/login/", {"username": dora, "password": "wrong"})
+    assert last.status_code == 429
+    right = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert right.status_code == 429
+
+
+def test_a_locked_trader_does_not_lock_out_others(dora: str, alice: Actor) -> None:
+    alice.user.set_password(PASSWORD)
+    alice.user.save()
+    client = Client()
+    for _ in range(6):
+        client.post("/accounts/login/", {"username": dora, "password": "wrong"})
+    answer = client.post("/accounts/login/", {"username": "alice", "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+def test_a_form_from_another_page_is_refused(dora: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 403
+
+
+def test_signing_out_ends_the_session(alice: Actor) -> None:
+    assert alice.client.post("/accounts/logout/").status_code == 302
+    assert alice.client.get("/api/auth/check-auth/").json() == {
+        "authenticated": False,
+        "user": None,
+    }
+
+
+def test_a_stranger_may_ask_who_he_is(client: Client) -> None:
+    answer = client.get("/api/auth/check-auth/")
+    assert answer.status_code == 200
+    assert answer.json() == {"authenticated": False, "user": None}
+
+
+def test_the_csrf_token_opens_a_form(dora: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    token = client.get("/api/system/csrf-token/").json()["csrf_token"]
+    answer = client.post(
+        "/accounts/login/",
+        {"username": dora, "password": PASSWORD},
+        headers={"x-csrftoken": token},
+    )
+    assert answer.status_code == 302

@@ -1,0 +1,68 @@
+"""What is private stays so: every address of the desk is asked once by somebody who has not signed in."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.resolvers import RoutePattern
+
+OPEN = {
+    "login", "logout", "check-auth", "csrf-token", "schema", "docs",
+    "health-system", "health-component",
+}  # fmt: skip
+OPEN_SPACES = {"admin", "webhooks"}  # the admin has its own door, a webhook its token
+
+
+def addresses(
+    patterns: list[URLPattern | URLResolver], space: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
+    """Yield every named address with the namespace it is in."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = ":".join(part for part in (space, pattern.namespace or "") if part)
+            yield from addresses(pattern.url_patterns, inner)
+        else:
+            yield space, pattern
+
+
+def private() -> list[str]:
+    """Return an example of each address that needs a login."""
+    found = []
+    for space, pattern in addresses(get_resolver().url_patterns):
+        if space in OPEN_SPACES or pattern.name in OPEN:
+            continue
+        assert pattern.name, f"{pattern.pattern} has no name"
+        assert isinstance(pattern.pattern, RoutePattern)
+        words = {
+            name: "NQ"
+            if converter.__class__.__name__ in ("StringConverter", "SlugConverter")
+            else 1
+            for name, converter in pattern.pattern.converters.items()
+        }
+        name = f"{space}:{pattern.name}" if space else pattern.name
+        found.append(reverse(name, kwargs=words))
+    return found
+
+
+@pytest.mark.django_db
+def test_a_stranger_is_sent_to_the_door_everywhere() -> None:
+    client = Client()
+    for path in private():
+        answer = client.get(path)
+        if path.startswith("/api/"):
+            assert answer.status_code in (401, 405), path
+            assert answer["Content-Type"] == "application/problem+json", path
+        else:
+            assert answer.status_code == 302, path
+            assert answer["Location"].startswith("/accounts/login/"), path
+
+
+@pytest.mark.django_db
+def test_the_schema_describes_the_api_to_everybody(client: Client) -> None:
+    answer = client.get("/api/schema/", headers={"accept": "application/json"})
+    assert answer.status_code == 200
+    assert "/api/health/system/" in answer.content.decode()
+    page = client.get("/api/docs/")
+    assert page.status_code == 200
+    assert "https://" not in page.content.decode(), "nothing is loaded from elsewhere"

@@ -1,0 +1,1 @@
+"""Real neighbours for the tests, started privately and gone with them."""
