@@ -52,7 +52,9 @@ def test_the_chart_draws_candles(opened: Opened) -> None:
         "aria-checked", "true"
     )
     expect(page.locator("candle-chart")).to_have_attribute("data-drawn", "300")
-    starts = page.evaluate("document.querySelector('candle-chart').data.candles.map((one) => one[0])")
+    starts = page.evaluate(
+        "document.querySelector('candle-chart').data.candles.map((one) => one[0])"
+    )
     assert starts
     assert all(at % 300 == 0 for at in starts)
 
