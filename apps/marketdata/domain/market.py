@@ -57,14 +57,16 @@ class Market:
             last, last_at, last_id = tape.last, tape.last_at, tape.last_id
             high, low = tape.leg_high, tape.leg_low
             volume, trades, turnover = tape.volume, tape.trades, tape.turnover
+            quote, last_size = tape.quote, tape.size
             seen = tape.ids.append
             awake: Tick | None = None
             for tick in stream:
-                at, price, size, id, _ = tick
+                at, price, size, id, beside = tick
                 if not (below < price < above and last_at <= at < closes_at and id > last_id):
                     awake = tick
                     break
                 last, last_at, last_id = price, at, id
+                quote, last_size = beside, size
                 if price > high:
                     high = price
                 elif price < low:
@@ -76,6 +78,7 @@ class Market:
             tape.last, tape.last_at, tape.last_id = last, last_at, last_id
             tape.leg_high, tape.leg_low = high, low
             tape.volume, tape.trades, tape.turnover = volume, trades, turnover
+            tape.quote, tape.size = quote, last_size
             if awake is None:
                 return
             yield TickReceived(contract, awake)
@@ -122,7 +125,7 @@ class Market:
             yield CandleOpened(tape.contract, tick.at - tick.at % MINUTE, tick.at, tick.price)
         else:
             tape.count(tick)
-        yield from self._wake(tape, tick.price, tick.at)
+        yield from self._wake(tape, tick, tick.at)
 
     def _late(self, tape: Tape, tick: Tick) -> Iterator[Message]:
         """Source: methodology, 14: while its candle is open it counts and is heard as if it came now."""
@@ -132,15 +135,18 @@ class Market:
             yield TickRefused(tape.contract, tick, "late")
         else:
             tape.add(tick)
-            yield from self._wake(tape, tick.price, tape.last_at)
+            yield from self._wake(tape, tick, tape.last_at)
 
-    def _wake(self, tape: Tape, price: int, at: int) -> Iterator[Message]:
+    def _wake(self, tape: Tape, tick: Tick, at: int) -> Iterator[Message]:
         """Tell everybody whose span this price has left; all are awake before the first is told."""
+        price = tick.price
         for of in tape.sleepers.reached(price, price):
             if of not in tape.sleepers.since:
                 continue
             high, low = tape.since(of) or (price, price)
-            yield PriceReached(of, price, at, at - at % MINUTE, high, low)
+            yield PriceReached(
+                of, price, at, at - at % MINUTE, high, low, tick.size, tick.quote
+            )
             assert of in tape.sleepers.spans or of not in tape.sleepers.since, (
                 f"{of} sleeps for ever"
             )
@@ -227,6 +233,7 @@ class Market:
             yield from self._drop_held(tape, candle.at)
         yield from self._close_due(tape, candle.at)
         tape.last, tape.last_at = candle.open, candle.at
+        tape.quote, tape.size = None, max(1, candle.volume)
         yield CandleOpened(tape.contract, candle.at, candle.at, candle.open)
         for of in tape.sleepers.reached(candle.low, candle.high):
             if of in tape.sleepers.since:
@@ -278,7 +285,8 @@ class Market:
         if tape is None:
             yield Recalled(said.of, None, None, 0)
         else:
-            yield Recalled(said.of, tape.frame_so_far(said.seconds), tape.last, tape.last_at)
+            running = tape.frame_so_far(said.seconds)
+            yield Recalled(said.of, running, tape.last, tape.last_at, tape.quote, tape.size)
 
     @handles(ContractListed)
     def list_contract(self, said: ContractListed) -> Iterator[Message]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from apps.bus.domain.message import Fact, Input, Message, Reading
 from apps.marketdata.domain.candle import Candle
-from apps.marketdata.domain.tick import Tick
+from apps.marketdata.domain.tick import Quote, Tick
 
 NEVER = 1 << 62  # an edge that no price reaches
 AWAKE = (NEVER, -NEVER)  # a span in which nobody can sleep: woken at every price
@@ -166,7 +166,10 @@ class Leaves(Message):
 
 @dataclass(frozen=True, slots=True)
 class PriceReached(Message):
-    """A price left the span of `of`. `high` and `low` are the extremes since it began to wait."""
+    """A price left the span of `of`. `high` and `low` are the extremes since it began to wait.
+
+    size:  contracts that traded at this price; quote: the best bid and ask beside it, as far as known
+    """
 
     of: str
     price: int
@@ -174,6 +177,8 @@ class PriceReached(Message):
     bar: int
     high: int
     low: int
+    size: int = 1
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +211,14 @@ class Recall(Message):
 
 @dataclass(frozen=True, slots=True)
 class Recalled(Message):
-    """The answer: the candle still open (None between candles), the last price and its time."""
+    """The answer: the candle still open (None between candles), the last price, its time and the quote beside it."""
 
     of: str
     candle: Candle | None
     last: int | None
     at: int
+    quote: Quote | None = None
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)

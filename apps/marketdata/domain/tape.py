@@ -8,7 +8,7 @@ from apps.marketdata.domain.candle import Candle
 from apps.marketdata.domain.messages import NEVER
 from apps.marketdata.domain.session import frame_end, frame_start
 from apps.marketdata.domain.sleepers import Extremes, Sleepers
-from apps.marketdata.domain.tick import Tick
+from apps.marketdata.domain.tick import Quote, Tick
 
 FRAMES = (
     300,
@@ -41,6 +41,8 @@ class TapeState:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     held: list[Tick] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
+    quote: Quote | None = None
+    size: int = 1
 
 
 class Tape:
@@ -57,6 +59,7 @@ class Tape:
         self.gaps = list(state.gaps)
         self.held = list(state.held)
         self.ids = list(state.ids)
+        self.quote, self.size = state.quote, state.size  # beside the last tick
         self.sleepers, self.extremes = Sleepers(), Extremes()
         self.told: dict[str, tuple[int, int]] = {}
         self.bar: int | None = None
@@ -93,6 +96,8 @@ class Tape:
             gaps=list(self.gaps),
             held=list(self.held),
             ids=list(self.ids),
+            quote=self.quote,
+            size=self.size,
         )
 
     # ---- the open candle ----
@@ -125,6 +130,7 @@ class Tape:
     def count(self, tick: Tick) -> None:
         """Add a tick in order to the open candle; it is the last price now."""
         self.last, self.last_at, self.last_id = tick.price, tick.at, tick.id
+        self.quote, self.size = tick.quote, tick.size
         self.add(tick)
 
     def add(self, tick: Tick) -> None:

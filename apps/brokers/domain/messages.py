@@ -1,0 +1,596 @@
+"""What is said about accounts, orders, fills and positions.
+
+A command is checked by the ledger, which says `OrderProposed`; the risk guard answers `OrderAllowed`, `OrderHeld`
+or `OrderBlocked`; the venue hears what is allowed and says `BrokerReported`; the ledger books the report and says
+facts. Paper is a venue inside the engine; a live broker is the same venue outside it.
+
+Prices: decimal text in commands, whole ticks in messages between stages, `Decimal` in facts. Money is `Decimal`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from apps.brokers.domain.order import Order
+from apps.bus.domain.message import Command, Fact, Input, Message
+
+# ---- wishes ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish(Command):
+    """A person's wish about his own money. `id` names it, and the order that it makes, for ever."""
+
+    id: str
+    user: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAccount(Wish):
+    """An account is there from now on, or its settings have changed. Carries all of `Account.plain()`."""
+
+    name: ClassVar[str] = "account.list"
+    account: int
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRoute(Wish):
+    """What becomes of a strategy's signals in one account. Carries all of `Route.plain()`; None: nothing any more."""
+
+    name: ClassVar[str] = "route.list"
+    strategy: int
+    account: int
+    config: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder(Wish):
+    """Buy or sell. Prices are decimal text.
+
+    symbol:      as the trader writes it: NQ1!, MNQ, NQZ6
+    bracket:     {"stop": price} or {"stop_points": distance} or {"trail_points": distance},
+                 "targets": [{"price": …} or {"r": …}, each with "quantity"], "break_even_r": R at which the stop moves to entry
+    strategy:    whose position it belongs to, 0 = by hand
+    signal:      the signal that it executes, "" = none
+    confirmed:   he has seen what it can lose and wants it all the same
+    snap:        put prices that are off the grid on the nearest tick instead of refusing them
+    """
+
+    name: ClassVar[str] = "order.place"
+    account: int
+    symbol: str
+    side: str
+    type: str
+    quantity: int
+    limit: str | None = None
+    stop: str | None = None
+    trail_points: str | None = None
+    tif: str = "day"
+    bracket: Mapping[str, Any] | None = None
+    strategy: int = 0
+    signal: str = ""
+    confirmed: bool = False
+    snap: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerOrder(Wish):
+    """Say yes or no to an order that waits for it."""
+
+    name: ClassVar[str] = "order.answer"
+    order: str
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyOrder(Wish):
+    """Change what is given of a working order; None leaves it. Prices are decimal text."""
+
+    name: ClassVar[str] = "order.modify"
+    order: str
+    quantity: int | None = None
+    limit: str | None = None
+    stop: str | None = None
+    trail_points: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(Wish):
+    """Cancel one order."""
+
+    name: ClassVar[str] = "order.cancel"
+    order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAll(Wish):
+    """Cancel every order of an account but the stops that protect a position."""
+
+    name: ClassVar[str] = "order.cancel_all"
+    account: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePosition(Wish):
+    """Close a position at the market, or `quantity` contracts of it; `reverse` opens the opposite one too."""
+
+    name: ClassVar[str] = "position.close"
+    account: int
+    contract: str
+    strategy: int = 0
+    quantity: int | None = None
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flatten(Wish):
+    """Close every position and cancel every order of an account, 0 = of all his accounts. Never refused."""
+
+    name: ClassVar[str] = "account.flatten"
+    account: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetAccount(Wish):
+    """Begin a paper account anew with a balance, decimal text. Only when it is flat."""
+
+    name: ClassVar[str] = "account.reset"
+    account: int
+    balance: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakePayout(Wish):
+    """Take money out of an account, decimal text."""
+
+    name: ClassVar[str] = "account.payout"
+    account: int
+    amount: str
+
+
+# ---- between the stages ----
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A working stop that bounds what a holding can lose. `stop` in ticks; `quantity` of contracts it covers."""
+
+    contract: str
+    strategy: int
+    quantity: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An entry that is still on its way or working, and what it can lose.
+
+    quantity: signed, still asked for; price: where it would fill (None: at the market); stop: of its bracket
+    """
+
+    order: str
+    contract: str
+    strategy: int
+    quantity: int
+    price: int | None
+    stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an account holds of one contract for one strategy.
+
+    quantity: signed contracts; cost: sum of quantity x entry price in ticks, so that
+    unrealised = (quantity x last - cost) x tick_value
+    """
+
+    contract: str
+    root: str
+    strategy: int
+    quantity: int
+    cost: int
+    tick_value: Decimal
+
+    def unrealized(self, last: int) -> Decimal:
+        """Return its open profit at a price in ticks."""
+        return (self.quantity * last - self.cost) * self.tick_value
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBooked(Message):
+    """An account after something changed it: all that risk has to know. Said again for each account at a start.
+
+    day_start_balance: at the last reset; realized_today: net of fees, since then
+    """
+
+    account: int
+    user: int
+    at: int
+    balance: Decimal
+    start_balance: Decimal
+    trade_date: date
+    day_start_balance: Decimal
+    realized_today: Decimal
+    fees_today: Decimal
+    trades_today: int
+    fee_a_side: Mapping[str, Decimal]
+    holdings: tuple[Holding, ...] = ()
+    protections: tuple[Protection, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    payouts: Decimal = Decimal(0)
+    is_new: bool = False  # opened or reset just now: whatever was known of it is void
+
+
+@dataclass(frozen=True, slots=True)
+class DayRolled(Message):
+    """An account's trading day is over. `balance` at its close is realised, after fees."""
+
+    account: int
+    user: int
+    at: int
+    closed_date: date
+    balance: Decimal
+    net: Decimal
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderProposed(Message):
+    """An order that is well formed and somebody's own; its legs follow it into the market.
+
+    last: the market in ticks; entry: where it would fill; confirmed: a person has seen the worst case
+    """
+
+    order: Order
+    legs: tuple[Order, ...]
+    last: int
+    entry: int
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAllowed(Message):
+    """The guard lets an order go, with its verdict for the record."""
+
+    order: Order
+    legs: tuple[Order, ...]
+    at: int
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStopped(Message):
+    """The guard does not let an order go: blocked for good, or held until a person says yes.
+
+    reasons: (code, sentence) each; verdict: plain values of the whole check
+    """
+
+    order: Order
+    legs: tuple[Order, ...]
+    at: int
+    is_held: bool
+    reasons: tuple[tuple[str, str], ...]
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Message):
+    """The venue is asked to take an order back."""
+
+    order: Order
+    at: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequested(Message):
+    """The venue is asked to change an order; None leaves a value. Whole ticks."""
+
+    order: Order
+    at: int
+    quantity: int | None = None
+    limit: int | None = None
+    stop: int | None = None
+    trail: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenRequested(Message):
+    """A rule wants an account flat. `reason` is said of every order that follows."""
+
+    account: int
+    at: int
+    reason: str
+
+
+class Report(StrEnum):
+    """What a venue says about an order."""
+
+    WORKING = "working"
+    FILLED = "filled"
+    CHANGED = "changed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerReported(Input):
+    """A venue's word about an order. Whole ticks, ns UTC.
+
+    fill:      the venue's own name of a fill: it is booked once
+    rests_on:  quote, trade or candle: what the price of a fill was taken from
+    slippage:  ticks against the order's reference, positive = worse
+    """
+
+    account: int
+    order: str
+    what: Report
+    at: int
+    fill: str = ""
+    quantity: int = 0
+    price: int = 0
+    slippage: int = 0
+    rests_on: str = ""
+    limit: int | None = None
+    stop: int | None = None
+    trail: int | None = None
+    reason: str = ""
+
+
+# ---- facts ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFact(Fact):
+    """Something that happened to an account."""
+
+    account: int
+
+    @property
+    def of(self) -> str:
+        """Return the account's number."""
+        return str(self.account)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOpened(AccountFact):
+    """An account begins, or begins anew."""
+
+    name: ClassVar[str] = "account.opened"
+    wish: str
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the wish that opened it."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountListed(AccountFact):
+    """The settings of an account were taken over."""
+
+    name: ClassVar[str] = "account.listed"
+    wish: str
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutTaken(AccountFact):
+    """Money left an account."""
+
+    name: ClassVar[str] = "account.payout_taken"
+    wish: str
+    amount: Decimal
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClosed(AccountFact):
+    """A trading day of an account is over."""
+
+    name: ClassVar[str] = "account.day_closed"
+    trade_date: date
+    balance: Decimal
+    net: Decimal
+    trades: int
+
+    @property
+    def key(self) -> str:
+        """Return the account and the day."""
+        return f"{self.name}:{self.account}:{self.trade_date.isoformat()}:{self.at}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFact(AccountFact):
+    """Something that happened to an order."""
+
+    order: str
+    contract: str
+    side: str
+    type: str
+    role: str
+    quantity: int
+    strategy: int = 0
+    signal: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the fact's name and the order's: it happens once."""
+        return f"{self.name}:{self.order}"
+
+    @property
+    def of(self) -> str:
+        """Return the order's id."""
+        return self.order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSent(OrderFact):
+    """The rules let it go; it is on its way to the venue."""
+
+    name: ClassVar[str] = "order.sent"
+    price: Decimal | None = None
+    stop: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHeld(OrderFact):
+    """It waits for a person's yes, until it expires."""
+
+    name: ClassVar[str] = "order.held"
+    reasons: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBlocked(OrderFact):
+    """A rule does not let it go, and why."""
+
+    name: ClassVar[str] = "order.blocked"
+    reasons: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWorking(OrderFact):
+    """The venue has it."""
+
+    name: ClassVar[str] = "order.working"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged(OrderFact):
+    """It works with other values now."""
+
+    name: ClassVar[str] = "order.changed"
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """Return the order, the moment and the values: it may change often."""
+        return f"{self.name}:{self.order}:{self.at}:{self.quantity}:{self.limit}:{self.stop}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled(OrderFact):
+    """Contracts were traded; `quantity` of this fill alone, `left` still asked for.
+
+    realized: gross profit of what it closed; fees: of this fill; slippage_ticks: against the order's reference
+    """
+
+    name: ClassVar[str] = "order.filled"
+    fill: str
+    price: Decimal
+    left: int
+    fees: Decimal
+    realized: Decimal
+    slippage_ticks: int
+    latency_ms: int
+    rests_on: str
+
+    @property
+    def key(self) -> str:
+        """Return the fill's own name."""
+        return f"{self.name}:{self.fill}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(OrderFact):
+    """It was taken back; `filled` contracts had been traded before."""
+
+    name: ClassVar[str] = "order.cancelled"
+    filled: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected(OrderFact):
+    """The venue did not take it."""
+
+    name: ClassVar[str] = "order.rejected"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderExpired(OrderFact):
+    """Its time is over."""
+
+    name: ClassVar[str] = "order.expired"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionFact(AccountFact):
+    """Something that happened to a position, from flat to flat."""
+
+    position: str
+    contract: str
+    strategy: int
+    direction: str
+    quantity: int
+
+    @property
+    def key(self) -> str:
+        """Return the fact's name and the position's."""
+        return f"{self.name}:{self.position}"
+
+    @property
+    def of(self) -> str:
+        """Return the position's key."""
+        return self.position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionOpened(PositionFact):
+    """Flat no more."""
+
+    name: ClassVar[str] = "position.opened"
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionClosed(PositionFact):
+    """Flat again. `quantity` is the most that was held; money net = realized - fees; `r` None without a stop."""
+
+    name: ClassVar[str] = "position.closed"
+    realized: Decimal
+    fees: Decimal
+    net: Decimal
+    r: Fraction | None
+    mfe_ticks: int
+    mae_ticks: int
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSkipped(AccountFact):
+    """A signal was not sent to an account, and why."""
+
+    name: ClassVar[str] = "route.skipped"
+    signal: str
+    strategy: int
+    reason: str
+    detail: str
+
+    @property
+    def key(self) -> str:
+        """Return the signal and the account."""
+        return f"{self.name}:{self.signal}:{self.account}"
