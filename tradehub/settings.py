@@ -70,6 +70,8 @@ INSTALLED_APPS = [
     "apps.signals",
     "apps.trades",
     "apps.brokers",
+    "apps.papertrading",
+    "apps.risk",
     "apps.engine",
     "apps.system",
     "apps.dashboards",

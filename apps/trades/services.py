@@ -1,5 +1,6 @@
 """Entering and closing a trade by hand: the wish goes to the engine, the answer comes back as a fact."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,7 +18,7 @@ from apps.trades.models import Trade
 
 PATIENCE_S: Final = 2.0  # wall time for the engine's answer
 HOLDS_S: Final = 5  # market time in which a wish may still be carried out
-_FIELDS: Final = ("symbol", "direction", "stop", "plan_target_r", "plan_break_even")
+_FIELD: Final = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
 
 
 class Refused(Exception):
@@ -56,7 +57,7 @@ def enter_trade(
         id=f"m{uuid.uuid4().hex}", user=user.pk, symbol=symbol, direction=direction, stop=stop,
         note=note, settings=dict(settings) if settings else None,
     )  # fmt: skip
-    return Trade.objects.of(user).get(key=_ask(user, wish, key, source).of)  # type: ignore[no-any-return]
+    return Trade.objects.of(user).get(key=ask_engine(user, wish, key, source).of)  # type: ignore[no-any-return]
 
 
 def plan_settings(target_r: Decimal | None, break_even: bool) -> dict[str, Any]:
@@ -78,19 +79,29 @@ def close_trade(*, user: Any, id: int, key: str | None = None, source: str = "ap
     trade: Trade = Trade.objects.of(user).get(pk=id)
     if trade.state != State.ACTIVE:
         raise Refused("NOT_ACTIVE", f"{trade.trade_id} has ended already: {trade.state}.")
-    _ask(user, CloseTrade(id=f"m{uuid.uuid4().hex}", user=user.pk, trade=trade.key), key, source)
+    wish = CloseTrade(id=f"m{uuid.uuid4().hex}", user=user.pk, trade=trade.key)
+    ask_engine(user, wish, key, source)
     trade.refresh_from_db()
     return trade
 
 
-def _ask(user: Any, wish: Command, key: str | None, source: str) -> FactRow:
+def ask_engine(
+    user: Any, wish: Command, key: str | None, source: str, *, holds: bool = False
+) -> FactRow:
+    """Submit a wish and return the first fact that answers it.
+
+    It is carried out within 5 s of market time or not at all, unless it `holds`, as every way out does. The same
+    `key` is the same wish.
+
+    Raises:  Refused, NoAnswer
+    """
     expires = price.now() + int(HOLDS_S * max(1.0, house.SPEED)) * SECOND
     fact = bus.ask(
         wish,
         user=user.pk,
         source=source,
         key=f"{wish.name}:{user.pk}:{key}" if key else None,
-        expires_market_at=expires,
+        expires_market_at=None if holds else expires,
         timeout=PATIENCE_S,
     )
     if fact is None:
@@ -98,7 +109,7 @@ def _ask(user: Any, wish: Command, key: str | None, source: str) -> FactRow:
     if fact.name == CommandRefused.name:
         detail = str(fact.payload["detail"])
         field, colon, rest = detail.partition(": ")
-        is_field = bool(colon) and field in _FIELDS
+        is_field = bool(colon) and _FIELD.fullmatch(field) is not None
         raise Refused(
             str(fact.payload["reason"]), rest if is_field else detail, field if is_field else ""
         )

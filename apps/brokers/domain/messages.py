@@ -57,6 +57,7 @@ class PlaceOrder(Wish):
                  "targets": [{"price": …} or {"r": …}, each with "quantity"], "break_even_r": R at which the stop moves to entry
     strategy:    whose position it belongs to, 0 = by hand
     signal:      the signal that it executes, "" = none
+    risk_percent: instead of a quantity: so many percent of the balance may be lost at the stop, decimal text
     confirmed:   he has seen what it can lose and wants it all the same
     snap:        put prices that are off the grid on the nearest tick instead of refusing them
     """
@@ -66,7 +67,8 @@ class PlaceOrder(Wish):
     symbol: str
     side: str
     type: str
-    quantity: int
+    quantity: int = 0
+    risk_percent: str | None = None
     limit: str | None = None
     stop: str | None = None
     trail_points: str | None = None
@@ -240,6 +242,15 @@ class DayRolled(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class RouteOrder(Message):
+    """A signal's order for one account, at the market time of its confirmation; `ask`: only with a person's yes."""
+
+    place: PlaceOrder
+    at: int
+    ask: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OrderProposed(Message):
     """An order that is well formed and somebody's own; its legs follow it into the market.
 
@@ -285,6 +296,7 @@ class CancelRequested(Message):
     order: Order
     at: int
     reason: str = ""
+    at_once: bool = False  # without latency: the account has to be flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,7 +493,6 @@ class OrderChanged(OrderFact):
     name: ClassVar[str] = "order.changed"
     limit: Decimal | None = None
     stop: Decimal | None = None
-    number: int = 0
 
     @property
     def key(self) -> str:
@@ -513,11 +524,36 @@ class OrderFilled(OrderFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAsked(OrderFact):
+    """A person wants an order changed or taken back; what comes of it, the venue says."""
+
+    wish: str
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChangeAsked(OrderAsked):
+    """It is on its way to be changed."""
+
+    name: ClassVar[str] = "order.change_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelAsked(OrderAsked):
+    """It is on its way to be cancelled."""
+
+    name: ClassVar[str] = "order.cancel_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(OrderFact):
-    """It was taken back; `filled` contracts had been traded before."""
+    """It was taken back; what had been filled before stays filled."""
 
     name: ClassVar[str] = "order.cancelled"
-    filled: int = 0
     reason: str = ""
 
 
@@ -578,6 +614,50 @@ class PositionClosed(PositionFact):
     mfe_ticks: int
     mae_ticks: int
     opened_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenAsked(AccountFact):
+    """Somebody, or a rule, wants the account flat: so many positions to close, so many entries to cancel."""
+
+    name: ClassVar[str] = "account.flatten_asked"
+    wish: str
+    reason: str
+    positions: int
+    orders: int
+
+    @property
+    def key(self) -> str:
+        """Return the wish and the account."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAllAsked(AccountFact):
+    """Every order of an account is to be cancelled, but the stops that protect its positions."""
+
+    name: ClassVar[str] = "account.cancel_asked"
+    wish: str
+    orders: int
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteListed(AccountFact):
+    """What becomes of a strategy's signals in this account was taken over."""
+
+    name: ClassVar[str] = "account.route_listed"
+    wish: str
+    strategy: int
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.account}:{self.wish}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ ENDED: Final = frozenset(
 _S = OrderStatus
 TRANSITIONS: Final = frozenset(
     {
-        (_S.HELD, _S.SENT), (_S.HELD, _S.BLOCKED), (_S.HELD, _S.CANCELLED), (_S.HELD, _S.EXPIRED),
+        (_S.SENT, _S.HELD), (_S.HELD, _S.SENT), (_S.HELD, _S.BLOCKED), (_S.HELD, _S.CANCELLED), (_S.HELD, _S.EXPIRED),
         (_S.WAITING, _S.WORKING), (_S.WAITING, _S.CANCELLED), (_S.WAITING, _S.REJECTED),
         (_S.WAITING, _S.EXPIRED), (_S.WAITING, _S.FILLED),
         (_S.SENT, _S.WORKING), (_S.SENT, _S.FILLED), (_S.SENT, _S.CANCELLED),
@@ -110,8 +110,9 @@ class Order:
     parent:    the entry whose bracket this leg belongs to, empty for all others
     trail:     a trailing stop's distance; its `stop` is where it lies now
     arm_at:    a protective stop moves to `arm_to` when this price has traded (break-even); None: never
+    after:     an order that has to be over before this one starts: a turn round closes first, then opens
     reference: the last price when it was asked for, which slippage is measured against
-    average:   quantity-weighted price of its fills in ticks times `filled`, so that it stays whole
+    paid:      the sum of contracts x price of its fills
     """
 
     id: str
@@ -129,6 +130,7 @@ class Order:
     role: Role = Role.ENTRY
     origin: Origin = Origin.PERSON
     parent: str = ""
+    after: str = ""
     signal: str = ""
     arm_at: int | None = None
     reference: int | None = None

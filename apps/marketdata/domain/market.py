@@ -144,9 +144,7 @@ class Market:
             if of not in tape.sleepers.since:
                 continue
             high, low = tape.since(of) or (price, price)
-            yield PriceReached(
-                of, price, at, at - at % MINUTE, high, low, tick.size, tick.quote
-            )
+            yield PriceReached(of, price, at, at - at % MINUTE, high, low, tick.size, tick.quote)
             assert of in tape.sleepers.spans or of not in tape.sleepers.since, (
                 f"{of} sleeps for ever"
             )

@@ -381,6 +381,7 @@ class SignalDesk:
                 bar_at=candle.at,
                 stop_price=signal.instrument.price(signal.stop.price),
                 final_at=signal.final_at,
+                order_at=settings.order_at,
                 **_named(signal),
             )
             yield Waits(signal.waiter, signal.contract or "", *AWAKE)
@@ -426,12 +427,12 @@ class SignalDesk:
     def _end_grace(self, signal: Signal) -> Iterator[Message]:
         del self.provisional[signal.waiter]
         self.changed[signal.key] = signal
-        signal.final_at = None
+        over_at, signal.final_at = (signal.final_at or 0) + LATENESS + 1, None
         yield Leaves(signal.waiter, signal.contract or "")
-        yield from self._make_final(signal, (), False)
+        yield from self._make_final(signal, (), False, over_at)
 
     def _make_final(
-        self, signal: Signal, candles: tuple[Candle, ...], worked_off: bool
+        self, signal: Signal, candles: tuple[Candle, ...], worked_off: bool, over_at: int = 0
     ) -> Iterator[Message]:
         assert signal.stop and signal.settings and signal.instrument and signal.direction
         assert signal.confirmation_bar is not None and signal.bars_to_confirmation is not None
@@ -448,7 +449,8 @@ class SignalDesk:
             late=signal.late,
             **_named(signal),
         )
-        yield replace(self._entry_due(signal), candles=candles, is_late=worked_off)
+        due = self._entry_due(signal)
+        yield replace(due, candles=candles, is_late=worked_off, final_at=over_at)
 
     def _entry_due(self, signal: Signal) -> EntryDue:
         assert signal.stop and signal.settings and signal.direction and signal.trade_id

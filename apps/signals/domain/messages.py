@@ -102,6 +102,7 @@ class ConfirmationFound(SignalFact):
     bar_at: int
     stop_price: Decimal
     final_at: int
+    order_at: str = "confirmation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ class EntryDue(Message):
     """A confirmed signal wants its entry: what traded since its confirmation candle closed.
 
     Units:  stop, prices: whole ticks; prices: (price, at) tick by tick; candles: whole ones after the confirmation,
-            for a signal that was worked off late
+            for a signal that was worked off late; final_at: when no opposite alert could come any more, 0 = at the close
     """
 
     signal: str
@@ -141,6 +142,7 @@ class EntryDue(Message):
     candles: tuple[Candle, ...] = ()
     is_late: bool = False
     incomplete: bool = False
+    final_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

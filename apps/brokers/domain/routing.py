@@ -1,0 +1,227 @@
+"""Router, the fourth stage: which accounts a strategy's signals go to, how large, and whether a person is asked first."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+from apps.brokers.domain.account import BadAccount
+from apps.brokers.domain.messages import (
+    ListRoute,
+    PlaceOrder,
+    RouteListed,
+    RouteOrder,
+    RouteSkipped,
+)
+from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.ticket import BadOrder, whole
+from apps.bus.domain.message import MINUTE, Message
+from apps.bus.domain.stage import handles
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import INSTRUMENTS, instrument
+from apps.marketdata.domain.messages import ClockTicked, ContractListed
+from apps.signals.domain.indicator import Direction
+from apps.signals.domain.messages import ConfirmationFound, EntryDue
+from apps.trades.domain.messages import CommandRefused
+
+
+class Mode(StrEnum):
+    """What becomes of a confirmed signal: it is only followed, or a person says yes, or it is sent at once."""
+
+    OBSERVE = "observe"
+    APPROVE = "approve"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One strategy into one account.
+
+    risk_percent: of the balance, lost at the stop; else `quantity` contracts
+    root:         what is traded instead of the signal's own instrument, e.g. MNQ for NQ, at the same prices
+    targets:      (R, contracts or None = the rest); none: the stop alone ends it
+    """
+
+    strategy: int
+    account: int
+    user: int
+    mode: Mode
+    quantity: int = 1
+    risk_percent: str | None = None
+    root: str = ""
+    targets: tuple[tuple[str, int | None], ...] = ()
+    break_even_r: str | None = "1"
+
+    def plain(self) -> dict[str, Any]:
+        """Return what `route_for` reads."""
+        return {
+            "mode": self.mode.value,
+            "quantity": self.quantity,
+            "risk_percent": self.risk_percent,
+            "root": self.root,
+            "targets": [{"r": r, "quantity": size} for r, size in self.targets],
+            "break_even_r": self.break_even_r,
+        }
+
+
+def route_for(strategy: int, account: int, user: int, config: Mapping[str, Any]) -> Route:
+    """Return a route as a page or the admin wrote it.
+
+    Raises:  BadAccount  a value that can't be used, by its field
+    """
+    try:
+        mode = Mode(config.get("mode", "observe"))
+    except ValueError:
+        raise BadAccount(f"mode: {config['mode']!r} is none of {', '.join(Mode)}") from None
+    root = str(config.get("root") or "")
+    if root and root not in INSTRUMENTS:
+        raise BadAccount(f"root: {root!r} is no instrument")
+    percent = _multiple("risk_percent", config.get("risk_percent"))
+    try:
+        quantity = whole("quantity", config.get("quantity") or 1)
+        targets = tuple(
+            (
+                str(_multiple("targets.r", one.get("r")) or _missing("targets.r")),
+                None if one.get("quantity") in (None, "") else whole("targets", one["quantity"]),
+            )
+            for one in config.get("targets") or ()
+        )
+    except BadOrder as problem:
+        raise BadAccount(str(problem)) from None
+    even = _multiple("break_even_r", config.get("break_even_r"))
+    return Route(strategy, account, user, mode, quantity, percent, root, targets, even)
+
+
+def _multiple(name: str, value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    try:
+        read = Decimal(str(value))
+    except InvalidOperation:
+        raise BadAccount(f"{name}: {value!r} is no number") from None
+    if not read.is_finite() or not 0 < read <= 100:
+        raise BadAccount(f"{name}: {value!r} must be above 0 and at most 100")
+    return f"{read.normalize():f}"
+
+
+def _missing(name: str) -> str:
+    raise BadAccount(f"{name}: is missing")
+
+
+@dataclass
+class RouterState:
+    """What outlives the process: the routes, and which (signal, account) have been sent already."""
+
+    routes: list[Route] = field(default_factory=list)
+    sent: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Router:
+    """Says an order for each account that a confirmed signal goes to, once."""
+
+    def __init__(self, state: RouterState | None = None) -> None:
+        state = state or RouterState()
+        self.routes = {(one.strategy, one.account): one for one in state.routes}
+        self._sent = set(state.sent)
+        self._fronts: dict[str, str] = {}
+        self._at = 0
+
+    @handles(ContractListed)
+    def list_contract(self, said: ContractListed) -> Iterator[Message]:
+        """Remember which contract an undated symbol means now."""
+        self._fronts[said.root] = said.contract
+        return iter(())
+
+    @handles(ClockTicked)
+    def tick_clock(self, said: ClockTicked) -> Iterator[Message]:
+        """Remember the time, for the answers to people."""
+        self._at = max(self._at, said.at)
+        return iter(())
+
+    @handles(ListRoute)
+    def list_route(self, wish: ListRoute) -> Iterator[Message]:
+        """Take over what becomes of a strategy's signals."""
+        key = (wish.strategy, wish.account)
+        try:
+            if wish.config is None:
+                self.routes.pop(key, None)
+            else:
+                self.routes[key] = route_for(*key, wish.user, wish.config)
+        except BadAccount as problem:
+            yield CommandRefused(
+                at=self._at,
+                user=wish.user,
+                command=wish.id,
+                reason="BAD_VALUE",
+                detail=str(problem),
+            )
+            return
+        yield RouteListed(
+            at=self._at, user=wish.user, account=wish.account, wish=wish.id, strategy=wish.strategy
+        )
+
+    @handles(ConfirmationFound)
+    def hear_found(self, said: ConfirmationFound) -> Iterator[Message]:
+        """A candle confirms: orders need not wait until no opposite alert can come. Source: methodology, 14."""
+        if said.order_at == "confirmation":
+            yield from self._send(
+                said.signal, said.strategy, said.contract or "", said.direction,
+                f"{said.stop_price:f}", said.at,
+            )  # fmt: skip
+
+    @handles(EntryDue)
+    def hear_due(self, said: EntryDue) -> Iterator[Message]:
+        """Confirmed for good: what was not sent at the confirmation is sent now, unless its entry is long past."""
+        product = instrument(root_of(said.contract))
+        if said.candles:
+            yield from self._skip(said)
+            return
+        yield from self._send(
+            said.signal, said.strategy, said.contract, said.direction,
+            product.text(said.stop), said.final_at or said.confirmation_bar + MINUTE,
+        )  # fmt: skip
+
+    def _skip(self, said: EntryDue) -> Iterator[Message]:
+        for route in self._open_routes(said.strategy, said.signal):
+            self._sent.add((said.signal, route.account))
+            yield RouteSkipped(
+                at=said.candles[0].at, user=route.user, account=route.account, signal=said.signal,
+                strategy=said.strategy, reason="LATE",
+                detail="the alert came late: its entry candle was over, so no order was sent",
+            )  # fmt: skip
+
+    def _send(
+        self, signal: str, strategy: int, contract: str, direction: str, stop: str, at: int
+    ) -> Iterator[Message]:
+        side = Side.BUY if direction == Direction.BULLISH else Side.SELL
+        for route in self._open_routes(strategy, signal):
+            self._sent.add((signal, route.account))
+            place = PlaceOrder(
+                id=f"{signal}.{route.account}",
+                user=route.user,
+                account=route.account,
+                symbol=self._fronts.get(route.root, route.root) if route.root else contract,
+                side=side,
+                type=OrderType.MARKET,
+                quantity=0 if route.risk_percent else route.quantity,
+                risk_percent=route.risk_percent,
+                bracket={
+                    "stop": stop,
+                    "targets": [{"r": r, "quantity": size} for r, size in route.targets],
+                    "break_even_r": route.break_even_r,
+                },
+                strategy=strategy,
+                signal=signal,
+                snap=True,
+            )
+            yield RouteOrder(place, at, ask=route.mode is Mode.APPROVE)
+
+    def _open_routes(self, strategy: int, signal: str) -> Iterable[Route]:
+        return [
+            route
+            for route in self.routes.values()
+            if route.strategy == strategy
+            and route.mode is not Mode.OBSERVE
+            and (signal, route.account) not in self._sent
+        ]

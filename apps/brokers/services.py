@@ -1,0 +1,238 @@
+"""What traders do with their accounts: each use case submits a wish to the engine and returns what came of it.
+
+All raise `Refused` with code, sentence and field, or `NoAnswer` when the engine did not answer in time.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from apps.brokers.domain.account import BadAccount, Kind, new_account
+from apps.brokers.domain.messages import (
+    AnswerOrder,
+    CancelAll,
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ListAccount,
+    ListRoute,
+    ModifyOrder,
+    PlaceOrder,
+    ResetAccount,
+    TakePayout,
+)
+from apps.brokers.domain.routing import route_for
+from apps.brokers.models import Account, Order, Position, Route
+from apps.brokers.store import config_of
+from apps.bus import bus, transport
+from apps.bus.models import FactRow
+from apps.signals.models import Signal, Strategy
+from apps.trades.services import Refused, ask_engine
+
+
+def _id(given: str | None = None) -> str:
+    return given or f"m{uuid.uuid4().hex}"
+
+
+def open_account(*, user: Any, name: str, source: str = "api", **config: Any) -> Account:
+    """Make a paper account and return its row; the engine takes it over at once, or at its next start.
+
+    `config`: firm, start_balance, tz, reset, fees, paper.
+
+    Raises:  Refused  a value that can't be used, or a name that is taken
+    """
+    row = Account(user=user, name=name.strip(), kind=Kind(config.pop("kind", Kind.PAPER)))
+    _set(row, config)
+    row.balance = row.day_start_balance = row.start_balance
+    if not row.name:
+        raise Refused("BAD_VALUE", "is missing: give the account a name of its own", "name")
+    if Account.objects.of(user).filter(name=row.name).exists():
+        raise Refused("NAME_TAKEN", f"you have an account called {row.name} already", "name")
+    with transaction.atomic():
+        row.save(force_insert=True)
+    _tell(row, source)
+    return row
+
+
+def change_account(*, account: Account, source: str = "api", **config: Any) -> Account:
+    """Change name, firm, fees, hours or how it is filled, for what comes from now on.
+
+    Raises:  Refused
+    """
+    _set(account, config)
+    account.save(update_fields=list(config))
+    _tell(account, source)
+    return account
+
+
+def _set(row: Account, config: Mapping[str, Any]) -> None:
+    for name, value in config.items():
+        if name not in ("name", "firm", "start_balance", "tz", "reset", "fees", "paper", "is_open"):
+            raise Refused("BAD_VALUE", f"is nothing that can be set: {value!r}", name)
+        setattr(row, name, value)
+    try:
+        read = new_account(0, 0, config_of(row) | {"start_balance": str(row.start_balance)})
+    except BadAccount as problem:
+        field, _, detail = str(problem).partition(": ")
+        raise Refused("BAD_VALUE", detail, field) from None
+    row.start_balance = read.start_balance
+
+
+def _tell(row: Account, source: str) -> None:
+    wish = ListAccount(id=_id(), user=row.user_id, account=row.pk, config=config_of(row))
+    bus.submit(wish, user=row.user_id, source=source)
+
+
+def set_route(
+    *, user: Any, strategy: Strategy, account: Account, source: str = "api", **config: Any
+) -> Route:
+    """Say what becomes of a strategy's signals in an account, from the next one on.
+
+    `config`: mode (observe, approve, automatic), quantity or risk_percent, root, targets, break_even_r.
+
+    Raises:  Refused
+    """
+    try:
+        read = route_for(strategy.pk, account.pk, user.pk, config)
+    except BadAccount as problem:
+        field, _, detail = str(problem).partition(": ")
+        raise Refused("BAD_VALUE", detail, field) from None
+    plain = read.plain()
+    route, _ = Route.objects.update_or_create(
+        strategy=strategy,
+        account=account,
+        defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
+    )
+    wish = ListRoute(
+        id=_id(), user=user.pk, strategy=strategy.pk, account=account.pk, config=read.plain()
+    )
+    bus.submit(wish, user=user.pk, source=source)
+    return route
+
+
+def place_order(
+    *, user: Any, account: Account, source: str = "api", key: str | None = None, **asked: Any
+) -> Order:
+    """Place an order and return its row: sent, held for a yes, or blocked, with the rules' verdict.
+
+    `asked` are the fields of `PlaceOrder`. The same `key` is the same wish.
+
+    Raises:  Refused, NoAnswer
+    """
+    _live()
+    wish = PlaceOrder(id=_id(), user=user.pk, account=account.pk, **asked)
+    fact = ask_engine(user, wish, key, source)
+    return _order(user, fact)
+
+
+def execute_signal(
+    *,
+    user: Any,
+    signal: Signal,
+    account: Account,
+    quantity: int = 0,
+    risk_percent: str | None = None,
+    root: str = "",
+    targets: list[dict[str, Any]] | None = None,
+    break_even_r: str | None = "1",
+    confirmed: bool = False,
+    source: str = "api",
+    key: str | None = None,
+) -> Order:
+    """Enter a confirmed signal now, at the market, bracketed from its own stop; return the order.
+
+    Raises:  Refused  NOT_CONFIRMED: it has no stop yet, or its trade is over
+    """
+    if signal.stop_price is None or signal.status not in ("CONFIRMED", "ENTERED"):
+        detail = f"{signal} is {signal.status.lower()}: only a confirmed signal can be executed"
+        raise Refused("NOT_CONFIRMED", detail)
+    trade = getattr(signal, "trade", None)
+    if trade is not None and trade.state != "active":
+        raise Refused("OVER", f"its trade has ended already: {trade.state}")
+    bracket = {"stop": f"{signal.stop_price:f}", "break_even_r": break_even_r}
+    return place_order(
+        user=user, account=account, symbol=root or signal.contract,
+        side="buy" if signal.direction == "BULLISH" else "sell", type="market",
+        quantity=quantity, risk_percent=risk_percent, bracket={**bracket, "targets": targets or []},
+        strategy=signal.strategy_id, signal=signal.key, confirmed=confirmed, snap=True,
+        source=source, key=key or f"{signal.key}.{account.pk}",
+    )  # fmt: skip
+
+
+def answer_order(*, user: Any, order: Order, yes: bool, source: str = "api") -> Order:
+    """Say yes or no to a held order and return its row."""
+    fact = ask_engine(
+        user, AnswerOrder(id=_id(), user=user.pk, order=order.key, yes=yes), None, source
+    )
+    return _order(user, fact)
+
+
+def modify_order(*, user: Any, order: Order, source: str = "api", **asked: Any) -> Order:
+    """Ask for a working order to be moved or made smaller; `asked`: quantity, limit, stop, trail_points."""
+    fact = ask_engine(
+        user, ModifyOrder(id=_id(), user=user.pk, order=order.key, **asked), None, source
+    )
+    return _order(user, fact)
+
+
+def cancel_order(*, user: Any, order: Order, source: str = "api") -> Order:
+    """Ask for an order to be taken back."""
+    fact = ask_engine(user, CancelOrder(id=_id(), user=user.pk, order=order.key), None, source)
+    return _order(user, fact)
+
+
+def cancel_all(*, user: Any, account: Account, source: str = "api") -> FactRow:
+    """Ask for all orders of an account to be taken back but the stops that protect what it holds."""
+    return ask_engine(user, CancelAll(id=_id(), user=user.pk, account=account.pk), None, source)
+
+
+def close_position(
+    *,
+    user: Any,
+    position: Position,
+    quantity: int | None = None,
+    reverse: bool = False,
+    source: str = "api",
+    key: str | None = None,
+) -> FactRow:
+    """Ask for a position to be closed at the market, in part, or turned round."""
+    wish = ClosePosition(
+        id=_id(), user=user.pk, account=position.account_id, contract=position.contract,
+        strategy=position.place, quantity=quantity, reverse=reverse,
+    )  # fmt: skip
+    return ask_engine(user, wish, key, source, holds=not reverse)
+
+
+def flatten(*, user: Any, account: Account | None = None, source: str = "api") -> FactRow:
+    """Close everything and cancel every entry, of one account or of all. Never refused by a rule."""
+    wish = Flatten(id=_id(), user=user.pk, account=account.pk if account else 0)
+    return ask_engine(user, wish, None, source, holds=True)
+
+
+def reset_account(*, user: Any, account: Account, balance: str, source: str = "api") -> Account:
+    """Begin a flat paper account anew."""
+    wish = ResetAccount(id=_id(), user=user.pk, account=account.pk, balance=balance)
+    ask_engine(user, wish, None, source)
+    account.refresh_from_db()
+    return account
+
+
+def take_payout(*, user: Any, account: Account, amount: str, source: str = "api") -> Account:
+    """Record that money was taken out."""
+    wish = TakePayout(id=_id(), user=user.pk, account=account.pk, amount=amount)
+    ask_engine(user, wish, None, source)
+    account.refresh_from_db()
+    return account
+
+
+def _order(user: Any, fact: FactRow) -> Order:
+    found: Order = Order.objects.of(user).get(key=fact.payload["order"])
+    return found
+
+
+def _live() -> None:
+    if not transport.market_time().live:
+        detail = "There is no live market to trade at. Wait until the feed is live again; exits still go out."
+        raise Refused("NOT_LIVE", detail)

@@ -1,0 +1,301 @@
+"""Accounts, orders and positions between rows and the ledger. Only the engine writes them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from apps.brokers import models
+from apps.brokers.domain.account import Account, Kind
+from apps.brokers.domain.books import Books, LedgerState
+from apps.brokers.domain.messages import OrderFilled
+from apps.brokers.domain.order import Order, OrderStatus, OrderType, Origin, Role, Side, TimeInForce
+from apps.brokers.domain.position import Lot, Position
+from apps.brokers.domain.routing import RouterState, route_for
+from apps.bus.domain.message import DAY, to_datetime
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import Instrument, instrument
+
+_RECENT = 2 * DAY  # signals that were sent longer ago are long over
+
+
+def load() -> LedgerState:
+    """Return every account, every order that is not over, every open position."""
+    orders = models.Order.objects.filter(status__in=models.OPEN).order_by("id")
+    positions = models.Position.objects.filter(closed_at__isnull=True).order_by("id")
+    return LedgerState(
+        [to_account(row) for row in models.Account.objects.order_by("id")],
+        [to_order(row) for row in orders],
+        [to_position(row) for row in positions],
+    )
+
+
+def load_routes(now: int | None) -> RouterState:
+    """Return the routes, and what was sent along them lately."""
+    routes = [
+        route_for(row.strategy_id, row.account_id, row.user_id, {**row.config, "mode": row.mode})
+        for row in models.Route.objects.order_by("id")
+    ]
+    sent = models.Order.objects.exclude(signal="").filter(parent="")
+    recent = sent.filter(at_ns__gte=(now or 0) - _RECENT)
+    return RouterState(routes, set(recent.values_list("signal", "account_id")))
+
+
+def save(books: Books) -> None:
+    """Write everything that changed, inside the running transaction."""
+    for account in books.changed_accounts.values():
+        models.Account.objects.filter(pk=account.id).update(**_account_row(account))
+    _save(models.Order, books.changed_orders.values(), _order_fixed, _order_row)
+    _save(models.Position, books.changed_positions.values(), _position_fixed, _position_row)
+    _save_fills(books.fills)
+    models.AccountDay.objects.bulk_create(
+        [
+            models.AccountDay(
+                user_id=day.user, account_id=day.account, trade_date=day.trade_date,
+                ended_ns=day.at, start_balance=was.day_start_balance, balance=day.balance,
+                realized=was.realized_today, fees=was.fees_today, trades=was.trades_today,
+                wins=was.wins_today, losses=was.losses_today,
+            )
+            for day, was in books.days
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+
+
+def _save(model: Any, things: Iterable[Any], fixed: Any, row: Any) -> None:
+    """Write new things whole, and of known ones what changes."""
+    by_key = {(one.id if isinstance(one, Order) else one.key): one for one in things}
+    known = dict(model.objects.filter(key__in=by_key).values_list("key", "pk"))
+    new = [
+        model(key=key, **fixed(one), **row(one)) for key, one in by_key.items() if key not in known
+    ]
+    model.objects.bulk_create(new)
+    old = [model(pk=known[key], **row(one)) for key, one in by_key.items() if key in known]
+    if old:
+        names = row(next(iter(by_key.values())))
+        model.objects.bulk_update(old, list(names), batch_size=200)
+
+
+def _save_fills(fills: list[OrderFilled]) -> None:
+    keys = {one.order for one in fills}
+    orders = dict(models.Order.objects.filter(key__in=keys).values_list("key", "id"))
+    models.Fill.objects.bulk_create(
+        [
+            models.Fill(
+                key=one.fill, user_id=one.user, account_id=one.account, order_id=orders[one.order],
+                contract=one.contract, side=one.side, quantity=one.quantity, price=one.price,
+                fees=one.fees, realized=one.realized, slippage_ticks=one.slippage_ticks,
+                latency_ms=one.latency_ms, rests_on=one.rests_on,
+                at=to_datetime(one.at), at_ns=one.at,
+            )
+            for one in fills
+        ]
+    )  # fmt: skip
+
+
+# ---- accounts ----
+
+
+def _account_row(account: Account) -> dict[str, Any]:
+    return {
+        "start_balance": account.start_balance,
+        "balance": account.balance,
+        "trade_date": account.trade_date if account.day_ends else None,
+        "day_ends": account.day_ends,
+        "day_start_balance": account.day_start_balance,
+        "realized_today": account.realized_today,
+        "fees_today": account.fees_today,
+        "trades_today": account.trades_today,
+        "wins_today": account.wins_today,
+        "losses_today": account.losses_today,
+        "payouts": account.payouts,
+    }
+
+
+def to_account(row: models.Account) -> Account:
+    """Return an account as its row says."""
+    account = Account(
+        id=row.pk,
+        user=row.user_id,
+        kind=Kind(row.kind),
+        start_balance=row.start_balance,
+        balance=row.balance,
+        day_ends=row.day_ends,
+        day_start_balance=row.day_start_balance,
+        realized_today=row.realized_today,
+        fees_today=row.fees_today,
+        trades_today=row.trades_today,
+        wins_today=row.wins_today,
+        losses_today=row.losses_today,
+        payouts=row.payouts,
+    )
+    account.configure(config_of(row))
+    if row.trade_date is not None:
+        account.trade_date = row.trade_date
+    return account
+
+
+def config_of(row: models.Account) -> dict[str, Any]:
+    """Return the settings of an account as its `ListAccount` carries them."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "start_balance": f"{row.start_balance:f}",
+        "tz": row.tz,
+        "reset": str(row.reset)[:5],
+        "fees": row.fees,
+        "paper": row.paper,
+        "is_open": row.is_open,
+    }
+
+
+# ---- orders ----
+
+
+def _order_fixed(order: Order) -> dict[str, Any]:
+    return {
+        "user_id": order.user,
+        "account_id": order.account,
+        "strategy_id": order.strategy or None,
+        "place": order.strategy,
+        "contract": order.contract,
+        "root": root_of(order.contract),
+        "side": order.side,
+        "type": order.type,
+        "tif": order.tif,
+        "role": order.role,
+        "parent": order.parent,
+        "after": order.after,
+        "signal": order.signal,
+    }
+
+
+def _order_row(order: Order) -> dict[str, Any]:
+    product = instrument(root_of(order.contract))
+    average = None
+    if order.filled:
+        average = product.tick_size * order.paid / order.filled
+    return {
+        "origin": order.origin,
+        "quantity": order.quantity,
+        "filled": order.filled,
+        "paid": order.paid,
+        "limit": _price(product, order.limit),
+        "stop": _price(product, order.stop),
+        "trail": order.trail,
+        "arm_at": _price(product, order.arm_at),
+        "reference": _price(product, order.reference),
+        "average": average,
+        "status": order.status,
+        "reason": order.reason[:120],
+        "verdict": order.verdict,
+        "at": to_datetime(order.at),
+        "at_ns": order.at,
+        "expires_ns": order.expires_at,
+        "ended_at": None if order.ended_at is None else to_datetime(order.ended_at),
+        "ended_ns": order.ended_at,
+    }
+
+
+def to_order(row: models.Order) -> Order:
+    """Return an order as its row says."""
+    product = instrument(row.root)
+
+    def ticks(price: Any) -> int | None:
+        return None if price is None else product.to_ticks(price)
+
+    return Order(
+        id=row.key,
+        user=row.user_id,
+        account=row.account_id,
+        contract=row.contract,
+        side=Side(row.side),
+        type=OrderType(row.type),
+        quantity=row.quantity,
+        strategy=row.place,
+        limit=ticks(row.limit),
+        stop=ticks(row.stop),
+        trail=row.trail,
+        tif=TimeInForce(row.tif),
+        role=Role(row.role),
+        origin=Origin(row.origin),
+        parent=row.parent,
+        after=row.after,
+        signal=row.signal,
+        arm_at=ticks(row.arm_at),
+        reference=ticks(row.reference),
+        at=row.at_ns,
+        status=OrderStatus(row.status),
+        filled=row.filled,
+        paid=row.paid,
+        reason=row.reason,
+        ended_at=row.ended_ns,
+        expires_at=row.expires_ns,
+        verdict=row.verdict,
+    )
+
+
+def _price(product: Instrument, ticks: int | None) -> Any:
+    return None if ticks is None else product.price(ticks)
+
+
+# ---- positions ----
+
+
+def _position_fixed(position: Position) -> dict[str, Any]:
+    return {
+        "user_id": position.user,
+        "account_id": position.account,
+        "strategy_id": position.strategy or None,
+        "place": position.strategy,
+        "contract": position.contract,
+        "root": position.instrument.root,
+        "sign": position.sign,
+        "signal": position.signal,
+        "opened_at": to_datetime(position.opened_at),
+        "opened_ns": position.opened_at,
+    }
+
+
+def _position_row(position: Position) -> dict[str, Any]:
+    return {
+        "lots": [list(lot) for lot in position.lots],
+        "size": position.size,
+        "most": position.most,
+        "entered": position.entered,
+        "entered_paid": position.entered_paid,
+        "exited": position.exited,
+        "exited_paid": position.exited_paid,
+        "high": position.high,
+        "low": position.low,
+        "realized": position.realized,
+        "fees": position.fees,
+        "risk": position.risk,
+        "closed_at": None if position.closed_at is None else to_datetime(position.closed_at),
+        "closed_ns": position.closed_at,
+    }
+
+
+def to_position(row: models.Position) -> Position:
+    """Return a position as its row says."""
+    return Position(
+        key=row.key,
+        user=row.user_id,
+        account=row.account_id,
+        contract=row.contract,
+        strategy=row.place,
+        instrument=instrument(row.root),
+        sign=row.sign,
+        opened_at=row.opened_ns,
+        high=row.high,
+        low=row.low,
+        signal=row.signal,
+        lots=[Lot(*lot) for lot in row.lots],
+        most=row.most,
+        entered=row.entered,
+        entered_paid=row.entered_paid,
+        exited=row.exited,
+        exited_paid=row.exited_paid,
+        realized=row.realized,
+        fees=row.fees,
+        risk=row.risk,
+        closed_at=row.closed_ns,
+    )
