@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from apps.brokers.models import Account
+from apps.users.models import Owned
 
 
 class RuleSet(models.Model):
@@ -38,6 +39,7 @@ class RuleSetVersion(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     made_at = models.DateTimeField(auto_now_add=True)
+    is_shipped = models.BooleanField(default=False, help_text="Came with tradehub, not by hand.")
 
     class Meta:
         ordering: ClassVar = ["rule_set", "-number"]
@@ -74,7 +76,7 @@ class Standing(models.Model):
         return f"{self.account}: {self.level}"
 
 
-class Study(models.Model):
+class Study(Owned):
     """An evaluation of past trades against a rule set: the simulator's job and its result."""
 
     class State(models.TextChoices):
@@ -86,7 +88,6 @@ class Study(models.Model):
         CANCELLED = "cancelled", "cancelled"
         FAILED = "failed", "failed"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     version = models.ForeignKey(RuleSetVersion, on_delete=models.CASCADE, related_name="+")
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+")
     options = models.JSONField(default=dict)
@@ -95,6 +96,7 @@ class Study(models.Model):
     result = models.JSONField(null=True)
     problem = models.CharField(max_length=300, blank=True)
     made_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(null=True, help_text="The worker's last sign of life.")
 
     class Meta:
         ordering: ClassVar = ["-id"]
