@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.brokers.domain.account import BadAccount, Kind, new_account
 from apps.brokers.domain.messages import (
@@ -48,10 +48,12 @@ def open_account(*, user: Any, name: str, source: str = "api", **config: Any) ->
     row.balance = row.day_start_balance = row.start_balance
     if not row.name:
         raise Refused("BAD_VALUE", "is missing: give the account a name of its own", "name")
-    if Account.objects.of(user).filter(name=row.name).exists():
-        raise Refused("NAME_TAKEN", f"you have an account called {row.name} already", "name")
-    with transaction.atomic():
-        row.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        detail = f"you have an account called {row.name} already"
+        raise Refused("NAME_TAKEN", detail, "name") from None
     _tell(row, source)
     return row
 
@@ -161,10 +163,12 @@ def execute_signal(
     )  # fmt: skip
 
 
-def answer_order(*, user: Any, order: Order, yes: bool, source: str = "api") -> Order:
+def answer_order(
+    *, user: Any, order: Order, yes: bool, source: str = "api", key: str | None = None
+) -> Order:
     """Say yes or no to a held order and return its row."""
     fact = ask_engine(
-        user, AnswerOrder(id=_id(), user=user.pk, order=order.key, yes=yes), None, source
+        user, AnswerOrder(id=_id(), user=user.pk, order=order.key, yes=yes), key, source
     )
     return _order(user, fact)
 
@@ -183,9 +187,11 @@ def cancel_order(*, user: Any, order: Order, source: str = "api") -> Order:
     return _order(user, fact)
 
 
-def cancel_all(*, user: Any, account: Account, source: str = "api") -> FactRow:
+def cancel_all(
+    *, user: Any, account: Account, source: str = "api", key: str | None = None
+) -> FactRow:
     """Ask for all orders of an account to be taken back but the stops that protect what it holds."""
-    return ask_engine(user, CancelAll(id=_id(), user=user.pk, account=account.pk), None, source)
+    return ask_engine(user, CancelAll(id=_id(), user=user.pk, account=account.pk), key, source)
 
 
 def close_position(
@@ -205,24 +211,30 @@ def close_position(
     return ask_engine(user, wish, key, source, holds=not reverse)
 
 
-def flatten(*, user: Any, account: Account | None = None, source: str = "api") -> FactRow:
+def flatten(
+    *, user: Any, account: Account | None = None, source: str = "api", key: str | None = None
+) -> FactRow:
     """Close everything and cancel every entry, of one account or of all. Never refused by a rule."""
     wish = Flatten(id=_id(), user=user.pk, account=account.pk if account else 0)
-    return ask_engine(user, wish, None, source, holds=True)
+    return ask_engine(user, wish, key, source, holds=True)
 
 
-def reset_account(*, user: Any, account: Account, balance: str, source: str = "api") -> Account:
+def reset_account(
+    *, user: Any, account: Account, balance: str, source: str = "api", key: str | None = None
+) -> Account:
     """Begin a flat paper account anew."""
     wish = ResetAccount(id=_id(), user=user.pk, account=account.pk, balance=balance)
-    ask_engine(user, wish, None, source)
+    ask_engine(user, wish, key, source)
     account.refresh_from_db()
     return account
 
 
-def take_payout(*, user: Any, account: Account, amount: str, source: str = "api") -> Account:
-    """Record that money was taken out."""
+def take_payout(
+    *, user: Any, account: Account, amount: str, source: str = "api", key: str | None = None
+) -> Account:
+    """Record that money was taken out, once for the same `key`."""
     wish = TakePayout(id=_id(), user=user.pk, account=account.pk, amount=amount)
-    ask_engine(user, wish, None, source)
+    ask_engine(user, wish, key, source)
     account.refresh_from_db()
     return account
 

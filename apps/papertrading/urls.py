@@ -1,0 +1,32 @@
+"""API: paper trading, and signals into orders."""
+
+from django.urls import path
+
+from apps.papertrading import api, routes_api
+
+urlpatterns = [
+    path("paper-trading/place-order/", api.PlaceOrder.as_view(), name="paper-place"),
+    path("paper-trading/orders/", api.Orders.as_view(), name="paper-orders"),
+    path("paper-trading/cancel-order/<row:id>/", api.CancelOrder.as_view(), name="paper-cancel"),
+    path("paper-trading/change-order/<row:id>/", api.ChangeOrder.as_view(), name="paper-change"),
+    path("paper-trading/answer-order/", api.AnswerOrder.as_view(), name="paper-answer"),
+    path("paper-trading/cancel-all/", api.CancelAll.as_view(), name="paper-cancel-all"),
+    path("paper-trading/fills/", api.Fills.as_view(), name="paper-fills"),
+    path("paper-trading/positions/", api.Positions.as_view(), name="paper-positions"),
+    path("paper-trading/close-position/<row:id>/", api.ClosePosition.as_view(), name="paper-close"),
+    path("paper-trading/update-stops/<row:id>/", api.UpdateStops.as_view(), name="paper-stops"),
+    path("paper-trading/flatten/", api.Flatten.as_view(), name="paper-flatten"),
+    path("paper-trading/open-account/", api.OpenAccount.as_view(), name="paper-open"),
+    path("paper-trading/reset-account/", api.ResetAccount.as_view(), name="paper-reset"),
+    path("paper-trading/payout/", api.Payout.as_view(), name="paper-payout"),
+    path("paper-trading/accounts/", api.Accounts.as_view(), name="paper-accounts"),
+    path("paper-trading/account-status/", api.AccountStatus.as_view(), name="paper-status"),
+    path("paper-trading/daily-pnl/", api.DailyPnl.as_view(), name="paper-daily-pnl"),
+    path("paper-trading/execution-report/", api.ExecutionReport.as_view(), name="paper-execution"),
+    path(
+        "realtime/execute-signal/<row:id>/",
+        routes_api.ExecuteSignal.as_view(),
+        name="execute-signal",
+    ),
+    path("strategies/<row:id>/routes/", routes_api.Routes.as_view(), name="strategy-routes"),
+]
