@@ -149,7 +149,8 @@ class PositionView:
         stops = [one.stop for one in self.protections if one.stop is not None]
         if not stops:
             return None
-        return max(stops) if self.is_long else min(stops)
+        nearest: Decimal = max(stops) if self.is_long else min(stops)
+        return nearest
 
     @property
     def stop_away(self) -> Decimal | None:

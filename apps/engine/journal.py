@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apps.brokers import store as broker_store
 from apps.bus import bus
 from apps.bus.domain.message import DAY, MINUTE, Fact
 from apps.bus.models import Heartbeat, Inbox
@@ -25,6 +27,8 @@ from apps.marketdata.domain.tape import TapeState
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark
 from apps.marketdata.queries import calendar
+from apps.papertrading import store as paper_store
+from apps.risk import store as risk_store
 from apps.signals import store as signal_store
 from apps.signals.domain.posted import Posted
 from apps.signals.domain.settings import FRAME_SECONDS, MOST_LEFT
@@ -71,7 +75,17 @@ class Journal:
             bars = [signal.bar for signal in signals.signals if signal.contract == tape.contract]
             oldest = min([bar for bar in bars if bar is not None] + [tape.last_at - RECENT])
             _load_candles(signals.candles, tape, oldest - (MOST_LEFT + 3) * MINUTE)
-        return EngineState(market, signals, trades)
+        ledger = broker_store.load()
+        return EngineState(
+            market,
+            signals,
+            trades,
+            broker_store.load_routes(now),
+            ledger,
+            risk_store.load(),
+            paper_store.load(ledger),
+            str(settings.SEED),
+        )
 
     def cursors(self) -> dict[str, tuple[int, int]]:
         """Return, by contract, id and time of the newest tick that was applied."""
@@ -95,6 +109,9 @@ class Journal:
                 signal_store.save(desk.changed.values())
             if book.changed:
                 trade_store.save(book.changed.values())
+            broker_store.save(engine.ledger.books)
+            risk_store.save(engine.guard)
+            paper_store.save(engine.venue)
             for contract, seconds, candle in turn.candles:
                 market_store.save_candles(contract, seconds, [candle])
             market_store.save_tapes(
@@ -107,6 +124,10 @@ class Journal:
         desk.changed.clear()
         book.changed.clear()
         market.changed.clear()
+        engine.ledger.books.written()
+        engine.guard.changed.clear()
+        engine.venue.changed.clear()
+        engine.venue.ended.clear()
         return rows
 
     def _write_ticks(self, turn: Turn) -> None:
@@ -141,6 +162,9 @@ def beat(name: str, state: str, detail: Mapping[str, Any]) -> None:
 
 
 def _tape(state: TapeState) -> TapeState:
+    for tick in market_store.read_ticks(state.contract, state.last_at, state.last_at + 1):
+        if tick.id == state.last_id:  # orders that are on their way fill at the quote beside it
+            state.quote, state.size = tick.quote, tick.size
     if state.candle is not None:
         start = state.candle.at
         ticks = market_store.read_ticks(state.contract, start, start + MINUTE)

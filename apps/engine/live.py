@@ -72,7 +72,7 @@ class LiveEngine:
         self,
         contracts: Sequence[ContractListed],
         *,
-        front_at: Callable[[int], ContractListed] | None = None,
+        fronts_at: Callable[[int], Sequence[ContractListed]] = lambda at: (),
         on_roll: Callable[[tuple[str, ...]], None] = lambda contracts: None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -82,7 +82,7 @@ class LiveEngine:
         self.feed_state: FeedState = FeedState.CONNECTING
         self._feed_reason = ""
         self._contracts = list(contracts)
-        self._front_at, self._on_roll = front_at, on_roll
+        self._fronts_at, self._on_roll = fronts_at, on_roll
         self._hour = 0
         self._monotonic, self._wall = monotonic, wall
         self._journal = Journal()
@@ -276,12 +276,15 @@ class LiveEngine:
 
     def _roll(self, at: int) -> None:
         """Follow the next contract from its roll on; trades and signals of the old one stay with theirs."""
-        front = self._front_at(at) if self._front_at else None
-        if front is None or any(listed.contract == front.contract for listed in self._contracts):
+        followed = {listed.contract for listed in self._contracts}
+        fresh = [front for front in self._fronts_at(at) if front.contract not in followed]
+        if not fresh:
             return
-        self._contracts.append(front)
-        self._take(self.engine.handle(front))
-        self._on_roll(tuple(listed.contract for listed in self._contracts[-2:]))
+        old = self._fronts()
+        for front in fresh:
+            self._contracts.append(front)
+            self._take(self.engine.handle(front))
+        self._on_roll(tuple(dict.fromkeys([*old, *self._fronts()])))
 
     def _hear_feed(self, item: FeedChanged) -> None:
         self.feed_state, self._feed_reason = item.state, item.reason
@@ -424,8 +427,8 @@ class LiveEngine:
             self._take(map(self._dated, self.engine.handle(command)), cause=row.pk)
 
     def _dated(self, said: Message) -> Message:
-        """Return a refusal with the time it was made at, where no market could tell it."""
-        if isinstance(said, CommandRefused) and not said.at:
+        """Return a fact with the time it was made at, where no market could tell it."""
+        if isinstance(said, Fact) and not said.at:
             return replace(said, at=self.at)
         return said
 

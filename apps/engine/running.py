@@ -28,14 +28,14 @@ class Source:
     """Where the market comes from.
 
     first_at:  market time at the very first start, when no tick is stored yet
-    front:     the contract that is followed, at an instant of market time
+    fronts:    the contracts that are followed at an instant of market time, the desk's own product first
     has_clock: the server says market time, as the simulator does; else it is the wall clock's
     """
 
     login: TradovateSettings
     root: str
     first_at: int
-    front: Callable[[int], str]
+    fronts: Callable[[int], tuple[str, ...]]
     has_clock: bool = False
 
 
@@ -58,16 +58,17 @@ class Trading:
         own = [at for contract, (_, at) in cursors.items() if root_of(contract) == source.root]
         # a simulated market stood still while the desk was down, a real one went on, and may have rolled
         now = max(own, default=source.first_at) if source.has_clock else source.first_at
+        fronts = source.fronts(now)
         self.engine = LiveEngine(
-            [listed(source.front(now), now)],
-            front_at=lambda at: listed(source.front(at), at),
+            [listed(front, now) for front in fronts],
+            fronts_at=lambda at: [listed(front, at) for front in source.fronts(at)],
             on_roll=lambda contracts: self.feed.follow(contracts),
         )
         self.engine.start()
         self.feed = TradovateFeed(
             source.login,
             Market(_tick_size, _is_open, has_clock=source.has_clock),
-            self._wanted(source.front(now)),
+            self._wanted(fronts),
             self.engine.put,
             resume=self._newest,
             warm_up=lambda contract: day_bounds(max(self.engine.at, now))[0],
@@ -79,10 +80,9 @@ class Trading:
         tape = self.engine.engine.market.tapes.get(contract)
         return None if tape is None or tape.last is None else Cursor(tape.last_id, tape.last_at)
 
-    def _wanted(self, front: str) -> tuple[str, ...]:
-        """Return the contracts to follow: the front one last, before it those that somebody still waits on."""
-        waiting = self.engine.engine.book.contracts() | self.engine.engine.desk.contracts()
-        return (*sorted(waiting - {front}), front)
+    def _wanted(self, fronts: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the contracts to follow: those that somebody still waits on first, the desk's own product last."""
+        return (*sorted(self.engine.engine.contracts() - set(fronts)), *reversed(fronts))
 
     def stop(self) -> None:
         """Log off, then save what there is."""
@@ -124,7 +124,16 @@ def real_source() -> Source:
         sec=given["sec"],
     )
     root = root_of(settings.SYMBOL)
-    return Source(login, root, time.time_ns(), lambda at: front_contract(root, at).name)
+    roots = traded_roots(root)
+    return Source(
+        login, root, time.time_ns(), lambda at: tuple(front_contract(one, at).name for one in roots)
+    )
+
+
+def traded_roots(root: str) -> tuple[str, ...]:
+    """Return what is followed for a product: itself and its micro, whose orders fill on its own ticks."""
+    micro = instrument(root).micro
+    return (root, micro) if micro else (root,)
 
 
 def _device_id() -> str:
@@ -148,6 +157,6 @@ def source_elsewhere() -> Source:
         login,
         root_of(settings.SYMBOL),
         now,
-        lambda at: parse(settings.SYMBOL, at).name,
+        lambda at: (parse(settings.SYMBOL, at).name,),
         has_clock=True,
     )

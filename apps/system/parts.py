@@ -11,7 +11,7 @@ from apps.brokers.tradovate.simulator.market import DRESSES, GeneratedMarket, Ma
 from apps.brokers.tradovate.simulator.recording import FileMarket
 from apps.brokers.tradovate.simulator.server import Plan, Simulator
 from apps.engine.journal import Journal
-from apps.engine.running import Source, Trading, real_source, source_elsewhere
+from apps.engine.running import Source, Trading, real_source, source_elsewhere, traded_roots
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.system.onebox import Part
 from apps.system.ownloop import OwnLoop
@@ -41,11 +41,12 @@ def simulated_market() -> Market | None:
             f"SYMBOL is {settings.SYMBOL!r}: the generated market has no such product. "
             f"Use one of: {', '.join(DRESSES)}."
         )
-    market = GeneratedMarket(settings.SEED, default_start(time.time_ns()), (root,))
+    roots = tuple(one for one in traded_roots(root) if one in DRESSES)
+    market = GeneratedMarket(settings.SEED, default_start(time.time_ns()), roots)
     stored = load_position(position_path(market), market)
     if stored is None or stored.start == market.start:
         return market
-    return GeneratedMarket(settings.SEED, stored.start, (root,))
+    return GeneratedMarket(settings.SEED, stored.start, roots)
 
 
 def position_path(market: Market) -> Path:
@@ -79,8 +80,12 @@ def parts(market: Market | None, *, webhook: str) -> list[Part]:
 
     def source() -> Source:
         login = TradovateSettings("demo", "demo", hosts=Hosts.at(simulator.url))
-        root = market.roots()[0]
-        return Source(login, root, market.start, lambda at: market.front(root, at), has_clock=True)
+        roots = market.roots()
+
+        def fronts(at: int) -> tuple[str, ...]:
+            return tuple(market.front(root, at) for root in roots)
+
+        return Source(login, roots[0], market.start, fronts, has_clock=True)
 
     return [worker, OwnLoop("simulator", simulator), Trading(source)]
 

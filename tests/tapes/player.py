@@ -23,18 +23,19 @@ from apps.marketdata.domain.messages import (
     TapeEnded,
 )
 from apps.marketdata.domain.session import NEW_YORK
-from apps.marketdata.domain.tick import Tick, made_id
+from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.signals.domain.messages import Alert
 from apps.signals.domain.settings import settings_for
 from apps.trades.domain.messages import CloseTrade, EnterTrade
 from apps.trades.domain.record import record
+from tests.tapes.money import Money, pairs
 
 MIRROR = Decimal(40000)  # the mirrored market has the price 40000 - p where this one has p
 SWAPPED = {"bullish": "bearish", "bearish": "bullish", "long": "short", "short": "long"}
 
 
 @dataclass
-class Player:
+class Player(Money):
     """Plays a tape to an engine; with `mirrored`, up and down are exchanged."""
 
     mirrored: bool = False
@@ -49,7 +50,7 @@ class Player:
     candles: dict[int, list[Candle]] = field(default_factory=dict)
     missed: list[Tick] | None = None
     engine: Engine = field(init=False)
-    _order: InOrder | None = None
+    _door: InOrder | None = None
     _seen: Counter[int] = field(default_factory=Counter)
 
     # ---- what a line says ----
@@ -145,6 +146,7 @@ class Player:
         self.handle(wish)
 
     def _close(self, words: list[str]) -> None:
+        """Close a followed trade; `exit` closes a position."""
         self.handle(CloseTrade(id=f"close {words[0]}", user=1, trade=words[0]))
 
     def _end(self, words: list[str]) -> None:
@@ -162,15 +164,15 @@ class Player:
     @property
     def order(self) -> InOrder:
         """Return the engine's door; it is built by the first line that is not `given`."""
-        if self._order is None:
+        if self._door is None:
             settings = settings_for(self.product, self.given)
             self.engine = build_engine(frames=(settings.timeframe_s,))
-            self._order = InOrder(self.engine)
+            self._door = InOrder(self.engine)
             jump = None if self.trust else int(settings.jump / self.product.tick_size)
             listed = ContractListed(self.contract, self.product.root, jump, self.expires_at)
             self.handle(listed)
             self.handle(Resumed())
-        return self._order
+        return self._door
 
     def handle(self, said: Message) -> None:
         """Tell the engine something."""
@@ -209,7 +211,18 @@ class Player:
         said, at = pairs(words[2:]), self.at(words[0])
         self._seen[at] += 1
         ordinal = int(said.get("id", self._seen[at]))
-        return Tick(at, self.ticks(words[1]), int(said.get("size", 1)), made_id(at, ordinal))
+        size = int(said.get("size", 1))
+        return Tick(at, self.ticks(words[1]), size, made_id(at, ordinal), self.quote(said))
+
+    def quote(self, said: dict[str, str]) -> Quote | None:
+        """Return best bid and ask beside a tick, given as `bid 20000x3 ask 20000.25x2`; None where not given."""
+        if "bid" not in said and "ask" not in said:
+            return None
+        sides = []
+        for name in ("ask", "bid") if self.mirrored else ("bid", "ask"):
+            price, _, size = said.get(name, "").partition("x")
+            sides += [self.ticks(price) if price else None, int(size) if size else None]
+        return Quote(*sides)
 
     def ticks(self, text: str) -> int:
         """Return a price in whole ticks."""
@@ -225,8 +238,3 @@ class Player:
         """Return a direction as it is in this market."""
         return SWAPPED.get(direction, direction) if self.mirrored else direction
 
-
-def pairs(words: list[str]) -> dict[str, str]:
-    """Return words that come two by two: a name and its value."""
-    assert len(words) % 2 == 0, f"a name without a value: {' '.join(words)}"
-    return dict(zip(words[::2], words[1::2], strict=True))

@@ -11,6 +11,7 @@ before a time means the day after. `# ` begins a comment.
     feed    lost / back         ticks between the two come together when it is back
     gap     09:40 09:42         a stretch that cannot be had
     enter   #m long stop 19989.75, close #m              what a person wishes
+    account, rules, own, order, move, cancel, exit, flatten, answer, route …     see `tests/tapes/money.py`
     end                         the recording is over (said by itself at the end)
 
 Lines with `>` say what must follow. `> trade.stopped_out at 09:40:04.500 level 19989.75` is a fact: a tape that
@@ -33,9 +34,11 @@ from tests.tapes.player import MIRROR, Player, pairs
 
 TAPES = sorted(Path(__file__).parent.glob("*.tape"))
 PRICES = {
+    *("stop", "limit"),  # of orders
     *("stop_anchor_price", "stop_price", "entry_price", "exit_level", "exit_hit", "signal_high"),
     *("signal_low", "high", "low", "level", "traded", "price"),
 }
+SWAPPED_WORDS = {"buy": "sell", "sell": "buy", "long": "short", "short": "long"}
 
 
 @dataclass
@@ -151,7 +154,7 @@ def _plain(player: Player) -> list[dict[str, Any]]:
 
 def _turned(value: Any, name: str = "") -> Any:
     """Return a fact or record as it is with up and down exchanged."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and name != "prices":
         turned = {
             key: _turned(item, "targets" if name == "targets" else key)
             for key, item in value.items()
@@ -166,8 +169,12 @@ def _turned(value: Any, name: str = "") -> Any:
         return int(MIRROR * 4) - value
     if name == "jump_ticks":
         return -value
-    if isinstance(value, str) and (name in PRICES or name == "targets"):
+    if isinstance(value, str) and (name in PRICES or name == "targets") and value[:1].isdigit():
         return f"{MIRROR - Decimal(value):f}"
+    if name in ("side", "direction") and value in SWAPPED_WORDS:
+        return SWAPPED_WORDS[value]
+    if name == "prices":
+        return {contract: f"{MIRROR - Decimal(last):f}" for contract, last in value.items()}
     if isinstance(value, str) and "BULLISH" in value:
         return value.replace("BULLISH", "BEARISH")
     if isinstance(value, str):

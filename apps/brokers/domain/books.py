@@ -14,9 +14,11 @@ from apps.brokers.domain.messages import (
     Holding,
     OrderFilled,
     Pending,
+    PlaceOrder,
     PositionClosed,
     PositionOpened,
     Protection,
+    Wish,
 )
 from apps.brokers.domain.order import Order, OrderStatus, OrderType, Role
 from apps.brokers.domain.position import Lot, Position
@@ -24,6 +26,7 @@ from apps.bus.domain.message import Message
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.marketdata.domain.messages import NEVER, Leaves, Look, Waits
+from apps.trades.domain.messages import CommandRefused
 
 ON_ITS_WAY: Final = frozenset({OrderStatus.SENT, OrderStatus.WORKING})
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT})
@@ -42,7 +45,9 @@ class Books:
     """Every account with its orders and positions. `changed_*`, `fills`, `days`: what has still to be written."""
 
     def __init__(self, state: LedgerState | None = None) -> None:
+        """Take over what the rows know. `at` is the market time as far as it was told."""
         state = state or LedgerState()
+        self.at = 0
         self.accounts = {account.id: account for account in state.accounts}
         self.orders: dict[str, Order] = {}
         self._legs: dict[str, list[Order]] = {}
@@ -114,7 +119,7 @@ class Books:
         filled = OrderFilled(
             at=said.at, fill=said.fill, price=product.price(said.price),
             left=order.remaining, fees=fee * said.quantity, realized=realized,
-            slippage_ticks=said.slippage, latency_ms=(said.at - order.at) // 1_000_000,
+            slippage_ticks=order.slippage(said.price), latency_ms=(said.at - order.at) // 1_000_000,
             rests_on=said.rests_on, **{**named(order), "quantity": said.quantity},
         )  # fmt: skip
         self.fills.append(filled)
@@ -170,13 +175,13 @@ class Books:
 
     # ---- what others ask ----
 
-    def booked(self, account: Account, at: int, *, is_new: bool = False) -> AccountBooked:
+    def booked(self, account: Account, at: int = 0, *, is_new: bool = False) -> AccountBooked:
         """Return all that risk has to know of an account."""
         orders = self.orders_of(account.id)
         return AccountBooked(
             account=account.id,
             user=account.user,
-            at=at,
+            at=max(self.at, at),
             balance=account.balance,
             start_balance=account.start_balance,
             trade_date=account.trade_date,
@@ -204,6 +209,27 @@ class Books:
             payouts=account.payouts,
             is_new=is_new,
         )  # fmt: skip
+
+    def contracts(self) -> set[str]:
+        """Return the contracts that somebody holds or has an order in."""
+        held = {contract for _, contract, _ in self.positions}
+        return held | {one.contract for one in self.orders.values()}
+
+    def own(self, wish: Wish, account: int) -> Account | CommandRefused:
+        """Return the account that a wish is about, or why there is none for this trader."""
+        found = self.accounts.get(account)
+        if found is None or found.user != wish.user:
+            return self.refused(wish, "NO_ACCOUNT", f"account: {account} is none of yours")
+        if not found.is_open and isinstance(wish, PlaceOrder):
+            detail = "account: it is closed; open it again in its settings"
+            return self.refused(wish, "CLOSED", detail)
+        return found
+
+    def refused(self, wish: Wish, reason: str, detail: str) -> CommandRefused:
+        """Return the answer to a wish that can't be granted."""
+        return CommandRefused(
+            at=self.at, user=wish.user, command=wish.id, reason=reason, detail=detail
+        )
 
     def orders_of(self, account: int) -> list[Order]:
         """Return the open orders of an account."""

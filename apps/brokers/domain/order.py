@@ -163,6 +163,16 @@ class Order:
         """Return the holding that it changes: account, contract, strategy."""
         return (self.account, self.contract, self.strategy)
 
+    def slippage(self, price: int) -> int:
+        """Return how many ticks worse a fill is than what was asked for; negative: better.
+
+        A limit is measured against itself, a stop against where it lay, a market order against the last price then.
+        """
+        asked = self.limit if self.limit is not None else self.stop
+        if asked is None:
+            asked = self.reference
+        return 0 if asked is None else (price - asked) * self.side.sign
+
     def become(self, status: OrderStatus, at: int, reason: str = "") -> None:
         """Take the next step of its life, once.
 

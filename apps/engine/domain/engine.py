@@ -4,12 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from apps.brokers.domain.books import Books, LedgerState
+from apps.brokers.domain.ledger import Ledger
+from apps.brokers.domain.orderdesk import OrderDesk
+from apps.brokers.domain.routing import Router, RouterState
 from apps.bus.domain.message import Message
 from apps.bus.domain.stage import Hears, ears
 from apps.marketdata.domain.market import Market
 from apps.marketdata.domain.messages import TickReceived
 from apps.marketdata.domain.tape import FRAMES, TapeState
 from apps.marketdata.domain.tick import Tick
+from apps.papertrading.domain.venue import PaperVenue, VenueState
+from apps.risk.domain.guard import RiskGuard
+from apps.risk.domain.standing import Standing
 from apps.signals.domain.desk import DeskState, SignalDesk
 from apps.trades.domain.book import TradeBook
 from apps.trades.domain.trade import Trade
@@ -22,15 +29,32 @@ class EngineState:
     market: list[TapeState] = field(default_factory=list)
     signals: DeskState = field(default_factory=DeskState)
     trades: list[Trade] = field(default_factory=list)
+    routes: RouterState = field(default_factory=RouterState)
+    ledger: LedgerState = field(default_factory=LedgerState)
+    standings: list[Standing] = field(default_factory=list)
+    paper: VenueState = field(default_factory=VenueState)
+    seed: str = "1"
 
 
 class Engine:
     """A road of stages. The order of the stages is the order in which they hear each message."""
 
-    def __init__(self, market: Market, desk: SignalDesk, book: TradeBook) -> None:
+    def __init__(
+        self,
+        market: Market,
+        desk: SignalDesk,
+        book: TradeBook,
+        router: Router,
+        ledger: Ledger,
+        orders: OrderDesk,
+        guard: RiskGuard,
+        venue: PaperVenue,
+    ) -> None:
         self.market, self.desk, self.book = market, desk, book
+        self.router, self.ledger, self.orders = router, ledger, orders
+        self.guard, self.venue = guard, venue
         self._routes: dict[type[Message], list[Hears]] = defaultdict(list)
-        for stage in (market, desk, book):
+        for stage in (market, desk, book, router, ledger, orders, guard, venue):
             for kind, hear in ears(stage):
                 self._routes[kind].append(hear)
 
@@ -50,17 +74,27 @@ class Engine:
                 yield answer
                 yield from self.handle(answer)
 
+    def contracts(self) -> set[str]:
+        """Return the contracts on which somebody waits: a signal, a trade, an order or a position."""
+        return self.book.contracts() | self.desk.contracts() | self.ledger.books.contracts()
+
 
 def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()) -> Engine:
-    """Return the road of a tick: tick -> price and candles -> signals -> trades.
+    """Return the road of a tick: tick -> price and candles -> signals -> trades -> orders -> fills.
 
     `frames` are time frames in seconds that settings ask for beside the usual ones.
     """
     state = state or EngineState()
+    books = Books(state.ledger)
     return Engine(
         Market(state.market, tuple(sorted({*FRAMES, *frames} - {60}))),
         SignalDesk(state.signals),  # alert, candle -> validated, confirmed, cancelled
         TradeBook(state.trades),  # price -> MFE, MAE, break-even, stop, target, close
+        Router(state.routes),  # confirmed signal -> an order for each account
+        Ledger(books),  # fill -> position, money, days
+        OrderDesk(books, state.signals.calendar),  # wish -> order
+        RiskGuard(state.standings, state.signals.calendar),  # order -> allowed, held or blocked
+        PaperVenue(state.paper, state.seed),  # allowed order, price -> fill
     )
 
 

@@ -144,7 +144,9 @@ class Market:
             if of not in tape.sleepers.since:
                 continue
             high, low = tape.since(of) or (price, price)
-            yield PriceReached(of, price, at, at - at % MINUTE, high, low, tick.size, tick.quote)
+            yield PriceReached(
+                of, price, at, at - at % MINUTE, high, low, tick.size, tick.quote, tick.id
+            )
             assert of in tape.sleepers.spans or of not in tape.sleepers.since, (
                 f"{of} sleeps for ever"
             )
@@ -284,7 +286,9 @@ class Market:
             yield Recalled(said.of, None, None, 0)
         else:
             running = tape.frame_so_far(said.seconds)
-            yield Recalled(said.of, running, tape.last, tape.last_at, tape.quote, tape.size)
+            yield Recalled(
+                said.of, running, tape.last, tape.last_at, tape.quote, tape.size, tape.last_id
+            )
 
     @handles(ContractListed)
     def list_contract(self, said: ContractListed) -> Iterator[Message]:

@@ -169,6 +169,7 @@ class PriceReached(Message):
     """A price left the span of `of`. `high` and `low` are the extremes since it began to wait.
 
     size:  contracts that traded at this price; quote: the best bid and ask beside it, as far as known
+    id:    the tick's own; a late one has a smaller id than the last
     """
 
     of: str
@@ -179,6 +180,7 @@ class PriceReached(Message):
     low: int
     size: int = 1
     quote: Quote | None = None
+    id: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,10 @@ class Recall(Message):
 
 @dataclass(frozen=True, slots=True)
 class Recalled(Message):
-    """The answer: the candle still open (None between candles), the last price, its time and the quote beside it."""
+    """The answer: the candle still open (None between candles), the last price, its time and the quote beside it.
+
+    id: of the last tick, -1 where only candles are known
+    """
 
     of: str
     candle: Candle | None
@@ -219,6 +224,7 @@ class Recalled(Message):
     at: int
     quote: Quote | None = None
     size: int = 1
+    id: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,10 @@ class StandIn:
     async def on_close(self, close: int) -> None:
         """Ask the indicator about every candle up to this close, and wait until its alerts are answered."""
         for at in range(self._asked, close, MINUTE):
-            for root in self._market.roots():
-                await self._ask(root, at)
+            roots = self._market.roots()
+            for root in roots:
+                if instrument(root).mini not in roots:  # a micro walks its mini's path: one alert for both
+                    await self._ask(root, at)
             self._asked = at + MINUTE
         if not self._row:
             self.told = max(self.told, self._asked)

@@ -1,0 +1,178 @@
+"""Facts about accounts, orders and positions in plain words. `apps.trades.domain.telling` learns them at the start."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.trades.domain.telling import Payload, Told, in_words
+
+# Steps on the way that say nothing new to a person: what came of them is told.
+UNSAID: Final = frozenset(
+    {
+        "account.listed",
+        "account.route_listed",
+        "account.cancel_asked",
+        "order.sent",
+        "order.working",
+        "order.change_asked",
+        "order.cancel_asked",
+        "position.opened",
+    }
+)
+REASONS: Final[Mapping[str, str]] = {
+    "": "",
+    "BY_HAND": "flattened by hand",
+    "CANCELLED": "by hand",
+    "CLOSE": "closed by hand",
+    "DECLINED": "you said no",
+    "ENTRY_ENDED": "its entry ended",
+    "NOT_ANSWERED": "nobody answered in 15 minutes",
+    "OCO": "the other leg of its bracket was filled",
+    "SIGNAL_VOID": "its signal is void after all",
+    "FLAT": "the position is flat",
+    "END_OF_DAY": "a day order, and the day is over",
+}
+
+
+def why(reason: str) -> str:
+    """Return a reason code as people say it; one that has no words stays as it is."""
+    return REASONS.get(reason, reason.replace("_", " ").lower())
+
+
+def money(value: Any) -> str:
+    """Return dollars with a sign: +$45.00, −$112.76, $0.00."""
+    amount = Decimal(value).quantize(Decimal("0.01"))
+    sign = "+" if amount > 0 else ("−" if amount < 0 else "")
+    return f"{sign}${abs(amount):,f}"
+
+
+def _price(value: Any) -> str:
+    return f"{Decimal(value):,f}"
+
+
+def _root(p: Payload) -> str:
+    contract = str(p.get("contract") or "")
+    try:
+        return root_of(contract)
+    except UnknownSymbol:
+        return contract
+
+
+def _order(p: Payload) -> str:
+    """Return an order as it is called: buy 2 MNQ stop."""
+    kind = str(p["type"]).replace("_", " ")
+    return f"{str(p['side']).capitalize()} {p['quantity']} {_root(p)} {kind}"
+
+
+def _tone(p: Payload) -> str:
+    return "long" if p["side"] == "buy" else "short"
+
+
+def _filled(p: Payload) -> Told:
+    verb = "Bought" if p["side"] == "buy" else "Sold"
+    role = {"stop": ", stop", "target": ", target", "exit": ", exit"}.get(str(p["role"]), "")
+    slipped = int(p["slippage_ticks"])
+    slip = f"Slipped {slipped} tick{'s' if abs(slipped) != 1 else ''}" if slipped > 0 else ""
+    if slipped < 0:
+        slip = f"{-slipped} tick{'s' if slipped != -1 else ''} better"
+    parts = [slip or "On price", f"fee ${Decimal(p['fees']):,.2f}"]
+    if p["left"]:
+        parts.append(f"{p['left']} still working")
+    realized = Decimal(p["realized"])
+    tone, icon = _tone(p), "up" if p["side"] == "buy" else "dn"
+    if p["role"] != "entry":
+        parts.append(f"closed {money(realized)}")
+        tone, icon = ("good" if realized > 0 else "bad" if realized < 0 else "quiet"), "flag"
+    title = f"{verb} {p['quantity']} {_root(p)} at {_price(p['price'])}{role}"
+    return Told(title, f"{', '.join(parts)}.", tone, icon)
+
+
+def _held(p: Payload) -> Told:
+    text = f"{p.get('detail') or ''} It waits 15 minutes for your yes."
+    return Told(f"{_order(p)} needs your yes", text.strip(), "wait", "warn")
+
+
+def _blocked(p: Payload) -> Told:
+    return Told(f"{_order(p)} blocked", str(p.get("detail") or ""), "bad", "shield")
+
+
+def _changed(p: Payload) -> Told:
+    value = p.get("limit") if p.get("limit") is not None else p.get("stop")
+    role = str(p["role"])
+    what = {"stop": "Stop", "target": "Target"}.get(role, _order(p))
+    title = f"{_root(p)} {what.lower()} moved" if role in ("stop", "target") else f"{what} moved"
+    return Told(title, f"To {_price(value)}." if value is not None else "", "quiet", "shield")
+
+
+def _ended(word: str, tone: str) -> Callable[[Payload], Told]:
+    def words(p: Payload) -> Told:
+        reason = why(str(p.get("reason") or ""))
+        text = f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+        return Told(f"{_order(p)} {word}", text, tone, "no")
+
+    return words
+
+
+def _closed(p: Payload) -> Told:
+    net = Decimal(p["net"])
+    r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
+    tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
+    text = f"Net {money(net)} after ${Decimal(p['fees']):,.2f} fees."
+    return Told(f"{_root(p)} {p['direction']} closed{r}", text, tone, "flag")
+
+
+def _opened(p: Payload) -> Told:
+    return Told("Account opened", f"Balance ${Decimal(p['balance']):,.2f}.", "quiet", "account")
+
+
+def _payout(p: Payload) -> Told:
+    text = f"Balance ${Decimal(p['balance']):,.2f}."
+    return Told(f"${Decimal(p['amount']):,.2f} paid out", text, "good", "money")
+
+
+def _day(p: Payload) -> Told:
+    net, many = Decimal(p["net"]), int(p["trades"])
+    text = f"{many} trade{'s' if many != 1 else ''}, balance ${Decimal(p['balance']):,.2f}."
+    tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
+    return Told(f"Trading day closed, {money(net)}", text, tone, "clock")
+
+
+def _flatten(p: Payload) -> Told:
+    by = "You asked for it" if p["reason"] == "BY_HAND" else f"A rule wants it: {why(p['reason'])}"
+    positions, orders = int(p["positions"]), int(p["orders"])
+    text = (
+        f"{by}. {positions} position{'s' if positions != 1 else ''} to close, "
+        f"{orders} order{'s' if orders != 1 else ''} to cancel."
+    )
+    return Told("Flattening the account", text, "wait", "stop")
+
+
+def _skipped(p: Payload) -> Told:
+    detail = str(p.get("detail") or "").partition(": ")[2] or str(p.get("detail") or "")
+    return Told("No order for this signal", f"{detail} {p['reason']}".strip(), "wait", "no")
+
+
+WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
+    "account.opened": _opened,
+    "account.payout_taken": _payout,
+    "account.day_closed": _day,
+    "account.flatten_asked": _flatten,
+    "account.listed": lambda p: Told("Account settings taken over", ""),
+    "account.route_listed": lambda p: Told("Routing taken over", ""),
+    "account.cancel_asked": lambda p: Told("Cancelling orders", f"{p['orders']} of them."),
+    "order.sent": lambda p: Told(f"{_order(p)} sent", "", _tone(p)),
+    "order.working": lambda p: Told(f"{_order(p)} working", "", _tone(p)),
+    "order.change_asked": lambda p: Told(f"{_order(p)}: change asked for", ""),
+    "order.cancel_asked": lambda p: Told(f"{_order(p)}: cancel asked for", ""),
+    "order.held": _held,
+    "order.blocked": _blocked,
+    "order.changed": _changed,
+    "order.filled": _filled,
+    "order.cancelled": _ended("cancelled", "quiet"),
+    "order.rejected": _ended("rejected", "bad"),
+    "order.expired": _ended("expired", "wait"),
+    "position.opened": lambda p: Told(f"{_root(p)} {p['direction']} opened", ""),
+    "position.closed": _closed,
+    "route.skipped": _skipped,
+}
