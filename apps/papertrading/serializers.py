@@ -139,8 +139,8 @@ class PositionSerializer(serializers.Serializer[PositionView]):
     fees = MoneyField(source="row.fees")
     net_pnl = MoneyField(source="net", help_text="Realised, after fees.")
     r = RField(source="r_now", allow_null=True, help_text="Null: entered without a stop.")
-    mfe_points = PriceField(source="excursion.0")
-    mae_points = PriceField(source="excursion.1")
+    mfe_points = serializers.SerializerMethodField()
+    mae_points = serializers.SerializerMethodField()
     stop = serializers.SerializerMethodField(help_text="The nearest stop, null: none protects it.")
     stop_away = AverageField(allow_null=True, help_text="Points from the last price to the stop.")
     uncovered = serializers.IntegerField(help_text="Contracts that no stop protects.")
@@ -152,6 +152,14 @@ class PositionSerializer(serializers.Serializer[PositionView]):
     def get_is_open(self, view: PositionView) -> bool:
         """Return whether anything is held."""
         return view.row.closed_at is None
+
+    def get_mfe_points(self, view: PositionView) -> str:
+        """Return how far the price went in its favour, from the average entry."""
+        return f"{view.excursion[0]:f}"
+
+    def get_mae_points(self, view: PositionView) -> str:
+        """Return how far the price went against it, below zero."""
+        return f"{view.excursion[1]:f}"
 
     def get_stop(self, view: PositionView) -> str | None:
         """Return the nearest stop with the decimals of its instrument."""
