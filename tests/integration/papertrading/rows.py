@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from apps.brokers.models import Account, AccountDay, Fill, Order, Position
 from apps.brokers.domain.ports import FeedChanged, FeedState, TicksArrived
+from apps.brokers.models import Account, AccountDay, Fill, Order, Position
 from apps.bus import transport
 from apps.bus.domain.message import SECOND
 from apps.engine.live import LiveEngine
@@ -113,8 +113,6 @@ class Desk:
 
     def __init__(self) -> None:
         self.at, self.id = at(NOW), 0
-        self._heard = threading.Condition()
-        self._wanted = ""
         self.engine = LiveEngine([ContractListed("NQZ5", "NQ")])
 
     def trades(self, *prices: str, apart: int = SECOND) -> None:
@@ -136,7 +134,6 @@ class Desk:
             until.wait(0.005)
         else:
             raise AssertionError(f"the engine has stopped: {self.engine.failure}")
-        self.engine.engine  # noqa: B018 - it lives
 
 
 @contextmanager
