@@ -150,6 +150,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": AT_NIGHT,
     },
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
+    "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
 }
 
 # --- People ----------------------------------------------------------------------------------------------

@@ -75,9 +75,7 @@ def preview(
     last, at = product.to_ticks(now.last), price.now()
     mine = [one for one in view.positions if one.row.contract == now.contract]
     held = next((one.position.quantity for one in mine if one.row.place == wish.strategy), 0)
-    setting = Setting(
-        now.contract, product, last, at, day_bounds(at)[1], account.balance, held
-    )
+    setting = Setting(now.contract, product, last, at, day_bounds(at)[1], account.balance, held)
     try:
         made = orders_for(wish, setting, Origin.PERSON)
     except BadOrder as problem:

@@ -168,12 +168,14 @@ def start_study(
     account: Account | None = None,
     strategy: Strategy | None = None,
     contracts: int = 1,
+    micros: bool = True,
     days: int | None = None,
 ) -> Study:
     """Begin an evaluation of past trades against a rule set and return its row; a worker does it.
 
-    account:   its own closed positions; else all Signal Lab trades of `strategy`, with so many `contracts` each
-    days:      stop after so many trading days, None: when the trades end
+    account:   its own closed positions; else all Signal Lab trades of `strategy`, with so many `contracts` each,
+               `micros` instead of minis
+    days:      stop after so many trading days, None: after sixty
 
     Raises:  Refused  BUSY: too many of his are running
     """
@@ -190,6 +192,7 @@ def start_study(
         options={
             "strategy": None if strategy is None else strategy.pk,
             "contracts": contracts,
+            "micros": micros,
             "days": days,
         },
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apps.risk.domain.limits import LimitName
-from apps.risk.domain.planner import dollars
+from apps.risk.domain.best_day import dollars
 from apps.risk.domain.rules import Basis, DrawdownType, Policy, Rules
 
 LIMIT_WORDS: Final[Mapping[LimitName, str]] = {
