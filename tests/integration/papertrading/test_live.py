@@ -60,7 +60,7 @@ def test_a_bracket_is_placed_filled_moved_and_closed(
     (held,) = positions(alice)
     assert (held["direction"], held["quantity"], held["stop"]) == ("long", 2, "19985.25")
     assert held["uncovered"] == 0
-    assert [one["limit"] for one in held["targets"]][0] == "20045.25"
+    assert held["targets"][0]["limit"] == "20045.25"
     (fill, *_) = alice.client.get("/api/paper-trading/fills/").json()["results"]
     assert 50 <= fill["latency_ms"] <= 2000
     assert Decimal(fill["fees"]) > 0
