@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as registry
 from django.db.models.signals import post_migrate
 
 
@@ -13,11 +14,15 @@ class RiskConfig(AppConfig):
     verbose_name = "Risk and prop-firm rules"
 
     def ready(self) -> None:
-        """Have the shipped rule sets there whenever the tables are."""
+        """Have the shipped rule sets there whenever the tables are, and events told in this app's words."""
+        from apps.risk.domain.telling import WORDS
+        from apps.trades.domain.telling import learn
+
+        learn(WORDS)
         post_migrate.connect(_seed, sender=self)
 
 
-def _seed(apps: Any, **_: Any) -> None:
+def _seed(apps: Any = registry, **_: Any) -> None:
     """Seed what is shipped. Not a data migration: what is shipped changes with every release."""
     try:
         apps.get_model("risk", "RuleSetVersion")
