@@ -9,6 +9,10 @@ from typing import Any, Final
 from django.db.models import Q
 from django.urls import reverse
 
+from apps.brokers import queries as brokers
+from apps.brokers.domain.order import OrderStatus
+from apps.brokers.models import Fill, Order
+from apps.brokers.queries import AccountView, PositionView
 from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata import price
 from apps.marketdata.domain.candle import Candle
@@ -17,6 +21,9 @@ from apps.marketdata.domain.folding import folded
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 from apps.marketdata.domain.session import day_bounds, frame_start, session_of
 from apps.marketdata.queries import candles
+from apps.risk.domain.line import Line, family_of
+from apps.risk.domain.standing import Standing
+from apps.risk.queries import lines_of
 from apps.signals.domain.signal import Status
 from apps.signals.models import Signal
 from apps.signals.queries import SignalView, rows, view
@@ -41,8 +48,18 @@ def product(contract: str) -> Instrument | None:
         return None
 
 
-def live_chart(user: Any, contract: str, instrument: Instrument, seconds: int) -> dict[str, Any]:
-    """Return the newest candles of a contract with everything of this trader's that lies on them."""
+def live_chart(
+    user: Any,
+    contract: str,
+    instrument: Instrument,
+    seconds: int,
+    account: AccountView | None = None,
+    standing: Standing | None = None,
+) -> dict[str, Any]:
+    """Return the newest candles of a contract with everything of this trader's that lies on them.
+
+    Orders, fills and positions are those of `account`, in the contract, its micro or its mini alike.
+    """
     found = candles(contract, seconds, limit=SHOWN)
     if seconds > MINUTE_S:  # the part of the running candle that has closed
         parts = candles(contract, MINUTE_S, frame_start(price.now(), seconds))
@@ -51,7 +68,77 @@ def live_chart(user: Any, contract: str, instrument: Instrument, seconds: int) -
     signals = rows(user).filter(contract=contract, bar_at__gte=since)[:MARKS]
     mine = trade_rows(user).filter(contract=contract)
     trades = mine.filter(Q(entry_at__gte=since) | Q(state="active"))[:MARKS]
-    return _chart(contract, instrument, seconds, found, map(view, signals), trade_views(trades))
+    drawn = _chart(contract, instrument, seconds, found, map(view, signals), trade_views(trades))
+    if account is not None:
+        drawn |= own_marks(user, account, standing, instrument, found[0].at if found else 0)
+    return drawn
+
+
+def own_marks(
+    user: Any, account: AccountView, standing: Standing | None, instrument: Instrument, since: int
+) -> dict[str, Any]:
+    """Return what an account has on a chart: working orders, fills, positions, and where it is liquidated."""
+    family = family_of(instrument.root)
+    roots = [one for one in (family, INSTRUMENTS[family].micro) if one]
+    fills = brokers.fills(user).filter(
+        account=account.row, order__root__in=roots, at_ns__gte=since
+    )[:MARKS]
+    lines = lines_of(account, standing) if standing is not None else []
+    drawn = (OrderStatus.WORKING, OrderStatus.SENT, OrderStatus.WAITING)
+    return {
+        "orders": [
+            _order(one) for one in account.orders if one.root in roots and one.status in drawn
+        ],
+        "fills": [_fill(one) for one in fills],
+        "positions": [_position(one) for one in account.positions if one.row.root in roots],
+        "liquidation": next((_line(one, account) for one in lines if one.family == family), None),
+    }
+
+
+def _order(one: Order) -> dict[str, Any]:
+    level = one.limit if one.limit is not None else one.stop
+    return {
+        "of": one.key,
+        "price": _float(level),
+        "side": one.side,
+        "type": one.type.replace("_", " "),
+        "role": one.role,
+        "quantity": one.quantity - one.filled,
+        "root": one.root,
+        "waits": one.status == OrderStatus.WAITING,
+    }
+
+
+def _fill(one: Fill) -> dict[str, Any]:
+    return {
+        "at": one.at_ns // SECOND,
+        "price": _float(one.price),
+        "side": one.side,
+        "quantity": one.quantity,
+        "role": one.order.role,
+    }
+
+
+def _position(one: PositionView) -> dict[str, Any]:
+    return {
+        "of": one.row.key,
+        "long": one.is_long,
+        "size": one.row.size,
+        "root": one.row.root,
+        "average": float(one.entry),
+        "since": one.row.opened_ns // SECOND,
+    }
+
+
+def _line(one: Line, account: AccountView) -> dict[str, Any]:
+    mine = [held for held in account.booked.holdings if family_of(held.root) == one.family]
+    size = sum(held.quantity * held.tick_value for held in mine)
+    words = " ".join(f"{abs(held.quantity)} {held.root}" for held in mine)
+    return {
+        "price": float(one.level),
+        "text": f"Liquidation line {one.level:,f} · {one.points_left:,f} pts left with {words}",
+        "is_below": size > 0,
+    }
 
 
 def story_chart(user: Any, key: str, instrument: Instrument, seconds: int) -> dict[str, Any] | None:

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.brokers.domain.telling import UNSAID
 from apps.bus.domain.message import to_datetime
-from apps.dashboards import chart, shell
+from apps.dashboards import chart, manager, shell
+from apps.dashboards.accounts import accounts_of
 from apps.dashboards.ladder import ladders
 from apps.marketdata import price
 from apps.marketdata.domain.session import day_bounds, session_of
@@ -35,8 +36,8 @@ SETTLED: Final = ("signal.confirmed", "signal.cancelled")
 def main(request: HttpRequest) -> HttpResponse:
     """Show the desk."""
     context = shell.around(request, "main")
-    for build, _ in REGIONS.values():
-        context |= build(request.user)
+    for build, _ in MAIN.values():
+        context |= build(request)
     return render(request, "desk/main.html", context | {"frames": chart.FRAMES})
 
 
@@ -48,7 +49,7 @@ def region(request: HttpRequest, name: str) -> HttpResponse:
     if name not in REGIONS:
         raise Http404(name)
     build, template = REGIONS[name]
-    return render(request, template, build(request.user) | {"topics": shell.topics(request.user)})
+    return render(request, template, build(request) | {"topics": shell.topics(request.user)})
 
 
 @login_required
@@ -62,28 +63,31 @@ def candles(request: HttpRequest, contract: str) -> HttpResponse:
         raise Http404(contract)
     key = request.GET.get("story")
     if key is None:
-        return JsonResponse(chart.live_chart(request.user, contract, product, seconds))
-    drawn = chart.story_chart(request.user, key, product, seconds)
-    if drawn is None:
+        accounts = accounts_of(request)
+        account = accounts.chosen
+        standing = accounts.standings.get(account.row.pk) if account else None
+        drawn = chart.live_chart(request.user, contract, product, seconds, account, standing)
+        return JsonResponse(drawn)
+    story = chart.story_chart(request.user, key, product, seconds)
+    if story is None:
         raise Http404(key)
-    return JsonResponse(drawn)
+    return JsonResponse(story)
 
 
 @login_required
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
     """Keep how the trader wants his pages, and go back to where he was."""
-    theme, nav = request.POST.get("theme"), request.POST.get("nav")
+    theme, nav, keys = (request.POST.get(name) for name in ("theme", "nav", "keys"))
     if theme in Theme.values:
         user: Any = request.user
         user.theme = theme
         user.save(update_fields=["theme"])
     if nav in ("open", "folded"):
         request.session["nav_folded"] = nav == "folded"
-    back = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
-        back = "desk:main"
-    return redirect(back)
+    if keys in ("on", "off"):
+        request.session["keys"] = keys == "on"
+    return redirect(shell.back(request))
 
 
 @login_required
@@ -109,38 +113,42 @@ def _seconds(request: HttpRequest) -> int | None:
 # ---- what the regions show ----
 
 
-def _strip(user: Any) -> dict[str, Any]:
-    return {"strip": shell.strip(user)}
+def _strip(request: HttpRequest) -> dict[str, Any]:
+    return {"strip": shell.strip(request)}
 
 
-def _active(user: Any) -> dict[str, Any]:
-    views = queries.active_trades(user)
+def _active(request: HttpRequest) -> dict[str, Any]:
+    views = queries.active_trades(request.user)
     ended = None
     if not views:
-        last = queries.rows(user).filter(ended_at__isnull=False).order_by("-ended_at")[:1]
+        last = queries.rows(request.user).filter(ended_at__isnull=False).order_by("-ended_at")[:1]
         ended = next(iter(queries.views(last)), None)
     return {"ladders": ladders(views), "open_r": _open_r(views), "last_trade": ended}
 
 
-def _pending(user: Any) -> dict[str, Any]:
-    waiting = pending_signals(user)
-    last = None if waiting else signal_rows(user).first()
+def _pending(request: HttpRequest) -> dict[str, Any]:
+    waiting = pending_signals(request.user)
+    last = None if waiting else signal_rows(request.user).first()
     return {"pending": waiting, "last_signal": last}
 
 
-def _today(user: Any) -> dict[str, Any]:
-    day = queries.today(user)
+def _today(request: HttpRequest) -> dict[str, Any]:
+    day = queries.today(request.user)
     since, until = (to_datetime(at) for at in day_bounds(price.now()))
-    heard = signal_rows(user).filter(received_at__gte=since, received_at__lt=until).count()
-    return {"day": day, "open_r": _open_r(queries.active_trades(user)), "signals_today": heard}
+    heard = signal_rows(request.user).filter(received_at__gte=since, received_at__lt=until).count()
+    return {
+        "day": day,
+        "open_r": _open_r(queries.active_trades(request.user)),
+        "signals_today": heard,
+    }
 
 
-def _closed(user: Any) -> dict[str, Any]:
-    return {"day": queries.today(user)}
+def _closed(request: HttpRequest) -> dict[str, Any]:
+    return {"day": queries.today(request.user)}
 
 
-def _sessions(user: Any) -> dict[str, Any]:
-    trades = queries.today(user).trades
+def _sessions(request: HttpRequest) -> dict[str, Any]:
+    trades = queries.today(request.user).trades
     now = session_of(price.now())
     return {
         "sessions": [
@@ -156,8 +164,8 @@ def _sessions(user: Any) -> dict[str, Any]:
     }
 
 
-def _events(user: Any) -> dict[str, Any]:
-    return {"events": _told_once(queries.events(user, EVENTS))}
+def _events(request: HttpRequest) -> dict[str, Any]:
+    return {"events": _told_once(queries.events(request.user, EVENTS, without=UNSAID))}
 
 
 def _told_once(events: list[queries.Event]) -> list[queries.Event]:
@@ -177,7 +185,7 @@ def _open_r(views: list[queries.TradeView]) -> Fraction | None:
     return sum(known, Fraction(0)) if known or not views else None
 
 
-REGIONS: Final[Mapping[str, tuple[Callable[[Any], dict[str, Any]], str]]] = {
+MAIN: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]] = {
     "strip": (_strip, "desk/_strip.html"),
     "active": (_active, "trades/_active.html"),
     "pending": (_pending, "signals/_pending.html"),
@@ -186,3 +194,4 @@ REGIONS: Final[Mapping[str, tuple[Callable[[Any], dict[str, Any]], str]]] = {
     "sessions": (_sessions, "trades/_sessions.html"),
     "events": (_events, "desk/_events.html"),
 }
+REGIONS: Final = {**MAIN, **manager.REGIONS, **manager.SHELL}

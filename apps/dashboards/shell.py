@@ -8,9 +8,13 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from apps.brokers.domain.telling import UNSAID
 from apps.bus import transport
 from apps.bus.domain.message import to_datetime
+from apps.dashboards.accounts import Accounts, accounts_of
+from apps.dashboards.held import Held, held
 from apps.dashboards.ladder import Ladder, ladders
 from apps.marketdata import price
 from apps.marketdata.domain.calendar import is_open
@@ -73,7 +77,7 @@ class Market:
 
 def market() -> Market:
     """Return the fed instrument: its price, its clock, and how its feed stands."""
-    root = _fed_root()
+    root = fed_root()
     now = price.price_now(root)
     at = price.now()
     open_now = is_open(at, INSTRUMENTS[root].group)
@@ -127,23 +131,53 @@ def source() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The open position on every page: the newest trade, and how many more there are."""
+    """The open position on every page: the account's own, else the followed trade, and how many more there are."""
 
+    accounts: Accounts
+    held: list[Held]
     ladder: Ladder | None
-    more: list[Ladder]
+    more: int
     day: Any
 
+    @property
+    def first(self) -> Held | None:
+        """Return the position that is shown, the newest of the chosen account."""
+        return self.held[0] if self.held else None
 
-def strip(user: Any) -> Strip:
+    @property
+    def elsewhere(self) -> int:
+        """Return how many positions the other accounts hold."""
+        return len(self.accounts.elsewhere)
+
+
+def strip(request: HttpRequest) -> Strip:
     """Return what the position strip shows."""
-    drawn = ladders(active_trades(user))
-    return Strip(drawn[0] if drawn else None, drawn[1:], today(user))
+    accounts = accounts_of(request)
+    own = held(accounts.chosen.positions) if accounts.chosen else []
+    drawn = ladders(active_trades(request.user))
+    more = len(own) - 1 + len(drawn) if own else len(drawn) - 1
+    return Strip(accounts, own, drawn[0] if drawn else None, max(0, more), today(request.user))
+
+
+AREAS: Final = (
+    "trades", "signals", "commands", "orders", "positions", "accounts", "risks", "routes",
+)  # fmt: skip
 
 
 def topics(user: Any) -> dict[str, str]:
     """Return the names of this trader's own topics."""
-    own = {area: f"user.{user.pk}.{area}" for area in ("trades", "signals", "commands")}
-    return own | {"all": " ".join(own.values())}
+    own = {area: f"user.{user.pk}.{area}" for area in AREAS}
+    money = " ".join(own[area] for area in ("orders", "positions", "accounts"))
+    return own | {
+        "all": " ".join(own.values()),
+        "money": money,
+        "risk": f"{money} {own['risks']}",
+        "unsaid": " ".join(sorted(UNSAID | NO_TOAST)),
+    }
+
+
+# What the page shows at once in its own place, so that a toast would say it twice.
+NO_TOAST: Final = frozenset({"position.closed", "order.changed", "order.held"})
 
 
 def around(request: HttpRequest, page: str) -> dict[str, Any]:
@@ -155,13 +189,24 @@ def around(request: HttpRequest, page: str) -> dict[str, Any]:
         "topics": topics(request.user),
         "page": page,
         "market": market(),
-        "strip": strip(request.user),
-        "nav_folded": page == "main" if folded is None else folded,
+        "strip": strip(request),
+        "accounts": accounts_of(request),
+        "has_keys": bool(request.session.get("keys")),
+        "nav_folded": page in ("main", "manager") if folded is None else folded,
         "theme": getattr(request.user, "theme", "system"),
     }
 
 
-def _fed_root() -> str:
+def back(request: HttpRequest, otherwise: str = "desk:main") -> str:
+    """Return the page of ours from which a form was sent."""
+    sent_from = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(sent_from, {request.get_host()}, request.is_secure()):
+        return sent_from
+    return otherwise
+
+
+def fed_root() -> str:
+    """Return the product that this desk follows."""
     try:
         return root_of(settings.SYMBOL)
     except UnknownSymbol:

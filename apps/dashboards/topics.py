@@ -9,7 +9,9 @@ from typing import Any, Final
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
 PUBLIC: Final = frozenset({"feed", "feeds", "ticks"})
-PRIVATE: Final = frozenset({"signals", "trades", "commands"})
+PRIVATE: Final = frozenset(
+    {"signals", "trades", "commands", "orders", "positions", "accounts", "risks", "routes"}
+)
 AT_MOST: Final = 64  # topics of one connection
 _MARKET: Final = re.compile(r"(?:price|candles)\.([A-Z0-9]{1,12})")
 _OWN: Final = re.compile(r"user\.(\d{1,18})\.([a-z]{1,20})")

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.dashboards import manager_pages as manager
 from apps.dashboards import pages, story_pages, strategy_pages, trade_pages
 
 app_name = "desk"
@@ -11,6 +12,19 @@ urlpatterns = [
     path("desk/region/<slug:name>/", pages.region, name="region"),
     path("desk/chart/<str:contract>/", pages.candles, name="chart"),
     path("desk/preferences/", pages.preferences, name="preferences"),
+    path("desk/account/", manager.account, name="account"),
+    path("manager/", manager.page, name="manager"),
+    path("manager/order/", manager.order, name="order"),
+    path("manager/verdict/", manager.verdict, name="verdict"),
+    path("manager/orders/<row:pk>/answer/", manager.answer, name="answer"),
+    path("manager/orders/<row:pk>/move/", manager.move, name="move"),
+    path("manager/orders/<row:pk>/cancel/", manager.cancel, name="cancel"),
+    path("manager/cancel-all/", manager.cancel_all, name="cancel_all"),
+    path("manager/positions/<row:pk>/close/", manager.close, name="close_position"),
+    path("manager/positions/<row:pk>/stop-to-entry/", manager.stop_to_entry, name="to_entry"),
+    path("manager/flatten/", manager.flatten, name="flatten"),
+    path("manager/execute/<str:key>/", manager.execute, name="execute"),
+    path("manager/open-account/", manager.open_account, name="open_account"),
     path("health/", pages.health, name="health"),
     path("signals/", story_pages.signal_list, name="signals"),
     path("signals/<str:key>/", story_pages.signal, name="signal"),

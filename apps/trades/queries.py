@@ -415,8 +415,8 @@ class Event:
         return self.row.name.partition(".")[0]
 
 
-def events(user: Any, limit: int = 40) -> list[Event]:
-    """Return what happened to this trader and to the market's feed, newest first."""
+def events(user: Any, limit: int = 40, *, without: Iterable[str] = ()) -> list[Event]:
+    """Return what happened to this trader and to the market's feed, newest first; `without` facts of these names."""
     mine = Q(user_id=user.pk) | Q(user_id=0, name__in=PUBLIC)
-    found = FactRow.objects.filter(mine).order_by("-seq")[:limit]
+    found = FactRow.objects.filter(mine).exclude(name__in=list(without)).order_by("-seq")[:limit]
     return [Event(row, tell(row.name, row.payload)) for row in found]

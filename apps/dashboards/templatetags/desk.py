@@ -49,6 +49,34 @@ def r(value: Shown) -> str:
 
 
 @register.filter
+def money(value: Shown) -> str:
+    """Write a gain or loss in dollars: +$45.00, −$112.76, $0.00."""
+    if _is_none(value):
+        return NOTHING
+    amount = _rounded(_exact(value), 2)
+    mark = "+" if amount > 0 else ("−" if amount < 0 else "")
+    return f"{mark}${abs(amount):,f}"
+
+
+@register.filter
+def dollars(value: Shown) -> str:
+    """Write an amount of dollars that is no result: $50,000.00, −$12.00."""
+    if _is_none(value):
+        return NOTHING
+    amount = _rounded(_exact(value), 2)
+    return f"{'−' if amount < 0 else ''}${abs(amount):,f}"
+
+
+@register.filter
+def whole_dollars(value: Shown) -> str:
+    """Write an amount of dollars without cents, towards zero: $432. What is left is never shown larger."""
+    if _is_none(value):
+        return NOTHING
+    amount = int(_exact(value))
+    return f"{'−' if amount < 0 else ''}${abs(amount):,d}"
+
+
+@register.filter
 def percent(value: Shown) -> str:
     """Write a percentage with two decimals."""
     return NOTHING if _is_none(value) else f"{_grouped(_rounded(_exact(value), 2))} %"
@@ -118,7 +146,7 @@ def told(context: template.Context, topic: str) -> int | str:
 
 FORMATS: Final[dict[str, Callable[..., str]]] = {
     "price": price, "points": points, "size": size, "signed": signed, "r": r, "percent": percent,
-    "change": change, "sign": sign, "age": age, "duration": duration, "clock": clock,
+    "money": money, "dollars": dollars, "whole_dollars": whole_dollars, "change": change, "sign": sign, "age": age, "duration": duration, "clock": clock,
     "minute": minute,
 }  # fmt: skip
 

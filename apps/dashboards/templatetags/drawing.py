@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,8 +13,13 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.brokers.queries import AccountView
 from apps.bus.domain.message import in_r
-from apps.dashboards.templatetags.desk import CHICAGO, NOTHING, minute
+from apps.dashboards.gauges import NAMES
+from apps.dashboards.templatetags.desk import CHICAGO, NOTHING, minute, money
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import Instrument, instrument
+from apps.risk.domain.limits import LimitName
 
 register = template.Library()
 
@@ -56,6 +61,25 @@ def distance(value: Fraction | Decimal | None) -> str:
 
 
 @register.filter
+def distance_signed(value: Fraction | Decimal | None) -> str:
+    """Write a gain or loss in points: two decimals with a sign."""
+    text = distance(value)
+    return f"+{text}" if value is not None and value > 0 and text != "0.00" else text
+
+
+@register.filter
+def price_on(value: Decimal | None, product: Instrument) -> str:
+    """Write a price with the decimals of its instrument."""
+    return NOTHING if value is None else f"{product.snap(value):,f}"
+
+
+@register.filter
+def plain_on(value: Decimal | None, product: Instrument) -> str:
+    """Write a price for a field: on its grid, without commas."""
+    return "" if value is None else f"{product.snap(value):f}"
+
+
+@register.filter
 def in_r_words(value: Fraction | None) -> str:
     """Write an amount of R that has no direction: 0.52 R."""
     if value is None:
@@ -82,3 +106,50 @@ def instant_words(value: str) -> str:
 
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+@register.filter
+def price_of(value: Decimal | None, contract: str) -> str:
+    """Write a price with the decimals of its contract."""
+    return price_on(value, instrument(root_of(contract)))
+
+
+@register.filter
+def loss(value: Decimal | None) -> str:
+    """Write what can be lost, which is kept as a positive amount: −$73.00."""
+    return money(None if value is None else -value)
+
+
+@register.filter
+def part(value: Decimal) -> str:
+    """Write a part of the whole in whole per cent, rounded against the trader: 52 %."""
+    return f"{int((value * 100).to_integral_value(ROUND_CEILING))} %"
+
+
+@register.filter
+def plain(value: Decimal) -> str:
+    """Write a number without zeros at its end: 0.2."""
+    return f"{value.normalize():f}"
+
+
+@register.filter
+def limit_name(value: str) -> str:
+    """Return a limit as it is called."""
+    return NAMES[LimitName(value)]
+
+
+@register.filter
+def type_words(value: str | None) -> str:
+    """Return a type of order as people say it: stop limit."""
+    return str(value or "").replace("_", " ")
+
+
+@register.filter
+def flatten_words(view: AccountView | None) -> str:
+    """Say what flattening an account would do: close 2 MNQ, cancel 4 orders."""
+    if view is None:
+        return ""
+    parts = [f"close {one.row.size} {one.row.root}" for one in view.positions]
+    if view.orders:
+        parts.append(f"cancel {len(view.orders)} order{'s' if len(view.orders) != 1 else ''}")
+    return ", ".join(parts) or "nothing is open"

@@ -20,10 +20,15 @@ class Told(NamedTuple):
 
 def tell(name: str, payload: Payload) -> Told:
     """Return what a fact says; an unknown one says its name."""
-    words = WORDS.get(name)
+    words = WORDS.get(name) or _LEARNT.get(name)
     if words is None:
         return Told(name.replace(".", " ").replace("_", " ").capitalize(), "")
     return words(payload)
+
+
+def learn(words: "Mapping[str, Callable[[Payload], Told]]") -> None:
+    """Take over the words for facts of apps above this one, once, when they are loaded."""
+    _LEARNT.update(words)
 
 
 def headline(name: str, payload: Payload) -> str:
@@ -233,3 +238,5 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "tick.quarantined": _quarantined,
     "tick.quarantine_ended": _released,
 }
+
+_LEARNT: Final[dict[str, Callable[[Payload], Told]]] = {}

@@ -5,5 +5,7 @@ import "./live-region.js";
 import "./toast.js";
 import "./clock.js";
 import "./ladder.js";
+import "./position.js";
+import "./keys.js";
 import "./ask.js";
 import "./events.js";

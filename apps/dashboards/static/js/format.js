@@ -34,6 +34,28 @@ export const formats = {
   r: (value) => (isNone(value) ? NOTHING : `${plus(rounded(value, 2))} R`),
   percent: (value) => (isNone(value) ? NOTHING : `${grouped(rounded(value, 2))} %`),
 
+  /** A gain or loss in dollars, from a decimal text: +$45.00, −$112.76, $0.00. */
+  money(value) {
+    if (isNone(value)) return NOTHING;
+    const cut = rounded(value, 2);
+    const mark = /[1-9]/.test(cut) && !cut.startsWith("-") ? "+" : "";
+    return mark + formats.dollars(cut);
+  },
+
+  /** An amount of dollars that is no result: $50,000.00, −$12.00. */
+  dollars(value) {
+    if (isNone(value)) return NOTHING;
+    const text = grouped(rounded(value, 2));
+    return text.startsWith(MINUS) ? `${MINUS}$${text.slice(1)}` : `$${text}`;
+  },
+
+  /** An amount of dollars without cents, towards zero. */
+  whole_dollars(value) {
+    if (isNone(value)) return NOTHING;
+    const [whole] = String(value).split(".");
+    return formats.dollars(/[1-9]/.test(whole) ? whole : "0").slice(0, -3);
+  },
+
   /** Against the settlement: an arrow and the bare amount. */
   change(value) {
     if (isNone(value)) return NOTHING;

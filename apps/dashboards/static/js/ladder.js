@@ -8,7 +8,7 @@ import { listen } from "./socket.js";
 const PAINT_MS = 250;
 const open = new Map(); // the R of every trade on the page, for their sum
 
-class LiveTrade extends HTMLElement {
+export class LiveTrade extends HTMLElement {
   connectedCallback() {
     const given = this.dataset;
     for (const name of ["entry", "stop", "risk", "sign", "best", "worst", "near", "zero", "unit", "next"]) {

@@ -2,6 +2,7 @@
 // The market is grey; colour belongs to the trader's own marks.
 
 import { formats } from "./format.js";
+import { OwnMarks } from "./own-marks.js";
 import { colours, faded } from "./theme.js";
 
 const SESSIONS = {
@@ -10,7 +11,7 @@ const SESSIONS = {
 };
 const TOKENS = [
   "surface", "ink", "ink-soft", "ink-mute", "ink-inverse", "line-strong", "accent", "long", "short",
-  "profit", "loss", "profit-ground", ...new Set(Object.values(SESSIONS)),
+  "profit", "loss", "profit-ground", "risk-danger", "risk-danger-fill", ...new Set(Object.values(SESSIONS)),
 ];
 
 const FEW = 3; // open trades whose lines all fit on one chart
@@ -19,6 +20,7 @@ export class Marks {
   constructor(find) {
     this.find = find; // the index of the candle that holds a moment
     this.data = { sessions: [], signals: [], trades: [], candles: [] };
+    this.own = new OwnMarks(this);
     this.recolour();
   }
 
@@ -58,6 +60,8 @@ export class Marks {
 
   /** The chosen trade keeps its entry and stop in view while it is open. */
   autoscaleInfo() {
+    const held = this.own.prices();
+    if (held.length) return { priceRange: { minValue: Math.min(...held), maxValue: Math.max(...held) } };
     const one = this.chosen();
     if (!one || (one.state !== "active" && !this.isStory)) return null;
     const prices = [one.entry, one.stop];
@@ -82,6 +86,7 @@ export class Marks {
     for (const one of this.data.signals.filter((signal) => signal.status === "PENDING" && signal.level)) {
       tag(one.level, this.colour.accent);
     }
+    this.own.tags(tag);
     return tags;
   }
 
@@ -110,7 +115,8 @@ export class Marks {
       this.text(pen, one.name === "INVALID" ? "no session" : one.name, Math.max(left - half, 0) + 6, 12, this.colour["ink-mute"]);
     }
     const one = this.chosen();
-    if (one) this.ground(pen, one);
+    if (one && !this.own.isHeld) this.ground(pen, one);
+    this.own.behind(pen);
   }
 
   /** The trade in front: the story's own, the one that is pointed at, else the newest that is open. */
@@ -153,6 +159,7 @@ export class Marks {
   before(pen) {
     for (const one of this.data.trades) this.trade(pen, one);
     for (const one of this.data.signals) this.signal(pen, one);
+    this.own.before(pen);
   }
 
   trade(pen, one) {

@@ -1,5 +1,5 @@
 // <live-toasts topic="user.7.trades user.7.signals"></live-toasts>
-// One toast per fact that has a text; at most three; they leave by themselves, or at a click or Esc.
+// One toast per fact that has a text and is not in `leave`; at most three; they leave by themselves, or at a click or Esc.
 
 import { listen } from "./socket.js";
 
@@ -12,6 +12,7 @@ class LiveToasts extends HTMLElement {
     this.classList.add("toasts");
     this.setAttribute("role", "status");
     this.setAttribute("aria-live", "polite");
+    this.unsaid = new Set((this.getAttribute("leave") ?? "").split(" "));
     const topics = (this.getAttribute("topic") ?? "").split(" ").filter(Boolean);
     this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said)));
     this.leave = (event) => event.key === "Escape" && this.firstElementChild?.remove();
@@ -24,7 +25,7 @@ class LiveToasts extends HTMLElement {
   }
 
   hear(said) {
-    if (said.kind === "fact" && said.text) this.show(said);
+    if (said.kind === "fact" && said.text && !this.unsaid.has(said.fact)) this.show(said);
   }
 
   /** Show a line and its detail in a tone: good, bad, wait, locked; a locked one stays. */
