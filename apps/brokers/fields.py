@@ -81,6 +81,12 @@ class Contracts(serializers.IntegerField):
 class Asked(serializers.Serializer[Any]):
     """The base of what a trader sends. A field that is not known is refused: a misspelt stop would be none."""
 
+    @classmethod
+    def up_to(cls, most: int) -> Any:
+        """Return a list of such parts, which may be left out."""
+        options: dict[str, Any] = {"many": True, "required": False, "max_length": most}
+        return cls(**options)
+
     def to_internal_value(self, data: Any) -> Any:
         """Name each field that does not exist."""
         if isinstance(data, Mapping):

@@ -25,6 +25,7 @@ from apps.brokers.answers import (
     own_account,
     read,
 )
+from apps.brokers.asked import AccountAsked, Notice, OrderAsked, on_grid
 from apps.brokers.domain.order import OrderStatus
 from apps.brokers.models import Order, Position
 from apps.brokers.queries import PositionView
@@ -210,7 +211,7 @@ class ExecutionReport(Listing):
 class PlaceOrder(Wishing):
     """Places an order."""
 
-    serializer_class = asked.OrderAsked
+    serializer_class = OrderAsked
 
     @extend_schema(
         parameters=[AGAIN], responses={201: PlacedSerializer, 202: PlacedSerializer, **WISH}
@@ -220,7 +221,7 @@ class PlaceOrder(Wishing):
 
         201: it is on its way. 202: it is held until you answer it. 409 `blocked`: a rule does not let it go.
         """
-        wish = read(asked.OrderAsked, request.data)
+        wish = read(OrderAsked, request.data)
         account = own_account(request.user, wish.validated_data["account"])
         strategy = wish.validated_data["strategy"]
         if strategy and not Strategy.objects.of(request.user).filter(pk=strategy).exists():
@@ -230,18 +231,18 @@ class PlaceOrder(Wishing):
                 user=request.user, account=account, key=key_of(request), **wish.plain()
             )
         prices = wish.prices() if wish.validated_data["snap"] else iter(())
-        _, notices = asked.on_grid(instrument(order.root), prices, snap=True)
+        _, notices = on_grid(instrument(order.root), prices, snap=True)
         return placed(order, notices)
 
 
-def placed(order: Order, notices: list[asked.Notice]) -> Response:
+def placed(order: Order, notices: list[Notice]) -> Response:
     """Return the answer to an order: on its way, held, or blocked with the rules' reasons."""
     if order.status == OrderStatus.BLOCKED:
         return blocked(order)
     legs = list(books.orders(order.user).filter(parent=order.key).order_by("id"))
     body = {
         **OrderSerializer(order).data,
-        "legs": OrderSerializer(legs, many=True).data,
+        "legs": [OrderSerializer(leg).data for leg in legs],
         "notices": notices,
     }
     is_held = order.status == OrderStatus.HELD
@@ -282,7 +283,7 @@ class ChangeOrder(Wishing):
         given = wish.validated_data
         names = ("limit", "stop", "trail_points")
         prices = ((name, given[name]) for name in names if given[name] is not None)
-        used, _ = asked.on_grid(instrument(order.root), prices, snap=given["snap"])
+        used, _ = on_grid(instrument(order.root), prices, snap=given["snap"])
         with granted(*wish.fields):
             order = services.modify_order(
                 user=request.user, order=order, quantity=given["quantity"], **used
@@ -315,13 +316,13 @@ class AnswerOrder(Wishing):
 class CancelAll(Wishing):
     """Takes back the orders of an account."""
 
-    serializer_class = asked.AccountAsked
+    serializer_class = AccountAsked
 
     @extend_schema(parameters=[AGAIN], responses={200: CancelAllAnswerSerializer, **WISH})
     def post(self, request: Request) -> Response:
         """Ask for all orders of an account to be taken back, but the stops that protect its positions."""
         account = own_account(
-            request.user, read(asked.AccountAsked, request.data).validated_data["account"]
+            request.user, read(AccountAsked, request.data).validated_data["account"]
         )
         with granted():
             fact = services.cancel_all(user=request.user, account=account, key=key_of(request))
@@ -338,9 +339,7 @@ def _own_position(user: Any, id: int) -> Position:
     return found
 
 
-def _changed(
-    user: Any, position: Position, keys: Iterable[str], notices: list[asked.Notice]
-) -> Response:
+def _changed(user: Any, position: Position, keys: Iterable[str], notices: list[Notice]) -> Response:
     position.refresh_from_db()
     orders = books.orders(user).filter(key__in=list(keys)).order_by("id")
     body = {
@@ -392,7 +391,7 @@ class UpdateStops(Wishing):
         moves = list(_moves(view, wish.validated_data))
         prices = ((field, value) for field, _, _, value in moves)
         snap = wish.validated_data["snap"]
-        used, notices = asked.on_grid(view.instrument, prices, snap=snap)
+        used, notices = on_grid(view.instrument, prices, snap=snap)
         keys = []
         for field, order, name, _ in moves:
             with granted(name):
@@ -416,7 +415,9 @@ def _moves(view: PositionView, given: Mapping[str, Any]) -> Iterable[tuple[str, 
         if trailing and not fixed:
             cure = "Its stop trails the price: change its trail_points."
             raise ValidationError({"stop": [cure]}, code="trailing")
-        yield from (("stop", one, "stop", given["stop"]) for one in fixed or [None])
+        yield from (("stop", one, "stop", given["stop"]) for one in fixed)
+        if not fixed:
+            yield ("stop", None, "stop", given["stop"])
     if given["trail_points"] is not None:
         if not trailing:
             raise ValidationError({"trail_points": ["It has no trailing stop."]}, code="no_order")

@@ -139,8 +139,8 @@ _OF_FILLS: Final = {
 def execution_report(chosen: QuerySet[Order]) -> dict[str, Any]:
     """Return how these orders were carried out, by type and in all, and what it cost."""
     fills = Fill.objects.filter(order__in=chosen.order_by().values("pk"))
-    by_type = {
-        row["type"]: row
+    by_type: dict[str, dict[str, Any]] = {
+        row["type"]: dict(row)
         for row in chosen.order_by().values("type").annotate(
             count=Count("id"), filled_orders=Count("id", filter=Q(filled__gte=1)),
             **{end.value: Count("id", filter=Q(status=end)) for end in _ENDS},

@@ -56,7 +56,9 @@ class OrderSerializer(serializers.Serializer[Order]):
         allow_null=True, help_text="The last price when it was asked for; slippage is against it."
     )
     average = AverageField(allow_null=True, help_text="What it was filled at.")
-    parent = serializers.CharField(help_text="Key of the entry whose bracket it belongs to.")
+    parent = serializers.CharField(  # type: ignore[assignment]  # it is declared, so it is a field
+        help_text="Key of the entry whose bracket it belongs to."
+    )
     signal = serializers.CharField(help_text="Key of the signal that it executes.")
     verdict = serializers.DictField(help_text="What the rules said, with all figures.")
     at = MomentField()
@@ -334,7 +336,7 @@ class RouteSerializer(serializers.Serializer[Route]):
         default=None,
         help_text="Of the balance, lost at the stop; used instead of the quantity.",
     )
-    root = serializers.CharField(
+    root = serializers.CharField(  # type: ignore[assignment]  # it is declared, so it is a field
         source="config.root",
         default="",
         help_text="Traded instead of the signal's own symbol, e.g. MNQ for NQ.",

@@ -1,0 +1,16 @@
+"""API: risk."""
+
+from django.urls import path
+
+from apps.risk import api
+
+urlpatterns = [
+    path("realtime/risk-status/", api.RiskStatus.as_view(), name="risk-status"),
+    path("realtime/daily-pnl/", api.DailyPnl.as_view(), name="daily-pnl"),
+    path("realtime/exposure/", api.ExposureNow.as_view(), name="exposure"),
+    path("risk/rule-compliance/", api.RuleCompliance.as_view(), name="rule-compliance"),
+    path("risk/check/", api.CheckOrder.as_view(), name="risk-check"),
+    path("risk/own-limits/", api.OwnLimits.as_view(), name="own-limits"),
+    path("risk/lockout/", api.LockOut.as_view(), name="lockout"),
+    path("risk/lift-lock/", api.LiftLock.as_view(), name="lift-lock"),
+]
