@@ -138,7 +138,7 @@ def config_of(row: models.Account) -> dict[str, Any]:
     return {
         "name": row.name,
         "kind": row.kind,
-        "start_balance": f"{row.start_balance:f}",
+        "start_balance": str(row.start_balance),
         "tz": row.tz,
         "reset": str(row.reset)[:5],
         "fees": row.fees,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from django.contrib.auth import get_user_model
 from django.db import close_old_connections, connection
@@ -74,6 +75,7 @@ class LiveEngine:
         *,
         fronts_at: Callable[[int], Sequence[ContractListed]] = lambda at: (),
         on_roll: Callable[[tuple[str, ...]], None] = lambda contracts: None,
+        has_clock: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -88,6 +90,8 @@ class LiveEngine:
         self._journal = Journal()
         self._turn = Turn()
         self._readings = Readings()
+        self._has_clock = has_clock
+        self._together: list[tuple[TicksArrived, datetime]] = []
         self._held: dict[str, int] = {}
         self._suspects: dict[tuple[str, int], Tick] = {}
         self._minute = 0
@@ -234,11 +238,16 @@ class LiveEngine:
 
     def _hear(self, item: FeedItem, wall: datetime) -> None:
         """Take one item in; `wall` is when the feed brought it."""
+        if self._together and not isinstance(item, TicksArrived | QuoteArrived):
+            self._hear_together()
         match item:
             case TicksArrived():
                 self._heard = self._monotonic()
-                self._hear_ticks(item)
-                self._readings.hear_price(item.contract, wall)
+                if self._is_told_together():
+                    self._together.append((item, wall))
+                else:
+                    self._hear_ticks(item)
+                    self._readings.hear_price(item.contract, wall)
             case ClockTicked():
                 self._heard = self._monotonic()
                 self._take(self._order.until(item.at))
@@ -252,6 +261,34 @@ class LiveEngine:
             case GapOpened() | CandleRecorded():
                 self._take(self.engine.handle(item))
         self._note_handled()
+
+    def _is_told_together(self) -> bool:
+        """Return whether the ticks of several contracts wait for each other, to be heard in the order of their times.
+
+        So what an order in one contract meets does not depend on how far another one's ticks have been worked off: while
+        missed ones come contract by contract, and on a market whose own clock follows each step. On a real market
+        that is live, the order of arrival is the truth, and nobody waits.
+        """
+        catches_up = self.feed_state is FeedState.CATCHING_UP
+        return len(self._fronts()) > 1 and (self._has_clock or catches_up)
+
+    def _hear_together(self) -> None:
+        """Take in what has waited, merged by time; at one time the contracts follow each other by name."""
+        together, self._together = self._together, []
+        waiting = sorted((item for item, _ in together), key=lambda item: item.contract)
+        merged = [(item.contract, tick) for item in waiting for tick in item.ticks]
+        merged.sort(key=lambda one: one[1].at)
+        heard = 0
+        for contract, run in groupby(merged, key=lambda one: one[0]):
+            ticks = tuple(tick for _, tick in run)
+            self._hear_ticks(TicksArrived(contract, ticks, waiting[0].live))
+            heard += len(ticks)
+            if heard > BATCH:
+                heard = 0
+                self._note_handled()
+                self._commit()
+        for item, wall in together:
+            self._readings.hear_price(item.contract, wall)
 
     def _hear_ticks(self, item: TicksArrived) -> None:
         ticks = item.ticks

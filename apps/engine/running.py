@@ -63,6 +63,7 @@ class Trading:
             [listed(front, now) for front in fronts],
             fronts_at=lambda at: [listed(front, at) for front in source.fronts(at)],
             on_roll=lambda contracts: self.feed.follow(contracts),
+            has_clock=source.has_clock,
         )
         self.engine.start()
         self.feed = TradovateFeed(

@@ -30,6 +30,7 @@ from apps.trades.domain.messages import TrackStopped
 from tests.services.desk import ROOT, Desk
 from tests.services.process import free_port
 
+MONEY = ("order.", "position.", "route.")
 LEFT_OUT = (
     "user",
     "signal",
@@ -217,7 +218,7 @@ class Story:
         end = iso(self.begin() + (self.minutes - 1) * MINUTE)
         said = []
         for values in told:
-            if values["fact"].startswith(("signal.", "trade.")) and values["at"] < end:
+            if values["fact"].startswith(("signal.", "trade.", *MONEY)) and values["at"] < end:
                 kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
                 said.append(json.dumps(kept, sort_keys=True))
         return sorted(said)

@@ -148,7 +148,10 @@ class Money:
         return {"price": self.price(price), "quantity": int(size) if size else None}
 
     def _answer(self, words: list[str]) -> None:
-        self._wish(AnswerOrder, order=words[0], yes=words[1] == "yes")
+        order = words[0]
+        if self.mirrored:  # a signal's order is named for its direction
+            order = order.replace("BULLISH", "BEARISH")
+        self._wish(AnswerOrder, order=order, yes=words[1] == "yes")
 
     def _move(self, words: list[str]) -> None:
         """`move o1-s stop 19995`, `move o1 limit 20001 quantity 1`."""

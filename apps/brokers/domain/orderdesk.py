@@ -484,8 +484,9 @@ class OrderDesk:
 
     def _ask_markets(self, account: Account) -> Iterator[Message]:
         """Learn what time it is wherever an account has something open."""
-        orders, held = self.books.orders_of(account.id), self.books.held_by(account.id)
-        for contract in sorted({one.contract for one in (*orders, *held)}):
+        contracts = {one.contract for one in self.books.orders_of(account.id)}
+        contracts |= {one.contract for one in self.books.held_by(account.id)}
+        for contract in sorted(contracts):
             yield from self._ask_market(contract)
 
     def _ask_market(self, contract: str) -> Generator[Message, None, bool]:

@@ -165,10 +165,7 @@ class Router:
     def hear_found(self, said: ConfirmationFound) -> Iterator[Message]:
         """A candle confirms: orders need not wait until no opposite alert can come. Source: methodology, 14."""
         if said.order_at == "confirmation":
-            yield from self._send(
-                said.signal, said.strategy, said.contract or "", said.direction,
-                f"{said.stop_price:f}", said.at,
-            )  # fmt: skip
+            yield from self._send(said, said.contract or "", f"{said.stop_price:f}", said.at)
 
     @handles(EntryDue)
     def hear_due(self, said: EntryDue) -> Iterator[Message]:
@@ -177,10 +174,8 @@ class Router:
         if said.candles:
             yield from self._skip(said)
             return
-        yield from self._send(
-            said.signal, said.strategy, said.contract, said.direction,
-            product.text(said.stop), said.final_at or said.confirmation_bar + MINUTE,
-        )  # fmt: skip
+        at = said.final_at or said.confirmation_bar + MINUTE
+        yield from self._send(said, said.contract, product.text(said.stop), at)
 
     def _skip(self, said: EntryDue) -> Iterator[Message]:
         for route in self._open_routes(said.strategy, said.signal):
@@ -192,13 +187,15 @@ class Router:
             )  # fmt: skip
 
     def _send(
-        self, signal: str, strategy: int, contract: str, direction: str, stop: str, at: int
+        self, said: ConfirmationFound | EntryDue, contract: str, stop: str, at: int
     ) -> Iterator[Message]:
-        side = Side.BUY if direction == Direction.BULLISH else Side.SELL
-        for route in self._open_routes(strategy, signal):
-            self._sent.add((signal, route.account))
+        side = Side.BUY if said.direction == Direction.BULLISH else Side.SELL
+        for route in self._open_routes(said.strategy, said.signal):
+            self._sent.add((said.signal, route.account))
+            # named for what it is, not for the alert's own id: a replay draws the same chance for it
+            name = f"{contract}.{said.trade_id}.{said.strategy}.{route.account}"
             place = PlaceOrder(
-                id=f"{signal}.{route.account}",
+                id=name,
                 user=route.user,
                 account=route.account,
                 symbol=self._fronts.get(route.root, route.root) if route.root else contract,
@@ -211,8 +208,8 @@ class Router:
                     "targets": [{"r": r, "quantity": size} for r, size in route.targets],
                     "break_even_r": route.break_even_r,
                 },
-                strategy=strategy,
-                signal=signal,
+                strategy=said.strategy,
+                signal=said.signal,
                 snap=True,
             )
             yield RouteOrder(place, at, ask=route.mode is Mode.APPROVE)
