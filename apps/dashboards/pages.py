@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.brokers.domain.telling import UNSAID
 from apps.bus.domain.message import to_datetime
-from apps.dashboards import chart, manager, shell
+from apps.dashboards import chart, manager, prop, shell
 from apps.dashboards.accounts import accounts_of
 from apps.dashboards.ladder import ladders
 from apps.marketdata import price
@@ -193,5 +193,6 @@ MAIN: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]] =
     "closed": (_closed, "trades/_closed.html"),
     "sessions": (_sessions, "trades/_sessions.html"),
     "events": (_events, "desk/_events.html"),
+    "limits": (prop.panel, "risk/_gauges.html"),
 }
 REGIONS: Final = {**MAIN, **manager.REGIONS, **manager.SHELL}

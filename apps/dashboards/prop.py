@@ -1,6 +1,6 @@
 """Prop Portfolio as it is drawn: a row per account, the tiles above, the detail of the one that is chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from apps.brokers.models import Account
 from apps.brokers.queries import accounts
 from apps.bus.domain.message import to_datetime
-from apps.dashboards.accounts import CHOSEN
+from apps.dashboards.accounts import CHOSEN, accounts_of
 from apps.dashboards.gauges import Gauge, Risk, risk_of
 from apps.dashboards.plan_chart import PlanChart, plan_chart
+from apps.dashboards.templatetags.desk import dollars, minute
 from apps.marketdata import price
-from apps.risk.compliance import OLD_DAYS, Break, Check, breaks, compliance, days_old
+from apps.risk.compliance import OLD_DAYS, Break, Check, breaks, compliance, days_old, for_now
 from apps.risk.domain.limits import LimitName
 from apps.risk.domain.planner import Plan
 from apps.risk.domain.rules import Rules
@@ -28,6 +30,13 @@ from apps.trades.domain.telling import tell
 SHOWN: Final = ("open", "passed", "failed")
 TRACKED: Final = 10  # days of the tracker
 NOTHING: Final = Decimal(0)
+OWN: Final = (
+    ("max_daily_loss", "Daily loss", "$"),
+    ("max_trades", "Trades a day", "trades"),
+    ("max_losses_in_row", "Losses in a row", "losses"),
+    ("cooldown_minutes", "Pause after a loss", "min"),
+    ("max_minis", "Contracts at once", "minis"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,24 @@ class PropRow:
     def used_pct(self) -> int:
         """Return how much of its worst limit is used."""
         return self.risk.worst.used_pct if self.risk.worst else 0
+
+    @property
+    def used_words(self) -> str:
+        """Return how much of its worst limit is used, in words."""
+        return f"{self.used_pct} % used"
+
+    @property
+    def state_words(self) -> str:
+        """Return its level with what decides it: Safe, 14 %; Locked to 17:00 CT; Failed."""
+        if self.one.state == "failed":
+            return "Failed"
+        if self.one.state == "passed" and not self.risk.is_locked:
+            return "Passed"
+        if self.risk.is_locked:
+            until = self.risk.lock_until
+            return f"Locked to {minute(until)} CT" if isinstance(until, datetime) else "Locked"
+        name = str(self.risk.level).capitalize()
+        return f"{name}, {self.used_pct} %" if self.risk.worst else name
 
     @property
     def goal(self) -> str:
@@ -209,6 +236,17 @@ class Detail:
         """Return the firm's word on automation, short."""
         return POLICY_WORDS[self.rules.automation] if self.rules else ""
 
+    @property
+    def own(self) -> list[tuple[str, str, str | None]]:
+        """Return the trader's own limits: name, what holds now, what holds from the next reset on if it differs."""
+        now, later = self.standing.own, self.standing.own_next
+        each = []
+        for field, name, unit in OWN:
+            kept = _said(getattr(now, field), unit)
+            then = None if later is None else _said(getattr(later, field), unit)
+            each.append((name, kept, None if then == kept else then))
+        return each
+
     @cached_property
     def chart(self) -> PlanChart | None:
         """Return the days and today's window as bars."""
@@ -243,12 +281,25 @@ class Portfolio:
         return [one for one in self.every if one.risk.is_locked and not one.risk.failed_why]
 
 
+def rows_of(user: Any, rows: Iterable[Account]) -> list[PropRow]:
+    """Return accounts as rows of the table."""
+    return [PropRow(one, risk_of(one.view, one.standing)) for one in under_rules(user, rows)]
+
+
+def panel(request: HttpRequest) -> dict[str, Any]:
+    """Return the risk panel of the account that the trader works with, at no query more than the frame's."""
+    known = accounts_of(request)
+    view = known.chosen
+    if view is None:
+        return {"panel": None}
+    standing = known.standings.get(view.row.pk) or Standing(view.row.pk, view.row.user_id)
+    one = UnderRules(view, standing, None)
+    return {"panel": one, "panel_checks": for_now(one, price.now()), "accounts": known}
+
+
 def portfolio(request: HttpRequest) -> Portfolio:
     """Return what the address asks for; without a choice the account that the trader works with."""
-    rows = accounts(request.user).filter(is_open=True)
-    every = [
-        PropRow(one, risk_of(one.view, one.standing)) for one in under_rules(request.user, rows)
-    ]
+    every = rows_of(request.user, accounts(request.user).filter(is_open=True))
     wanted, chosen_in_bar = request.GET.get("account", ""), request.session.get(CHOSEN)
     chosen = next((one for one in every if str(one.pk) == wanted), None)
     shown = request.GET.get("show", "")
@@ -304,6 +355,12 @@ def _incident(fact: Any) -> Incident:
     told = tell(fact.name, fact.payload)
     is_good = fact.name in ("risk.passed", "risk.unlocked")
     return Incident(fact.at, told.title, told.text, fact.name == "risk.near_miss", is_good)
+
+
+def _said(value: Any, unit: str) -> str:
+    if value is None:
+        return ""
+    return dollars(value) if unit == "$" else f"{value} {unit}"
 
 
 def _points_left(row: PropRow) -> Decimal:

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from apps.dashboards import manager_pages as manager
-from apps.dashboards import pages, story_pages, strategy_pages, trade_pages
+from apps.dashboards import pages, simulate_pages, story_pages, strategy_pages, trade_pages
+from apps.dashboards import prop_pages as prop
 
 app_name = "desk"
 
@@ -25,6 +26,14 @@ urlpatterns = [
     path("manager/flatten/", manager.flatten, name="flatten"),
     path("manager/execute/<str:key>/", manager.execute, name="execute"),
     path("manager/open-account/", manager.open_account, name="open_account"),
+    path("prop/", prop.page, name="prop"),
+    path("prop/region/<slug:name>/", prop.region, name="prop_region"),
+    path("prop/open/", prop.open_new, name="prop_open"),
+    path("prop/simulate/", simulate_pages.simulate, name="simulate"),
+    path("prop/simulate/<row:pk>/", simulate_pages.study, name="study"),
+    path("prop/simulate/<row:pk>/cancel/", simulate_pages.cancel, name="cancel_study"),
+    path("prop/<row:pk>/line/", prop.line, name="prop_line"),
+    path("prop/<row:pk>/<slug:what>/", prop.deed, name="prop_deed"),
     path("health/", pages.health, name="health"),
     path("signals/", story_pages.signal_list, name="signals"),
     path("signals/<str:key>/", story_pages.signal, name="signal"),

@@ -66,6 +66,17 @@ def compliance(one: UnderRules, at: int) -> list[Check]:
     ]
 
 
+def for_now(one: UnderRules, at: int) -> list[Check]:
+    """Return only what bears on the next order: contracts, hours, news, losses in a row, pauses, automation."""
+    return [
+        *_contracts(one),
+        *_hours(one.rules, at),
+        *_days(one, at),
+        *_own(one, at),
+        *_automation(one.rules),
+    ]
+
+
 def _state(standing: Standing) -> Iterator[Check]:
     if standing.failed_at is not None:
         why = standing.failed_why.replace("_", " ").lower()
