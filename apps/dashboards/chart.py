@@ -133,7 +133,10 @@ def _position(one: PositionView) -> dict[str, Any]:
 def _line(one: Line, account: AccountView) -> dict[str, Any]:
     mine = [held for held in account.booked.holdings if family_of(held.root) == one.family]
     size = sum(held.quantity * held.tick_value for held in mine)
-    words = " ".join(f"{abs(held.quantity)} {held.root}" for held in mine)
+    sizes: dict[str, int] = {}
+    for held in mine:
+        sizes[held.root] = sizes.get(held.root, 0) + held.quantity
+    words = ", ".join(f"{abs(quantity)} {root}" for root, quantity in sizes.items())
     return {
         "price": float(one.level),
         "text": f"Liquidation line {one.level:,f} · {one.points_left:,f} pts left with {words}",

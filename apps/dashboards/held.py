@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
@@ -13,7 +13,7 @@ from apps.bus.domain.message import SECOND, in_r
 from apps.dashboards.ladder import FARTHEST, LEAST, MOST, Label, Scale
 from apps.marketdata import price
 
-APART: Final = 17.0  # per cent of the width between two labels
+APART: Final = 25.0  # per cent of the width between two labels
 BEYOND: Final = Fraction("0.3")
 NEAR_POINTS: Final = Decimal(10)
 
@@ -83,7 +83,7 @@ class Held:
         """Return the average entry of what is open, two decimals at least."""
         exact = self.view.entry
         on_grid = self.view.instrument.snap(exact)
-        return on_grid if on_grid == exact else exact.quantize(Decimal("0.01"))
+        return on_grid if on_grid == exact else exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
     @property
     def is_at_entry(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -92,7 +92,7 @@ class OrderLine:
         if not self.row.filled:
             return None
         exact = self.product.tick_size * self.row.paid / self.row.filled
-        return exact.quantize(Decimal("0.01"))
+        return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
     @property
     def away(self) -> Decimal | None:
@@ -117,11 +117,10 @@ class OrderLine:
             Role.ENTRY: "enters",
         }[Role(self.row.role)]
         if self.row.arm_at is not None and self.row.role == Role.STOP:
-            words += f", to entry at {self.product.snap(self.row.arm_at):,f}"
-        who = "for a signal" if self.row.signal else ""
-        return ", ".join(
-            one for one in (f"OCO {self.letter}" if self.letter else "", words, who) if one
-        )
+            words += f", BE {self.product.snap(self.row.arm_at):,f}"
+        if self.row.signal and self.row.role == Role.ENTRY:
+            words += " for a signal"
+        return f"OCO {self.letter} {words}" if self.letter else words
 
     @property
     def state(self) -> str:
@@ -239,8 +238,8 @@ def _fills(request: HttpRequest) -> dict[str, Any]:
 def _ladder(request: HttpRequest) -> dict[str, Any]:
     about = chosen(request)
     view = accounts_of(request).chosen
-    step_text = request.GET.get("step", "4")
-    step = int(step_text) if step_text in {str(one) for one in STEPS} else 4
+    step_text = request.GET.get("step", "")
+    step = int(step_text) if step_text in {str(one) for one in STEPS} else STEPS[-1]
     orders = _working_orders(view) if view else []
     ladder = price_ladder(
         about.instrument,
@@ -337,6 +336,15 @@ def _ready(request: HttpRequest) -> list[SignalView]:
     return [one for one in views(found) if root_of(one.row.contract) in fed]
 
 
+def _asked(request: HttpRequest) -> dict[str, Any]:
+    mine = [one for one in held_orders(request) if one.order.origin == Origin.PERSON]
+    return {"asked": mine}
+
+
+def _way_out(request: HttpRequest) -> dict[str, Any]:
+    return {"accounts": accounts_of(request), "has_keys": bool(request.session.get("keys"))}
+
+
 def _risk(request: HttpRequest) -> dict[str, Any]:
     return {"accounts": accounts_of(request)}
 
@@ -348,6 +356,8 @@ REGIONS: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]
     "ladder": (_ladder, "manager/_price_ladder.html"),
     "queue": (_queue, "manager/_queue.html"),
     "gauges": (_risk, "manager/_gauges.html"),
+    "asked": (_asked, "manager/_asked.html"),
+    "way-out": (_way_out, "manager/_way_out.html"),
 }
 SHELL: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]] = {
     "risk": (_risk, "desk/_risk.html"),

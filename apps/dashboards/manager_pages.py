@@ -151,10 +151,8 @@ def _answer(request: HttpRequest, form: TicketForm, status: int, **more: Any) ->
             "ticket": form,
             "about": manager.chosen(request),
             "accounts": accounts_of(request),
-            "topics": shell.topics(request.user),
-            "has_keys": bool(request.session.get("keys")),
         }
-        context |= _verdict(request, form) | manager.REGIONS["queue"][0](request) | more
+        context |= _verdict(request, form) | more
         return render(request, "manager/_ticket.html", context, status=status)
     if status == 200:
         return redirect(HOME)
@@ -194,8 +192,10 @@ def _preview(request: HttpRequest, view: Any, form: TicketForm) -> Preview | Non
         given = {name: form.get_initial_for_field(one, name) for name, one in form.fields.items()}
         form = TicketForm(given, symbols=symbols_of(shell.fed_root()))
     if not form.is_valid():
-        errors = [str(each) for lines in form.errors.values() for each in lines]
-        raise Refused("BAD_VALUE", errors[0])
+        beside = [
+            str(each) for name, lines in form.errors.items() if name != "__all__" for each in lines
+        ]
+        raise Refused("BAD_VALUE", beside[0] if beside else "")
     asked = form.asked()
     if not form.cleaned_data["side"]:
         asked["side"] = _likely_side(asked, manager.chosen(request).now)

@@ -62,6 +62,23 @@ class PriceLadder:
     steps: tuple[int, ...] = STEPS
 
     @property
+    def above_words(self) -> str:
+        """Return the orders that lie above the rows, in words."""
+        return "; ".join(self._words(one) for one in self.above)
+
+    @property
+    def below_words(self) -> str:
+        """Return the orders that lie below them."""
+        return "; ".join(self._words(one) for one in self.below)
+
+    def _words(self, order: Order) -> str:
+        level = order.limit if order.limit is not None else order.stop
+        price = f"{self.instrument.snap(level or Decimal(0)):,f}"
+        purpose = "" if order.role == Role.ENTRY else f", {order.role}"
+        kind = SHORT[OrderType(order.type)]
+        return f"{order.side} {order.quantity - order.filled} {kind} {price}{purpose}"
+
+    @property
     def last_is(self) -> str:
         """Return above or below where the last price is out of view, else nothing."""
         if self.last is None or not self.rungs:

@@ -1,4 +1,4 @@
-// Which events the rail shows: all, trades or signals. The choice outlives a refresh of the region.
+// Which events the rail shows: all, trades, signals or risk. The choice outlives a refresh of the region.
 
 class EventFilter extends HTMLElement {
   connectedCallback() {

@@ -2,6 +2,7 @@
 
 import { faded } from "./theme.js";
 
+const ROOM = 110; // px for the words of a line
 const NEAR = 1.5; // so many times the height of the candles an order may lie away and still be kept in view
 
 export class OwnMarks {
@@ -66,6 +67,7 @@ export class OwnMarks {
   }
 
   before(pen) {
+    this.liquidationWords(pen);
     for (const one of this.data.positions ?? []) this.position(pen, one);
     for (const one of this.orders) this.order(pen, one);
     for (const one of this.data.fills ?? []) this.fill(pen, one);
@@ -91,7 +93,9 @@ export class OwnMarks {
     const left = one.role === "entry" || since === undefined ? pen.width * 0.6 : (marks.x(since) ?? 0);
     marks.level(pen, left, pen.width, one.price, one.waits ? faded(colour, 0.5) : colour, dashes, 1.25);
     const words = `${one.side} ${one.quantity} ${one.role === "entry" ? one.type : one.role}`;
-    marks.text(pen, words, Math.max(left, 0) + 4, y + (one.side === "sell" && one.role === "stop" ? 11 : -4), colour);
+    const isShort = pen.width - left < ROOM; // a young position: the words would run into the axis
+    const [x, align] = isShort ? [pen.width - 6, "end"] : [Math.max(left, 0) + 4, "start"];
+    marks.text(pen, words, x, y + (one.side === "sell" && one.role === "stop" ? 11 : -4), colour, align);
   }
 
   /** A triangle that points at its candle from the left, at the price that was traded. */
@@ -125,11 +129,20 @@ export class OwnMarks {
       this.hatch(pen, y, way * 9, fill);
       marks.line(pen, 0, y, pen.width, y, fill, [], 2);
     }
+  }
+
+  liquidationWords(pen) {
+    const line = this.data.liquidation;
+    const y = line ? this.marks.y(line.price) : null;
+    if (y === null) return;
+    const way = line.is_below ? 1 : -1;
     const { context } = pen;
     context.save();
     context.font = context.font.replace("10px", "600 11px");
-    const at = isOut ? (y > pen.height ? pen.height - 26 : 26) : y - 6 * way + (way < 0 ? 8 : 0);
-    marks.text(pen, isOut ? `${line.text} ${y > pen.height ? "↓" : "↑"}` : line.text, 8, at, this.colour("risk-danger"));
+    const [isUnder, isOver] = [y > pen.height, y < 0];
+    const at = isUnder ? pen.height - 8 : isOver ? 26 : y - 6 * way + (way < 0 ? 8 : 0);
+    const arrow = isUnder ? " ↓" : isOver ? " ↑" : "";
+    this.marks.text(pen, line.text + arrow, 8, at, this.colour("risk-danger"));
     context.restore();
   }
 
