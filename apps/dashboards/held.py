@@ -1,7 +1,7 @@
 """An open position drawn on its R ladder, with the forms' words around it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -13,7 +13,7 @@ from apps.bus.domain.message import SECOND, in_r
 from apps.dashboards.ladder import FARTHEST, LEAST, MOST, Label, Scale
 from apps.marketdata import price
 
-APART: Final = 25.0  # per cent of the width between two labels
+LETTER: Final = 1.6  # per cent of the width that a letter takes, about
 BEYOND: Final = Fraction("0.3")
 NEAR_POINTS: Final = Decimal(10)
 
@@ -182,20 +182,22 @@ class Held:
 
     @property
     def labels(self) -> list[Label]:
-        """Return the labels that fit: the stop, the entry, then the targets."""
+        """Return the labels that fit: the stop, the entry, then the targets, without their price where it is tight."""
         wanted = []
         if self.stop is not None:
             name = "stop=entry" if self.is_at_entry else "stop"
             wanted.append(Label("stop-text", name, self.stop, self.x_stop))
         if not self.is_at_entry:
-            wanted.append(Label("", "entry", self.average, self.scale.zero))
+            wanted.append(Label("", "", self.average, self.scale.zero))
         for goal in self.goals:
             limit = self.view.instrument.snap(goal.order.limit or Decimal(0))
             wanted.append(Label("target-text", _multiple(goal.r), limit, goal.x))
         fitting: list[Label] = []
         for label in wanted:
-            if all(abs(label.x - other.x) >= APART for other in fitting):
-                fitting.append(label)
+            bare = replace(label, price="") if label.name else label
+            fits = next((one for one in (label, bare) if _fits(one, fitting)), None)
+            if fits is not None:
+                fitting.append(fits)
         return fitting
 
     @property
@@ -247,6 +249,16 @@ class Held:
 def held(views: Iterable[PositionView]) -> list[Held]:
     """Return positions to be drawn, the newest first."""
     return [Held(one) for one in sorted(views, key=lambda one: -one.row.opened_ns)]
+
+
+def _fits(label: Label, others: Iterable[Label]) -> bool:
+    return all(abs(label.x - one.x) >= (_width(label) + _width(one)) / 2 for one in others)
+
+
+def _width(label: Label) -> float:
+    """Return about how wide a label is, in per cent of the ladder."""
+    price = f" {label.price:,}" if label.price else ""
+    return LETTER * (len(label.name) + len(price) + 1)
 
 
 def _multiple(r: Fraction) -> str:

@@ -362,4 +362,5 @@ REGIONS: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]
 SHELL: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]] = {
     "risk": (_risk, "desk/_risk.html"),
     "lock": (_risk, "desk/_lock.html"),
+    "accounts": (_risk, "desk/_account_picker.html"),
 }

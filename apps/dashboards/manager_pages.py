@@ -49,7 +49,8 @@ def _page(request: HttpRequest, form: TicketForm, status: int = 200, **more: Any
     context = shell.around(request, "manager") | {"about": manager.chosen(request)}
     for build, _ in manager.REGIONS.values():
         context |= build(request)
-    context |= {"frames": chart.FRAMES, "ticket": form} | _verdict(request, form) | more
+    context |= {"frames": chart.FRAMES, "ticket": form, "wants_account": "new" in request.GET}
+    context |= _verdict(request, form) | more
     return render(request, "manager/page.html", context, status=status)
 
 
@@ -421,7 +422,7 @@ def execute(request: HttpRequest, key: str) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Choose the account that the pages are about."""
     choose(request, _account(request, request.POST.get("account", "")))
-    return redirect(shell.back(request, HOME))
+    return redirect(shell.came_from(request) or HOME)
 
 
 @login_required
@@ -467,7 +468,9 @@ def _question(
     request: HttpRequest, template: str, title: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """Ask in a dialog, or on a page of its own where no script opened one."""
-    back = request.GET.get("next") or request.POST.get("next") or ""
+    back = request.POST.get("next", "")
+    if not back and request.headers.get("X-Requested-With") == "dialog":
+        back = shell.came_from(request)
     context = context | {"back": back, "chosen": accounts_of(request).chosen}
     if request.headers.get("X-Requested-With") == "dialog":
         return render(request, template, context, status=status)

@@ -205,6 +205,13 @@ def back(request: HttpRequest, otherwise: str = "desk:main") -> str:
     return otherwise
 
 
+def came_from(request: HttpRequest) -> str:
+    """Return the page of ours that asked, as the browser says; empty where it says none."""
+    page = request.headers.get("Referer", "")
+    hosts = {request.get_host()}
+    return page if url_has_allowed_host_and_scheme(page, hosts, request.is_secure()) else ""
+
+
 def fed_root() -> str:
     """Return the product that this desk follows."""
     try:

@@ -149,7 +149,10 @@ def flatten_words(view: AccountView | None) -> str:
     """Say what flattening an account would do: close 2 MNQ, cancel 4 orders."""
     if view is None:
         return ""
-    parts = [f"close {one.row.size} {one.row.root}" for one in view.positions]
+    sizes: dict[str, int] = {}
+    for one in view.positions:
+        sizes[one.row.root] = sizes.get(one.row.root, 0) + one.row.size
+    parts = [f"close {size} {root}" for root, size in sizes.items()]
     if view.orders:
         parts.append(f"cancel {len(view.orders)} order{'s' if len(view.orders) != 1 else ''}")
     return ", ".join(parts) or "nothing is open"

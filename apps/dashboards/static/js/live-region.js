@@ -1,5 +1,6 @@
-// <live-region topic="user.7.trades" src="/desk/active/" [n="18"]>first paint</live-region>
-// Asks for its partial again when a fact is told on one of its topics. Old content stays until then.
+// <live-region topic="user.7.trades" src="/desk/active/" [n="18"] [seconds="2"]>first paint</live-region>
+// Asks for its partial again when a fact is told on one of its topics. Old content stays until then. With `seconds` it
+// also asks every so often while the market's clock runs and the page is looked at: for sums that move with the price.
 
 import { listen } from "./socket.js";
 
@@ -12,6 +13,8 @@ class LiveRegion extends HTMLElement {
     const topics = (this.getAttribute("topic") ?? "").split(" ").filter(Boolean);
     const first = topics.length === 1 && n ? Number(n) : null;
     this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said), first));
+    const seconds = Number(this.getAttribute("seconds"));
+    if (seconds) this.beat(seconds);
   }
 
   disconnectedCallback() {
@@ -20,6 +23,15 @@ class LiveRegion extends HTMLElement {
     this.timer = undefined;
     this.asking?.abort();
     this.asking = undefined;
+  }
+
+  beat(seconds) {
+    let passed = 0;
+    const tick = () => {
+      if (++passed % seconds === 0 && !document.hidden) this.refresh();
+    };
+    document.addEventListener("market-second", tick);
+    this.stops.push(() => document.removeEventListener("market-second", tick));
   }
 
   hear(said) {

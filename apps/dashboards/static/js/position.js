@@ -5,6 +5,7 @@ import { formats } from "./format.js";
 import { LiveTrade } from "./ladder.js";
 import { listen } from "./socket.js";
 
+const open = new Map(); // the open dollars of every position in the list, for their sum
 const SCALE = 10_000; // parts of a dollar: ticks are worth no smaller ones
 
 /** A decimal text as a whole number of parts. */
@@ -32,20 +33,29 @@ class LivePosition extends LiveTrade {
     this.risk = Number(given.unitPoints || NaN);
   }
 
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    open.delete(this);
+  }
+
   paint() {
     this.timer = undefined;
     this.painted = true;
     const ticks = BigInt(Math.round(this.last / Number(this.dataset.tick)));
-    const open = (this.size * ticks - this.cost) * this.tickValue;
+    const now = (this.size * ticks - this.cost) * this.tickValue;
     const points = (this.last - this.entry) * this.sign;
     const r = points / this.risk;
     const away = (this.last - this.stop) * this.sign;
-    this.show("money", formats.money(decimal(open)), Number(open) / SCALE);
+    this.show("money", formats.money(decimal(now)), Number(now) / SCALE);
     this.show("points", `${formats.signed(points.toFixed(2))} pts`, points);
     if (this.dataset.stop) this.show("away", formats.points(away.toFixed(2)));
     if (this.dataset.next) this.show("next-away", formats.points(((this.next - this.last) * this.sign).toFixed(2)));
+    if (this.closest(".position")) {
+      open.set(this, now);
+      sum();
+    }
     if (Number.isNaN(r)) return;
-    const total = Number(this.realized + open) / Number(this.riskMoney);
+    const total = Number(this.realized + now) / Number(this.riskMoney);
     this.best = Math.max(this.best, r);
     this.worst = Math.min(this.worst, r);
     this.show("total", formats.r(total.toFixed(4)), total);
@@ -55,6 +65,14 @@ class LivePosition extends LiveTrade {
     this.draw(r);
     if (this.dataset.stop) this.warn(away);
   }
+}
+
+function sum() {
+  const place = document.querySelector('[data-part="open-money"]');
+  if (!place) return;
+  const all = decimal([...open.values()].reduce((total, one) => total + one, 0n));
+  place.firstElementChild.textContent = formats.money(all);
+  place.dataset.sign = formats.sign(all);
 }
 
 /** The points between the price and a working order. */
