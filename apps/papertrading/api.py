@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
@@ -232,14 +232,15 @@ class PlaceOrder(Wishing):
             )
         prices = wish.prices() if wish.validated_data["snap"] else iter(())
         _, notices = on_grid(instrument(order.root), prices, snap=True)
-        return placed(order, notices)
+        return placed(request.user, order, notices)
 
 
-def placed(order: Order, notices: list[Notice]) -> Response:
+def placed(user: Any, order: Order, notices: list[Notice]) -> Response:
     """Return the answer to an order: on its way, held, or blocked with the rules' reasons."""
+    named = Q(key=order.key) | Q(parent=order.key)
+    order, *legs = sorted(books.orders(user).filter(named), key=lambda one: (one.parent, one.pk))
     if order.status == OrderStatus.BLOCKED:
         return blocked(order)
-    legs = list(books.orders(order.user).filter(parent=order.key).order_by("id"))
     body = {
         **OrderSerializer(order).data,
         "legs": [OrderSerializer(leg).data for leg in legs],

@@ -96,7 +96,7 @@ def test_what_is_not_confirmed_is_not_executed(alice: Actor, desk: Desk) -> None
         ({"targets": [{"r": "-1"}]}, "targets.0.r"),
         ({"targets": [{"price": "20100.00"}]}, "targets.0.price"),
         ({"accounts": []}, "accounts"),
-        ({"accounts": ["x"]}, "accounts"),
+        ({"accounts": ["x"]}, "accounts.0"),
         ({"stop": "19000"}, "stop"),
     ],
 )
