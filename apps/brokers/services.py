@@ -23,11 +23,12 @@ from apps.brokers.domain.messages import (
     ResetAccount,
     TakePayout,
 )
+from apps.brokers.domain.order import Role
 from apps.brokers.domain.routing import route_for
-from apps.brokers.models import Account, Order, Position, Route
+from apps.brokers.models import OPEN, Account, Order, Position, Route
 from apps.brokers.store import config_of
 from apps.bus import bus, transport
-from apps.bus.models import FactRow
+from apps.bus.models import FactRow, Inbox
 from apps.signals.models import Signal, Strategy
 from apps.trades.services import Refused, ask_engine
 
@@ -145,6 +146,9 @@ def execute_signal(
 ) -> Order:
     """Enter a confirmed signal now, at the market, bracketed from its own stop; return the order.
 
+    In one account a signal is entered once: an order of its that works, waits or was filled is what comes back,
+    whoever sent it. One that was refused or taken back may be tried again.
+
     Raises:  Refused  NOT_CONFIRMED: it has no stop yet, or its trade is over
     """
     if signal.stop_price is None or signal.status not in ("CONFIRMED", "ENTERED"):
@@ -153,14 +157,24 @@ def execute_signal(
     trade = getattr(signal, "trade", None)
     if trade is not None and trade.state != "active":
         raise Refused("OVER", f"its trade has ended already: {trade.state}")
+    sent = list(Order.objects.of(user).filter(signal=signal.key, account=account, role=Role.ENTRY))
+    known = next((one for one in sent if one.status in OPEN or one.filled), None)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    once = key or f"{signal.key}.{account.pk}.{len(sent)}"
     bracket = {"stop": f"{signal.stop_price:f}", "break_even_r": break_even_r}
-    return place_order(
-        user=user, account=account, symbol=root or signal.contract,
-        side="buy" if signal.direction == "BULLISH" else "sell", type="market",
-        quantity=quantity, risk_percent=risk_percent, bracket={**bracket, "targets": targets or []},
-        strategy=signal.strategy_id, signal=signal.key, confirmed=confirmed, snap=True,
-        source=source, key=key or f"{signal.key}.{account.pk}",
-    )  # fmt: skip
+    try:
+        return place_order(
+            user=user, account=account, symbol=root or signal.contract,
+            side="buy" if signal.direction == "BULLISH" else "sell", type="market",
+            quantity=quantity, risk_percent=risk_percent,
+            bracket={**bracket, "targets": targets or []}, strategy=signal.strategy_id,
+            signal=signal.key, confirmed=confirmed, snap=True, source=source, key=once,
+        )  # fmt: skip
+    except Refused:
+        if key is None:  # the name was ours, not his: he may try with another size
+            Inbox.objects.filter(key=f"{PlaceOrder.name}:{user.pk}:{once}").update(key=None)
+        raise
 
 
 def answer_order(

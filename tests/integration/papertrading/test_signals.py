@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.models import Order, Route
+from apps.brokers.models import Account, Order, Route
 from apps.signals.models import Signal
 from tests.cast import Actor
 from tests.factories import a_signal, a_strategy
-from tests.integration.papertrading.rows import Desk, an_account, send, trading
+from tests.integration.papertrading.rows import Desk, an_account, an_order, send, trading
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +49,29 @@ def test_a_confirmed_signal_is_entered_with_its_own_stop(alice: Actor, desk: Des
     again = execute(alice, signal)
     assert again.json()["results"][0]["order"]["id"] == order["id"]
     assert Order.objects.filter(role="entry").count() == 1
+
+
+def test_a_signal_that_was_refused_may_be_tried_with_another_size(alice: Actor, desk: Desk) -> None:
+    opened(alice, desk)
+    signal = confirmed(alice)
+    small = execute(alice, signal, risk_percent="0.1")
+    assert (small.status_code, small.json()["errors"][0]["code"]) == (400, "size_zero")
+    assert execute(alice, signal, quantity=1).status_code == 201
+    assert Order.objects.filter(role="entry").count() == 1
+
+
+def test_a_signal_that_waits_for_a_yes_is_not_sent_twice(alice: Actor, desk: Desk) -> None:
+    account = opened(alice, desk)
+    signal = confirmed(alice)
+    waits = an_order(
+        Account.objects.get(pk=account), signal=signal.key, status="held", type="market"
+    )
+    (result,) = execute(alice, signal).json()["results"]
+    assert (result["order"]["id"], result["order"]["status"]) == (waits.pk, "held")
+    assert Order.objects.count() == 1
+    Order.objects.filter(pk=waits.pk).update(status="cancelled")
+    (result,) = execute(alice, signal).json()["results"]
+    assert result["order"]["id"] != waits.pk
 
 
 def test_a_signal_goes_to_several_accounts_sized_as_routed(alice: Actor, desk: Desk) -> None:
