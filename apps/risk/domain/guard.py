@@ -67,8 +67,7 @@ class RiskGuard:
 
     @handles(Resumed)
     def resume(self, said: Resumed) -> Iterator[Message]:
-        """Nothing to say yet: the ledger books each account again, and with that its sleep begins."""
-        self._watches.clear()
+        """Nothing to say: the ledger hears a start first, books each account again, and with that its sleep began."""
         return iter(())
 
     def view(self, account: int) -> AccountBooked | None:
