@@ -58,6 +58,8 @@ def chosen(request: HttpRequest) -> Chosen:
     wanted = request.GET.get("symbol") or request.session.get("ticket", {}).get("symbol")
     root = symbol_in(wanted, fed)
     now = price.price_now(root)
+    if now is None and not wanted:  # its micro is not fed here
+        root, now = fed, price.price_now(fed)
     return Chosen(root, now.contract if now else root, INSTRUMENTS[root], now)
 
 
