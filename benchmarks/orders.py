@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from time import perf_counter, perf_counter_ns
+from time import perf_counter
+from time import process_time_ns as cpu_ns  # pure computing: others on the machine count less
 from typing import Any
 
 from apps.brokers.domain.messages import (
@@ -37,11 +38,7 @@ from benchmarks.measure import Result, percentile
 NQ = instrument("NQ")
 CONTRACT, LAST = "NQZ5", NQ.to_ticks("20005.25")
 START = 1_764_687_600 * SECOND  # Tuesday 2025-12-02, 10:00 New York
-RULES = (
-    PRESETS["topstep-50k-combine"]
-    if "topstep-50k-combine" in PRESETS
-    else next(iter(PRESETS.values()))
-)
+RULES = PRESETS["topstep-combine-50k-daily-loss"]
 ACCOUNTS, RESTING = 20, 5  # and so many orders in each
 CHECKS, PLACED, CLICKS = 4_000, 400, 40  # a round
 LATENCY = 250_000_000  # later than the venue's slowest
@@ -87,9 +84,9 @@ def check_alone(count: int) -> list[float]:
     lasts = {CONTRACT: LAST}
     taken = []
     for _ in range(count):
-        begun = perf_counter_ns()
+        begun = cpu_ns()
         check(said, view, standing, lasts, START)
-        taken.append((perf_counter_ns() - begun) / 1e6)
+        taken.append((cpu_ns() - begun) / 1e6)
     return taken
 
 
@@ -136,14 +133,14 @@ def place_in_engine(count: int) -> Iterator[tuple[float, float]]:
 
 
 def _timed(engine: Engine, wish: PlaceOrder) -> tuple[float, float]:
-    proposed = judged = begun = perf_counter_ns()
+    proposed = judged = begun = cpu_ns()
     for said in engine.handle(wish):
         if isinstance(said, OrderProposed):
-            proposed = perf_counter_ns()
+            proposed = cpu_ns()
         elif isinstance(said, OrderAllowed):
-            judged = perf_counter_ns()
+            judged = cpu_ns()
     assert judged > begun, "the order was not allowed"
-    return (judged - proposed) / 1e6, (perf_counter_ns() - begun) / 1e6
+    return (judged - proposed) / 1e6, (cpu_ns() - begun) / 1e6
 
 
 def _engine() -> tuple[Engine, int]:

@@ -64,10 +64,11 @@ def _save(model: Any, things: Iterable[Any], fixed: Any, row: Any) -> None:
     """Write new things whole, and of known ones what changes."""
     by_key = {(one.id if isinstance(one, Order) else one.key): one for one in things}
     known = dict(model.objects.filter(key__in=by_key).values_list("key", "pk"))
-    old = [model(pk=known[key], **row(one)) for key, one in by_key.items() if key in known]
-    if old:
-        names = row(next(iter(by_key.values())))
-        model.objects.bulk_update(old, list(names), batch_size=200)
+    for (
+        key,
+        pk,
+    ) in known.items():  # one by one: a bulk update of so many fields is slower to write down
+        model.objects.filter(pk=pk).update(**row(by_key[key]))
     new = [  # after the old: a position that is turned round gives its place to the next one
         model(key=key, **fixed(one), **row(one)) for key, one in by_key.items() if key not in known
     ]
