@@ -105,7 +105,9 @@ class PropRow:
             return f"{_whole(plan.payout.amount)} can be asked for"
         if plan.winning_days_needed:
             return f"{plan.winning_days} of {plan.winning_days_needed} days"
-        return f"{plan.days} of {plan.days_needed} days" if plan.days_needed else "not yet"
+        if plan.days_needed:
+            return f"{plan.days} of {plan.days_needed} days"
+        return "safety net" if rules.payout.buffer else "not yet"
 
     @property
     def goal_width(self) -> Decimal:
@@ -119,7 +121,10 @@ class PropRow:
             return Decimal(100)
         if plan.winning_days_needed:
             return _share(Decimal(plan.winning_days), Decimal(plan.winning_days_needed))
-        return _share(Decimal(plan.days), Decimal(plan.days_needed or 1))
+        if plan.days_needed:
+            return _share(Decimal(plan.days), Decimal(plan.days_needed))
+        row = self.one.row
+        return _share(row.balance - row.start_balance, rules.payout.buffer if rules.payout else NOTHING)
 
     @property
     def best_day(self) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ class Mark(StrEnum):
     KEPT = "pass"
     WARN = "warn"
     FAIL = "fail"
+    OPEN = "open"  # a goal that is still to be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +184,17 @@ def _goals(rules: Rules | None, plan: Plan | None) -> Iterator[Check]:
         detail = (
             "reached" if reached else f"{dollars(plan.target_left or Decimal(0), sign=False)} to go"
         )
-        mark = Mark.KEPT if reached else Mark.WARN
+        mark = Mark.KEPT if reached else Mark.OPEN
         yield Check(mark, f"Target {dollars(rules.target, sign=False)}", detail, "target")
     if plan.best_day is not None:
         yield _best_day(plan.best_day)
     if rules.winning_days is not None:
         amount = dollars(rules.winning_days.amount, sign=False)
-        mark = Mark.KEPT if plan.winning_days >= plan.winning_days_needed else Mark.WARN
+        mark = Mark.KEPT if plan.winning_days >= plan.winning_days_needed else Mark.OPEN
         detail = f"{plan.winning_days} of {plan.winning_days_needed}"
         yield Check(mark, f"Winning days of {amount}", detail, "winning_days")
     if rules.min_days:
-        mark = Mark.KEPT if plan.days >= plan.days_needed else Mark.WARN
+        mark = Mark.KEPT if plan.days >= plan.days_needed else Mark.OPEN
         yield Check(mark, "Trading days", f"{plan.days} of {plan.days_needed}", "min_days")
 
 
@@ -275,8 +276,8 @@ def _prices(one: UnderRules) -> Iterator[Break]:
     if not one.lines and one.limits:
         nearest = min(one.limits, key=lambda limit: limit.left(one.equity))
         left = max(Decimal(0), nearest.left(one.equity))
-        what = f"Flat: a loss of the {NAMES[nearest.name].lower()} left"
-        yield Break(what, dollars(-left))
+        name = NAMES[nearest.name].removeprefix("Own rule: ").lower()
+        yield Break(f"From flat, the {name} is reached after", dollars(-left))
 
 
 def _family(root: str) -> set[str]:
@@ -307,8 +308,8 @@ def _rise(one: UnderRules, locked_on: date | None) -> Iterator[Break]:
         when = f"locked since {locked_on:%-d %b}" if locked_on else "locked"
         yield Break("The line itself can't rise any more", when)
     elif rules.drawdown.type != "static":
-        most = f"up to {dollars(lock, sign=False)}" if lock is not None else "without end"
-        yield Break(f"The line {DRAWDOWN_WORDS[rules.drawdown.type]}", f"rises {most}")
+        most = f"up to {dollars(lock, sign=False)}" if lock is not None else "never locks"
+        yield Break(f"The line {DRAWDOWN_WORDS[rules.drawdown.type]}", most)
     else:
         yield Break("The line never moves", dollars(floor, sign=False))
 

@@ -128,7 +128,7 @@ class RuleCheckSerializer(serializers.Serializer[Check]):
     """One rule now."""
 
     code = serializers.CharField()
-    mark = serializers.CharField(help_text="pass, warn or fail.")
+    mark = serializers.CharField(help_text="pass, warn, fail, or open: a goal that is still to be reached.")
     rule = serializers.CharField()
     detail = serializers.CharField()
 
