@@ -2,20 +2,34 @@
 
 from django.urls import path
 
-from apps.papertrading import api, routes_api
+from apps.papertrading import api, orders_api, routes_api
 
 urlpatterns = [
-    path("paper-trading/place-order/", api.PlaceOrder.as_view(), name="paper-place"),
+    path("paper-trading/place-order/", orders_api.PlaceOrder.as_view(), name="paper-place"),
     path("paper-trading/orders/", api.Orders.as_view(), name="paper-orders"),
-    path("paper-trading/cancel-order/<row:id>/", api.CancelOrder.as_view(), name="paper-cancel"),
-    path("paper-trading/change-order/<row:id>/", api.ChangeOrder.as_view(), name="paper-change"),
-    path("paper-trading/answer-order/", api.AnswerOrder.as_view(), name="paper-answer"),
-    path("paper-trading/cancel-all/", api.CancelAll.as_view(), name="paper-cancel-all"),
+    path(
+        "paper-trading/cancel-order/<row:id>/",
+        orders_api.CancelOrder.as_view(),
+        name="paper-cancel",
+    ),
+    path(
+        "paper-trading/change-order/<row:id>/",
+        orders_api.ChangeOrder.as_view(),
+        name="paper-change",
+    ),
+    path("paper-trading/answer-order/", orders_api.AnswerOrder.as_view(), name="paper-answer"),
+    path("paper-trading/cancel-all/", orders_api.CancelAll.as_view(), name="paper-cancel-all"),
     path("paper-trading/fills/", api.Fills.as_view(), name="paper-fills"),
     path("paper-trading/positions/", api.Positions.as_view(), name="paper-positions"),
-    path("paper-trading/close-position/<row:id>/", api.ClosePosition.as_view(), name="paper-close"),
-    path("paper-trading/update-stops/<row:id>/", api.UpdateStops.as_view(), name="paper-stops"),
-    path("paper-trading/flatten/", api.Flatten.as_view(), name="paper-flatten"),
+    path(
+        "paper-trading/close-position/<row:id>/",
+        orders_api.ClosePosition.as_view(),
+        name="paper-close",
+    ),
+    path(
+        "paper-trading/update-stops/<row:id>/", orders_api.UpdateStops.as_view(), name="paper-stops"
+    ),
+    path("paper-trading/flatten/", orders_api.Flatten.as_view(), name="paper-flatten"),
     path("paper-trading/open-account/", api.OpenAccount.as_view(), name="paper-open"),
     path("paper-trading/reset-account/", api.ResetAccount.as_view(), name="paper-reset"),
     path("paper-trading/payout/", api.Payout.as_view(), name="paper-payout"),
