@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 FRAMES = (120, 180, 240, 360, 600, 720, 1200, 1800)  # any that a strategy may choose
 KEPT = (60, 300, 900, 3600, 14_400, 86_400)
 BATCH = 512  # ticks between two commits while missed ticks are worked off
+TOGETHER = 2048  # the same, of several contracts
 SAVE_EVERY = 1.0
 LOOK_EVERY = 0.25
 INBOX_EVERY = 0.05
@@ -278,13 +279,16 @@ class LiveEngine:
         waiting = sorted((item for item, _ in together), key=lambda item: item.contract)
         merged = [(item.contract, tick) for item in waiting for tick in item.ticks]
         merged.sort(key=lambda one: one[1].at)
-        heard = 0
-        for contract, run in groupby(merged, key=lambda one: one[0]):
-            ticks = tuple(tick for _, tick in run)
-            self._hear_ticks(TicksArrived(contract, ticks, waiting[0].live))
-            heard += len(ticks)
-            if heard > BATCH:
-                heard = 0
+        for start in range(0, len(merged), TOGETHER):
+            chunk = merged[start : start + TOGETHER]
+            for contract in sorted({contract for contract, _ in chunk}):
+                own = tuple(tick for of, tick in chunk if of == contract)
+                self._turn.ticks.append((contract, own))
+            for contract, run in groupby(chunk, key=lambda one: one[0]):
+                self._take(self._order.ticks(contract, [tick for _, tick in run]))
+            self.counts["ticks"] += len(chunk)
+            self._tell_time(chunk[-1][1].at)
+            if len(merged) > TOGETHER:
                 self._note_handled()
                 self._commit()
         for item, wall in together:
@@ -330,7 +334,7 @@ class LiveEngine:
             self._inbox_seen = 0.0  # wishes that came meanwhile are next
         elif item.state in (FeedState.CONNECTING, FeedState.CATCHING_UP, FeedState.LOST):
             self._caught_up = False
-        transport.set_market_time(self.at or item.at, item.state is FeedState.LIVE)
+        transport.set_market_time(self.at or item.at or None, item.state is FeedState.LIVE)
         said = FeedChangedState(
             at=item.at or self.at,
             contract=item.contract,

@@ -30,7 +30,8 @@ from apps.trades.domain.messages import TrackStopped
 from tests.services.desk import ROOT, Desk
 from tests.services.process import free_port
 
-MONEY = ("order.", "position.", "route.")
+SIGNALS = ("signal.", "trade.")
+EQUAL = (*SIGNALS, "order.", "position.", "route.")
 LEFT_OUT = (
     "user",
     "signal",
@@ -209,16 +210,16 @@ class Story:
         newest = self._read("select max(at) from marketdata_contractstate")[0][0]
         return 0 if newest is None else (newest - self.begin()) / MINUTE
 
-    def facts(self) -> list[str]:
-        """Return signals and trades by identity, level, traded price, R and market time, in a fixed order."""
+    def facts(self, areas: tuple[str, ...] = EQUAL) -> list[str]:
+        """Return signals, trades, orders and fills by identity, level, traded price, R and market time, in a fixed order."""
         rows = self._read("select payload from bus_factrow")
-        return self._plain(json.loads(payload) for (payload,) in rows)
+        return self._plain((json.loads(payload) for (payload,) in rows), areas)
 
-    def _plain(self, told: Iterable[dict[str, Any]]) -> list[str]:
+    def _plain(self, told: Iterable[dict[str, Any]], areas: tuple[str, ...] = EQUAL) -> list[str]:
         end = iso(self.begin() + (self.minutes - 1) * MINUTE)
         said = []
         for values in told:
-            if values["fact"].startswith(("signal.", "trade.", *MONEY)) and values["at"] < end:
+            if values["fact"].startswith(areas) and values["at"] < end:
                 kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
                 said.append(json.dumps(kept, sort_keys=True))
         return sorted(said)

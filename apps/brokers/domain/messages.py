@@ -320,6 +320,15 @@ class FlattenRequested(Message):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EntriesForbidden(Message):
+    """A lock begins: entries that are held, on their way or working are taken back at once. Exits stay."""
+
+    account: int
+    at: int
+    reason: str
+
+
 class Report(StrEnum):
     """What a venue says about an order."""
 

@@ -18,6 +18,7 @@ from apps.brokers.domain.messages import (
     CancelRequested,
     ChangeRequested,
     ClosePosition,
+    EntriesForbidden,
     Flatten,
     FlattenAsked,
     FlattenRequested,
@@ -381,6 +382,13 @@ class OrderDesk:
         account = self.books.accounts[said.account]
         wish = f"rule.{said.reason}.{account.id}.{said.at}"
         yield from self._flatten(account, wish, said.reason, Origin.RULE, said.at)
+
+    @handles(EntriesForbidden)
+    def forbid_entries(self, said: EntriesForbidden) -> Iterator[Message]:
+        """Take back what could still make an account's exposure larger."""
+        account = self.books.accounts[said.account]
+        entries = [one for one in self._cancellable(account) if not one.is_exit]
+        yield from self._take_back(entries, said.reason, said.at, at_once=True)
 
     def _flatten(
         self, account: Account, wish: str, reason: str, origin: Origin, at: int = 0

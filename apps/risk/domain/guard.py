@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from apps.brokers.domain.messages import (
     AccountBooked,
     DayRolled,
+    EntriesForbidden,
     FlattenRequested,
     OrderAllowed,
     OrderProposed,
@@ -36,6 +37,7 @@ from apps.marketdata.domain.messages import (
 from apps.risk.domain.check import Decision, check
 from apps.risk.domain.hours import firm_day
 from apps.risk.domain.messages import (
+    AccountLocked,
     EvaluationPassed,
     FlattenSaid,
     LiftLock,
@@ -50,6 +52,7 @@ from apps.risk.domain.wishes import grant
 from apps.trades.domain.messages import CommandRefused
 
 FLAT_BY = "FLAT_BY"
+LOCKED = "LOCKED"
 
 
 class RiskGuard:
@@ -246,6 +249,8 @@ class RiskGuard:
         yield from facts
         if reason:
             yield from self._flatten(watch, at, reason)
+        elif any(isinstance(fact, AccountLocked) for fact in facts):
+            yield EntriesForbidden(watch.standing.account, at, LOCKED)
 
     def _flatten(self, watch: Watch, at: int, reason: str) -> Iterator[Message]:
         """Want an account flat, once: what is on its way needs not be said again."""
@@ -390,6 +395,8 @@ class RiskGuard:
         self._note_day(watch, self._at)
         self._mark(watch)
         yield answer
+        if isinstance(answer, AccountLocked):
+            yield EntriesForbidden(wish.account, self._at, LOCKED)
         yield from self._again(watch, self._at)
         yield from self._after_booking(watch)
 
