@@ -10,6 +10,9 @@ docs = csp_update({"style-src": "'unsafe-inline'"})(
     SpectacularSwaggerSplitView.as_view(url_name="schema")
 )
 
+handler404 = "apps.users.pages.not_found"
+handler500 = "apps.users.pages.broken"
+
 urlpatterns = [
     path("", include("apps.dashboards.urls")),
     path("", include("apps.signals.urls_webhooks")),

@@ -334,7 +334,9 @@ class LiveEngine:
             self._inbox_seen = 0.0  # wishes that came meanwhile are next
         elif item.state in (FeedState.CONNECTING, FeedState.CATCHING_UP, FeedState.LOST):
             self._caught_up = False
-        transport.set_market_time(self.at or item.at or None, item.state is FeedState.LIVE)
+        at = self.at or item.at or None  # a first start knows no time yet, and 1970 is none
+        at = self.at or item.at or None  # a first start knows no time yet, and 1970 is none
+        transport.set_market_time(at, item.state is FeedState.LIVE)
         said = FeedChangedState(
             at=item.at or self.at,
             contract=item.contract,

@@ -6,6 +6,7 @@ recovery path.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -43,7 +44,11 @@ class Part(Protocol):
 
 
 class PortTaken(Exception):
-    """Somebody else listens there."""
+    """The port cannot be had: somebody else listens there, or it is not ours to have."""
+
+    def __init__(self, reason: str, *, somebody_listens: bool = True) -> None:
+        super().__init__(reason)
+        self.somebody_listens = somebody_listens
 
 
 class OneBox:
@@ -136,7 +141,7 @@ class OneBox:
 
 
 def check_free(host: str, port: int) -> None:
-    """Find out early whether somebody else listens there.
+    """Find out early whether the port can be had.
 
     Raises:  PortTaken
     """
@@ -146,4 +151,5 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as problem:
-            raise PortTaken(problem.strerror) from problem
+            in_use = problem.errno == errno.EADDRINUSE
+            raise PortTaken(problem.strerror or str(problem), somebody_listens=in_use) from problem

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views import defaults
 from rest_framework.renderers import JSONRenderer
 
 from apps.users import problems
@@ -15,9 +16,29 @@ def locked_out(
     request: HttpRequest, _response: HttpResponse | None = None, _credentials: Any = None
 ) -> HttpResponse:
     """Answer somebody who has tried too many passwords."""
-    if request.path.startswith("/api/"):
-        body = problems.details(429, LOCKED, code="locked_out")
-        return HttpResponse(
-            JSONRenderer().render(body), status=429, content_type=problems.MEDIA_TYPE
-        )
+    if _is_api(request):
+        return _problem(429, LOCKED, code="locked_out")
     return render(request, "registration/locked_out.html", {"detail": LOCKED}, status=429)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a wrong address: a program in its own language, people with a page."""
+    if _is_api(request):
+        return _problem(404, "There is no such address. See /api/docs/.", code="not_found")
+    return defaults.page_not_found(request, exception)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer where a view has failed; the log has the reason."""
+    if _is_api(request):
+        return _problem(500, "The fault is ours and is written down.", code="broken")
+    return defaults.server_error(request)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def _problem(status: int, detail: str, *, code: str) -> HttpResponse:
+    body = JSONRenderer().render(problems.details(status, detail, code=code))
+    return HttpResponse(body, status=status, content_type=problems.MEDIA_TYPE)

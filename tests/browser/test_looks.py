@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened, scanned
+from tests.services.desk import Desk
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {
@@ -59,6 +61,38 @@ def test_a_story_shuts_nobody_out(opened: Opened, screenshots: Path, size: str) 
     page.screenshot(path=screenshots / f"story-{size}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert faults(page) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_sender_wrote_stays_inside_its_panel(opened: Opened, desk: Desk, size: str) -> None:
+    refused = httpx.post(desk.webhook, content=b"x" * 400)
+    assert refused.status_code == 400, refused.text
+    page = opened("/strategies/", **SIZES[size])
+    page.get_by_text("Try a payload").click()
+    page.get_by_label("The alert's message").fill(
+        f'{{"signal_type": "Bullish", "id": "{"y" * 70}"}}'
+    )
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_text("Understood as")).to_be_visible()
+    page.locator("details[id^=refused]:not([open]) summary").click()
+    expect(page.locator(".refusals .code").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_phone_shows_the_r_of_each_signal_without_scrolling(opened: Opened) -> None:
+    page = opened("/signals/?status=ENTERED", **SIZES["phone"])
+    expect(page.locator("tbody .outcome").first).to_be_in_viewport(ratio=1)
+    assert page.evaluate(
+        "[...document.querySelectorAll('.table-scroll')].every(one => one.scrollWidth <= one.clientWidth)"
+    )
+
+
+def test_a_short_page_on_a_phone_leaves_its_room_below(opened: Opened) -> None:
+    heights = {
+        path: opened(path, **SIZES["phone"]).locator(".topbar").bounding_box()["height"]  # type: ignore[index]
+        for path in ("/", "/signals/?status=VOID", "/health/")
+    }
+    assert len(set(heights.values())) == 1, heights
 
 
 def test_the_keyboard_reaches_the_content_first(opened: Opened) -> None:

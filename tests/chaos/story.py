@@ -133,7 +133,8 @@ class Story:
         self.one_process, self.faults = one_process, faults
         home.mkdir(parents=True, exist_ok=True)
         self.kills = 0
-        self.seed = eventful_seed(default_start(time.time_ns()), minutes)
+        self._began = default_start(time.time_ns())  # kept: midnight may pass while it lives
+        self.seed = eventful_seed(self._began, minutes)
         self._sim_port, self._desk_port = free_port(), free_port()
         self._desk: Desk | None = None
         self._sim: Sim | None = None
@@ -203,8 +204,8 @@ class Story:
             return rows.execute(sql).fetchall()
 
     def begin(self) -> int:
-        """Return when the market began, ns UTC: 08:30 of the day on which its newest tick lies."""
-        return default_start(time.time_ns())
+        """Return when the market began, ns UTC."""
+        return self._began
 
     def _passed(self) -> float:
         newest = self._read("select max(at) from marketdata_contractstate")[0][0]

@@ -30,8 +30,11 @@ def test_killed_now_and_then_the_facts_are_those_of_an_undisturbed_run(
 
 @pytest.mark.chaos
 @pytest.mark.timeout(5400)
-def test_a_hundred_kills_in_an_hour(tmp_path: Path) -> None:
-    witness = Story(tmp_path / "witness", minutes=60, speed=60).live(limit=600)
-    story = Story(tmp_path / "killed", minutes=60, speed=20).live(kills=100, limit=1200)
+@pytest.mark.parametrize("one_process", [False, True], ids=["two processes", "one process"])
+def test_a_hundred_kills_in_an_hour(tmp_path: Path, one_process: bool) -> None:
+    witness = Story(tmp_path / "witness", minutes=60, speed=60, one_process=one_process)
+    witness.live(limit=600)
+    story = Story(tmp_path / "killed", minutes=60, speed=20, one_process=one_process)
+    story.live(kills=100, limit=2400)
     assert story.kills == 100
     agree(story, witness)

@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.bus import transport
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
+from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -36,6 +37,22 @@ PATHS = (
     "/signals/{key}/tracks/",
     "/signals/{key}/path/",
     "/trades/enter/",
+    "/manager/",
+    "/manager/verdict/",
+    "/manager/flatten/",
+    "/desk/region/position/",
+    "/desk/region/orders/",
+    "/desk/region/orders/?tab=fills",
+    "/desk/region/orders/?tab=history",
+    "/desk/region/fills/",
+    "/desk/region/ladder/",
+    "/desk/region/queue/",
+    "/desk/region/gauges/",
+    "/desk/region/asked/",
+    "/desk/region/way-out/",
+    "/desk/region/risk/",
+    "/desk/region/lock/",
+    "/desk/region/accounts/",
     "/strategies/",
     "/health/",
     "/manual/webhooks/",
@@ -62,7 +79,7 @@ def _market() -> Iterator[None]:
 
 
 def _populated(user: Any, minutes: range) -> dict[str, Any]:
-    """Make a pending signal, an active, a watched and a closed trade for each minute."""
+    """Make a pending signal, an active, a watched and a closed trade, a position and orders for each minute."""
     for minute in minutes:
         bar = f"2025-12-02T14:{minute:02d}:00Z"
         a_signal(user, bar=bar)
@@ -70,6 +87,11 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         active = a_trade(user, signal=entered, entered=f"2025-12-02T14:{minute:02d}:30Z")
         a_trade(user, prices=("20060.00", "20014.00"), entered=f"2025-12-02T14:{minute:02d}:40Z")
         a_trade(user, prices=("19969.00",), entered=f"2025-12-02T14:{minute:02d}:50Z")
+        account = an_account(user)
+        position = a_position(account, place=minute)
+        an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
+        an_order(account, status="held")
+        a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
     return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
 
 

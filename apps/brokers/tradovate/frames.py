@@ -204,9 +204,10 @@ def decode_frame(frame: bytes, drop: Drop) -> list[Heard]:
     # Nearly all traffic is ticks: frames of nothing but chart events are decoded in one typed pass.
     if frame.startswith(_ONLY_CHARTS):
         try:
-            return [
-                _packet(chart) for event in _chart_events(frame[1:]) for chart in event.d.charts
-            ]
+            packets: list[Heard] = []
+            for event in _chart_events(frame[1:]):
+                packets.extend(map(_packet, event.d.charts))
+            return packets
         except _UNREADABLE:
             pass  # something else is among them, or wrong with them
     kind = frame[:1]
@@ -286,26 +287,19 @@ def _readable(body: bytes, drop: Drop) -> Iterable[_Element]:
 
 
 def _packet(chart: _WireChart) -> ChartPacket:
-    """Return a packet with absolute times and prices. This is the hot path: one comprehension, no calls."""
+    """Return a packet with absolute times and prices. The hot path: no calls, and a loop, not a comprehension,
+    which takes longer to begin than the one tick of a live frame to read.
+    """
     base_at, base, new = chart.bt, chart.bp, tuple.__new__
-    ticks = [
-        new(
-            Tick,
-            (
-                (base_at + tick.t) * _MILLI,
-                base + tick.p,
-                tick.s,
-                tick.id,
-                new(Quote, (base + tick.b, tick.bs, base + tick.a, tick.as_))
-                if tick.bs is not None
-                and tick.as_ is not None
-                and tick.b is not None
-                and tick.a is not None
-                else _half_quote(tick, base),
-            ),
-        )
-        for tick in chart.tks
-    ]
+    ticks: list[Tick] = []
+    add = ticks.append
+    for tick in chart.tks:
+        b, bs, a, as_ = tick.b, tick.bs, tick.a, tick.as_
+        if bs is None or as_ is None or b is None or a is None:
+            quote = _half_quote(tick, base)
+        else:
+            quote = new(Quote, (base + b, bs, base + a, as_))
+        add(new(Tick, ((base_at + tick.t) * _MILLI, base + tick.p, tick.s, tick.id, quote)))
     if len(ticks) > 1:
         ticks.sort(key=_by_id)
     return new(ChartPacket, (chart.id, ticks, chart.ts, chart.bars, chart.eoh))

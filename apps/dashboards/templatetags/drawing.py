@@ -105,6 +105,12 @@ def instant_words(value: str) -> str:
     return _INSTANT.sub(lambda found: f"{minute(found[0])} CT", value)
 
 
+@register.filter
+def dated_words(value: str) -> str:
+    """Write the instants inside a text on Chicago's clock, each with its day; the rest stays."""
+    return _INSTANT.sub(lambda found: f"{day_minute(datetime.fromisoformat(found[0]))} CT", value)
+
+
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 

@@ -115,7 +115,8 @@ def _prices(engine: Component, sign: Sign | None) -> Component:
     if sign is None or feed.status is not Status.OK:
         return Component(feed.status, feed.reason)
     age = sign.detail.get("frame_age_s")
-    detail = {"ticks": sign.detail.get("ticks"), "frame_age_s": age}
+    shown = round(age, 1) if isinstance(age, int | float) else None
+    detail = {"ticks": sign.detail.get("ticks"), "frame_age_s": shown}
     waits_for_frames = sign.detail.get("feed") == "live" and sign.detail.get("market_open", True)
     if waits_for_frames and isinstance(age, int | float) and age > FRAME_LATE_S:
         return Component(Status.DEGRADED, f"no frame for {age:.0f} seconds", detail)

@@ -173,6 +173,19 @@ def test_a_rejected_signal_ends_in_a_square_with_its_reason(alice: Actor) -> Non
     assert detail in words(html)
 
 
+def test_instants_in_a_reason_are_told_once_on_the_traders_clock(alice: Actor) -> None:
+    detail = "its candle 2025-11-03T14:31:00Z is more than 24 h before 2025-11-05T15:00:00Z"
+    signal = a_signal(alice.user, status="REJECTED", reason="NO_CANDLE", detail=detail)
+    rejected = SignalRejected(
+        signal=signal.key, trade_id=signal.trade_id, strategy=signal.strategy_id, contract="NQZ5",
+        at=at(NOW), user=alice.user.pk, reason="NO_CANDLE", detail=detail,
+    )  # fmt: skip
+    a_fact(rejected)
+    said = "ts candle 3 Nov 08:31 CT is more than 24 h before 5 Nov 09:00 CT"
+    assert words(shown(alice, f"/signals/{signal.key}/")).count(said) == 1
+    assert said in words(shown(alice, "/"))
+
+
 def test_a_story_explains_where_the_stop_comes_from(alice: Actor) -> None:
     signal = a_signal(
         alice.user, status="ENTERED", confirmation_bar_at=iso(at(ENTERED) + 120_000_000_000),

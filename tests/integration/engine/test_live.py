@@ -106,6 +106,15 @@ def test_a_wish_is_answered_by_the_engine_on_its_own_thread() -> None:
     assert Heartbeat.objects.get(name="engine").state == "stopped"
 
 
+def test_before_its_first_tick_the_market_has_no_time(begin: Callable[..., LiveEngine]) -> None:
+    engine = begin()
+    for state in (FeedState.CONNECTING, FeedState.CATCHING_UP):
+        let(engine, FeedChanged(state, "", 0, 1))
+        assert transport.market_time() == transport.MarketTime(None, False)
+    let(engine, LIVE, ticks("20005.25"))
+    assert transport.market_time() == transport.MarketTime(START, True)
+
+
 def test_a_wish_that_comes_too_late_is_refused_not_executed(
     begin: Callable[..., LiveEngine],
 ) -> None:

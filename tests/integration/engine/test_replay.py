@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+
+from tests.services.disk import no_room
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 CANDLES = """ts_utc,open,high,low,close,volume
@@ -336,6 +339,44 @@ def test_a_failed_run_leaves_an_older_output_as_it_was(bench: Bench) -> None:
     assert (bench.home / "records.json").read_bytes() == before
 
 
+def test_a_full_disk_is_told_by_name_and_leaves_no_half_file(bench: Bench) -> None:
+    ticks = bench.file("NQZ5.csv", TICKS)
+    bench.run("--ticks", ticks)
+    before = {path: path.read_bytes() for path in bench.home.iterdir()}
+    many = TICKS + "".join(
+        f"{MINUTE + minute * 60 * 1_000_000_000},20000,1\n" for minute in range(4, 900)
+    )
+    day = bench.file("NQZ5_day.csv", many)
+    with no_room():
+        said = bench.refusal("--ticks", day)
+    assert str(bench.home / "out.csv") in said
+    assert "Make room" in said
+    assert {path: path.read_bytes() for path in bench.home.iterdir() if path != day} == before
+
+
+@pytest.mark.parametrize("out", ["no/such/folder/c.csv", "."])
+def test_an_output_that_cannot_be_written_is_named_before_the_work(bench: Bench, out: str) -> None:
+    ticks, wished = bench.file("NQZ5.csv", TICKS), bench.home / out
+    with pytest.raises(CommandError, match=r"cannot be written .*Name a file") as problem:
+        call_command("replay", "--ticks", str(ticks), "--candles-out", str(wished))
+    assert problem.value.returncode == 2
+    assert str(wished) in str(problem.value)
+    assert list(bench.home.iterdir()) == [ticks]
+
+
+def test_a_device_is_written_and_stays_one(bench: Bench) -> None:
+    pipe = bench.home / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    call_command(
+        "replay", "--ticks", str(bench.file("NQZ5.csv", TICKS)), "--candles-out", str(pipe)
+    )
+    assert os.read(reader, 10_000).startswith(b"ts_utc,open")
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("trust", [["--trust"], []], ids=["trusted", "checked"])
 @pytest.mark.parametrize(
     ("ticks", "reference"),
     [
@@ -346,12 +387,12 @@ def test_a_failed_run_leaves_an_older_output_as_it_was(bench: Bench) -> None:
     ids=["NQH0", "GCG0", "NQM4"],
 )
 def test_candles_of_a_real_day_equal_the_reference_row_for_row(
-    bench: Bench, ticks: str, reference: str
+    bench: Bench, ticks: str, reference: str, trust: list[str]
 ) -> None:
     source, wanted = DATA / "ticks" / f"{ticks}.csv.gz", DATA / "reference" / f"{reference}.csv.gz"
     if not source.exists() or not wanted.exists():
         pytest.skip(f"REAL CANDLES ARE NOT CHECKED: {source} is not there")
-    said = bench.run("--ticks", source, "--trust")
+    said = bench.run("--ticks", source, *trust)
     with gzip.open(wanted, "rt", encoding="utf-8") as file:
         expected = list(csv.DictReader(file))
     prices = ("open", "high", "low", "close", "volume", "trades")

@@ -1,9 +1,6 @@
 """Reads: candles of any length, ticks out of table and archive, and what staff changed."""
 
-import resource
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +17,7 @@ from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.marketdata.models import HolidayRow, InstrumentSetting, TickMark, TickRow
 from apps.marketdata.retention import retire
 from apps.marketdata.tasks import make_partitions, retire_old_ticks
+from tests.services.disk import no_room
 
 AT = 1_763_735_400 * SECOND  # 2025-11-21T14:30:00Z
 TODAY = date(2025, 11, 23)
@@ -106,19 +104,6 @@ def test_a_full_disk_deletes_nothing_and_leaves_no_half_file(home: Path) -> None
         )
     assert [path.name for path in home.rglob("*.*")] == ["2025-11-19.parquet"]
     assert list(queries.read_ticks("NQZ5", 0, 1 << 62)) == ticks[:10]
-
-
-@contextmanager
-def no_room() -> Iterator[None]:
-    """Let no file grow beyond a kilobyte, as on a disk that is full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, heard)
 
 
 def test_a_damaged_archive_is_named(home: Path) -> None:

@@ -94,6 +94,39 @@ def test_a_signal_is_stored_with_both_clocks_before_it_is_answered(sender):
     assert transport.inbox_waiting().is_set()
 
 
+NOW = AT * 1_000_000 + 61 * 10**9  # what the engine has told
+LATER = NOW + 180 * 10**9
+
+
+@pytest.mark.parametrize("known", [None, NOW], ids=["first start", "behind"])
+def test_the_stand_in_knows_the_simulated_market_s_time_better(sender, known):
+    transport.set_market_time(known, live=False)
+    assert sender.post(SIGNAL, **{"X-Market-Time": str(LATER)}).status_code == 200
+    (row,) = Inbox.objects.all()
+    assert (row.market_at, row.market_live) == (LATER, True)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "-1", "1e18", "\u0663", "0", str(NOW + 2 * 86_400 * 10**9), "9" * 40]
+)
+def test_a_market_time_that_cannot_be_is_not_taken(sender, said):
+    assert sender.post(SIGNAL, **{"X-Market-Time": said}).status_code == 200
+    assert Inbox.objects.get().market_at == NOW
+
+
+def test_only_the_own_machine_and_only_a_simulated_market_may_say_its_time(sender, settings):
+    far = sender.client.post(
+        sender.path, json.dumps(SIGNAL), "application/json",
+        REMOTE_ADDR="203.0.113.7", headers={"X-Market-Time": str(LATER)},
+    )  # fmt: skip
+    assert far.status_code == 200
+    assert Inbox.objects.get().market_at == NOW
+    settings.MARKET = "tradovate"
+    sender.post(SIGNAL | {"n": 1}, **{"X-Market-Time": str(LATER)})
+    real = Inbox.objects.latest("id")
+    assert abs(real.market_at - real.received_at.timestamp() * 10**9) < 5 * 10**9
+
+
 def test_what_the_strategy_says_fills_what_the_alert_leaves_out(alice):
     strategy, token = services.create_strategy(
         user=alice.user, name="ES", symbol="ES1!", settings={"require_body": True}

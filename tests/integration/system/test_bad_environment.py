@@ -164,3 +164,17 @@ def test_a_database_server_that_does_not_answer_is_refused_without_its_password(
     said = refused(tmp_path, command="desk", DATABASE_URL=url)
     assert "127.0.0.1" in said
     assert "DATABASE_URL" in said
+
+
+def test_a_redis_that_does_not_answer_is_refused_without_its_password(tmp_path: Path) -> None:
+    said = refused(tmp_path, command="desk", REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
+    assert "127.0.0.1:1" in said
+    assert "REDIS_URL" in said
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid"])
+def test_an_address_of_another_machine_is_refused_with_its_cure(tmp_path: Path, host: str) -> None:
+    said = refused(tmp_path, command="desk", HOST=host)
+    assert f"of {host} cannot be had" in said
+    assert "HOST=127.0.0.1" in said
+    assert "stop who listens" not in said

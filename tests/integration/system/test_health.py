@@ -35,6 +35,13 @@ def test_a_desk_that_runs_is_ok_to_everybody(client: Client) -> None:
     assert set(PARTS) | {"engine", "database"} == set(told["components"])
 
 
+def test_ages_are_told_in_tenths_of_a_second(client: Client) -> None:
+    leave_sign(name="engine", state="running", feed="live", market_open=True, frame_age_s=9.7e-06)
+    told = client.get("/api/health/price-service/").json()
+    assert told["detail"]["frame_age_s"] == 0.0
+    assert told["detail"].keys() == {"ticks", "frame_age_s"}
+
+
 @pytest.mark.parametrize("name", [*PARTS, "database"])
 def test_each_component_has_an_address(client: Client, name: str) -> None:
     all_well()

@@ -42,6 +42,8 @@ export class Marks {
   paneViews() {
     return [
       { zOrder: () => "bottom", renderer: () => this.layer((pen) => this.behind(pen)) },
+      // names stand before the grid: below it, its lines strike them out
+      { zOrder: () => "normal", renderer: () => this.layer((pen) => this.names(pen)) },
       { zOrder: () => "top", renderer: () => this.layer((pen) => this.before(pen)) },
     ];
   }
@@ -104,19 +106,29 @@ export class Marks {
   // ---- behind the candles ----
 
   behind(pen) {
-    const half = this.chart.timeScale().options().barSpacing / 2;
-    for (const one of this.data.sessions) {
-      const [left, right] = [this.x(one.since), this.x(one.until)];
-      if (left === null || right === null || right < 0 || left > pen.width) continue;
-      const isLast = one === this.data.sessions.at(-1);
+    for (const { one, left, right } of this.sessions(pen)) {
       pen.context.fillStyle = this.colour[SESSIONS[one.name]];
-      pen.context.fillRect(left - half, 0, (isLast ? pen.width : right + half) - left + half, pen.height);
-      this.line(pen, left - half, 0, left - half, pen.height, this.colour["line-strong"], [1, 3]);
-      this.text(pen, one.name === "INVALID" ? "no session" : one.name, Math.max(left - half, 0) + 6, 12, this.colour["ink-mute"]);
+      pen.context.fillRect(left, 0, (one === this.data.sessions.at(-1) ? pen.width : right) - left, pen.height);
+      this.line(pen, left, 0, left, pen.height, this.colour["line-strong"], [1, 3]);
     }
     const one = this.chosen();
     if (one && !this.own.isHeld) this.ground(pen, one);
     this.own.behind(pen);
+  }
+
+  names(pen) {
+    for (const { one, left } of this.sessions(pen)) {
+      this.text(pen, one.name === "INVALID" ? "no session" : one.name, Math.max(left, 0) + 6, 12, this.colour["ink-mute"]);
+    }
+  }
+
+  /** The sessions in sight, each with its edges, which lie between candles. */
+  sessions(pen) {
+    const half = this.chart.timeScale().options().barSpacing / 2;
+    return this.data.sessions
+      .map((one) => ({ one, left: this.x(one.since), right: this.x(one.until) }))
+      .filter(({ left, right }) => left !== null && right !== null && right >= 0 && left <= pen.width)
+      .map(({ one, left, right }) => ({ one, left: left - half, right: right + half }));
   }
 
   /** The trade in front: the story's own, the one that is pointed at, else the newest that is open. */
@@ -192,7 +204,8 @@ export class Marks {
       const y = this.y(target.price);
       if (y === null) continue;
       this.level(pen, left, right, target.price, faded(this.colour.profit, target.hit_at ? 0.6 : 1), target.hit_at ? [] : [5, 4]);
-      this.text(pen, target.hit_at ? `${target.r} R ✓` : `${target.r} R`, Math.max(left, 0) + 4, y - 4, this.colour.profit);
+      const place = y < 16 ? y + 11 : y - 4; // at the top edge the words go below their line
+      this.text(pen, target.hit_at ? `${target.r} R ✓` : `${target.r} R`, Math.max(left, 0) + 4, place, this.colour.profit);
     }
   }
 

@@ -6,8 +6,9 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -21,6 +22,8 @@ from apps.marketdata.domain.tick import Tick
 from apps.marketdata.reading import read_candle_file, read_tick_file
 from apps.marketdata.tables import BadData
 from apps.signals.domain.settings import BadSetting, settings_for
+
+OUT: Final = ("records", "facts", "candles_out")
 
 
 class Command(BaseCommand):
@@ -57,8 +60,11 @@ class Command(BaseCommand):
         except (BadData, BadSetting, UnknownSymbol, UnknownInstrument) as problem:
             raise CommandError(str(problem), returncode=2) from None
         except OSError as problem:
-            where = f"{problem.filename}: " if problem.filename else ""
-            raise CommandError(f"{where}{problem.strerror}", returncode=2) from None
+            out = [str(options[name]) for name in OUT if options[name]]
+            raise CommandError(
+                f"{problem.filename or ', '.join(out)}: {problem.strerror}. Make room, or write elsewhere.",
+                returncode=2,
+            ) from None
 
     def _run(self, options: dict[str, Any], outputs: "Outputs") -> None:
         market: Path = options["ticks"] or options["candles"]
@@ -75,6 +81,8 @@ class Command(BaseCommand):
         replay = Replay(contract, product, settings, signals.alerts, trust=options["trust"])
         history = _candles(options["history"], product, symbol)
         facts_file = outputs.open(options["facts"])
+        records = outputs.open(options["records"])
+        candles_out = outputs.open(options["candles_out"])
         with Progress(market.name) as progress:
             if options["ticks"]:
                 ticks = _ticks(market, product, symbol, replay, progress)
@@ -92,8 +100,6 @@ class Command(BaseCommand):
             for fact in facts:
                 if facts_file is not None:
                     facts_file.write(json.dumps(told(fact), sort_keys=True) + "\n")
-        records = outputs.open(options["records"])
-        candles_out = outputs.open(options["candles_out"])
         if records is not None:
             rows = [
                 values | {"id": signals.names.get(values["id"], values["id"])}
@@ -171,28 +177,42 @@ class Outputs:
     """Files that appear whole when everything went well, and not at all when something did not."""
 
     def __init__(self) -> None:
-        self._files: list[tuple[IO[str], Path]] = []
+        self._files: list[tuple[IO[str], Path | None]] = []
 
     def __enter__(self) -> "Outputs":
         return self
 
     def open(self, path: Path | None) -> IO[str] | None:
-        """Return a file beside the wished one, None for no wish."""
+        """Return a file beside the wished one, None for no wish.
+
+        Raises:  BadData  no file can be written there
+        """
         if path is None:
             return None
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        file = beside.open("w", encoding="utf-8", newline="")
-        self._files.append((file, path))
+        try:
+            # a device is written as it is: renaming would put a file in its place
+            is_file = path.is_file() or not path.exists()
+            beside = path.with_name(f".{path.name}.{os.getpid()}") if is_file else path
+            file = beside.open("w", encoding="utf-8", newline="")
+        except OSError as problem:
+            reason = f"cannot be written ({problem.strerror})"
+            raise BadData(path, 0, "", reason, "Name a file in a folder of yours.") from None
+        self._files.append((file, path if is_file else None))
         return file
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for file, _path in self._files:
-            file.close()
-        for file, path in self._files:
-            if kind is None:
-                Path(file.name).replace(path)
-            else:
-                Path(file.name).unlink(missing_ok=True)
+        try:
+            for file, _path in self._files:
+                # closing writes what is left: after a failure it fails once more and says nothing new
+                with suppress(OSError) if kind else nullcontext():
+                    file.close()
+            for file, path in self._files:
+                if kind is None and path is not None:
+                    Path(file.name).replace(path)
+        finally:
+            for file, path in self._files:
+                if path is not None:
+                    Path(file.name).unlink(missing_ok=True)
 
 
 def _write_candles(out: IO[str], replay: Replay) -> None:

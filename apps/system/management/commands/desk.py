@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from redis import Redis, RedisError
 
 from apps.brokers.tradovate.simulator.market import Market
 from apps.engine.only import AnotherEngine, OnlyOne
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         host, port = settings.HOST, settings.PORT
         try:
             check_free(host, port)
+            self._neighbours()
             market = self._market()
             demo = self._prepare(market)
             box = OneBox(
@@ -46,12 +48,28 @@ class Command(BaseCommand):
             failed = box.run()
         except PortTaken as problem:
             raise CommandError(
-                f"Port {port} of {host} cannot be had ({problem}): stop who listens there, "
-                f"or choose another one with PORT={port + 1}.",
+                f"Port {port} of {host} cannot be had ({problem}): {_cure(port, problem)}.",
                 returncode=2,
             ) from None
         if failed:
             raise CommandError(failed, returncode=1)
+
+    def _neighbours(self) -> None:
+        """Find out early whether Redis, where one is asked for, answers: no worker starts without it."""
+        if not settings.REDIS_URL:
+            return
+        try:
+            with Redis.from_url(
+                settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
+            ) as it:
+                it.ping()
+        except (RedisError, OSError) as problem:
+            line = " ".join(str(problem).split())
+            raise CommandError(
+                f"Redis does not answer at REDIS_URL: {line} Start it, or leave REDIS_URL out: "
+                "one process needs none.",
+                returncode=2,
+            ) from None
 
     def _market(self) -> Market | None:
         """Make the market, or say in a line why it cannot be made."""
@@ -93,6 +111,13 @@ class Command(BaseCommand):
             f"password: {password}\ndemo webhook: {_webhook(port, demo)}"
         )
         self.stdout.flush()
+
+
+def _cure(port: int, problem: PortTaken) -> str:
+    if problem.somebody_listens:
+        other = port + 1 if port < 65535 else 8000
+        return f"stop who listens there, or choose another one with PORT={other}"
+    return "choose a port from 1024 on with PORT=8000, and an address of this machine with HOST=127.0.0.1"
 
 
 def _webhook(port: int, demo: Demo) -> str:
