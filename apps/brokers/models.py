@@ -105,6 +105,7 @@ class Order(Owned):
     stop = price_field()
     trail = models.BigIntegerField(null=True, help_text="Distance of a trailing stop, ticks.")
     arm_at = price_field("The stop moves to the entry when this has traded.")
+    r = models.CharField(max_length=12, blank=True, help_text="A leg that is measured in R.")
     reference = price_field("The last price when it was asked for.")
     average = price_field("What it was filled at, on average.")
     parent = models.CharField(max_length=120, blank=True, db_index=True)

@@ -77,7 +77,7 @@ class PositionView:
         return self.position.instrument
 
     @property
-    def is_long(self) -> bool:
+    def is_bullish(self) -> bool:
         """Return whether it gains when the price rises."""
         return self.row.sign > 0
 
@@ -149,7 +149,7 @@ class PositionView:
         stops = [one.stop for one in self.protections if one.stop is not None]
         if not stops:
             return None
-        nearest: Decimal = max(stops) if self.is_long else min(stops)
+        nearest: Decimal = max(stops) if self.is_bullish else min(stops)
         return nearest
 
     @property

@@ -166,6 +166,7 @@ def _order_fixed(order: Order) -> dict[str, Any]:
         "parent": order.parent,
         "after": order.after,
         "signal": order.signal,
+        "r": order.r,
     }
 
 
@@ -222,6 +223,7 @@ def to_order(row: models.Order) -> Order:
         after=row.after,
         signal=row.signal,
         arm_at=ticks(row.arm_at),
+        r=row.r,
         reference=ticks(row.reference),
         at=row.at_ns,
         status=OrderStatus(row.status),

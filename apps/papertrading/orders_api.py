@@ -275,7 +275,7 @@ def _protect(user: Any, view: PositionView, stop: str) -> Order:
     row = view.row
     return services.place_order(
         user=user, account=row.account, symbol=row.contract, type="stop", tif="gtc",
-        side="sell" if view.is_long else "buy", quantity=row.size, stop=stop, strategy=row.place,
+        side="sell" if view.is_bullish else "buy", quantity=row.size, stop=stop, strategy=row.place,
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from apps.brokers.domain.account import Kind
 from apps.brokers.domain.books import LedgerState
 from apps.brokers.models import Account
 from apps.papertrading import models
-from apps.papertrading.domain.settings import paper_settings
 from apps.papertrading.domain.resting import resting_of
+from apps.papertrading.domain.settings import paper_settings
 from apps.papertrading.domain.venue import PaperVenue, VenueState
 
 

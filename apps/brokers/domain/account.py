@@ -12,6 +12,7 @@ from apps.bus.domain.message import SECOND, to_instant
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 
 MOST: Final = Decimal(100_000_000)
+CENT: Final = Decimal("0.01")
 SATURDAY: Final = 5
 NOON: Final = time(12, 0)
 
@@ -138,6 +139,15 @@ def amount(name: str, value: object, *, least: Decimal = Decimal(0)) -> Decimal:
     if read != read.quantize(Decimal("0.0001")):
         raise BadAccount(f"{name}: {value!r} has more than 4 decimals")
     return read
+
+
+def cents(value: Decimal) -> Decimal:
+    """Return an amount as it is written everywhere: two decimals, more only where it has them.
+
+    A row keeps four, a sum as many as its parts; so that a fact reads the same before and after a restart.
+    """
+    short = value.quantize(CENT)
+    return short if short == value else value.normalize()
 
 
 def day_of(at: int, tz: str, reset: time) -> tuple[date, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.brokers.domain.account import Account
+from apps.brokers.domain.account import Account, cents
 from apps.brokers.domain.messages import (
     AccountBooked,
     BrokerReported,
@@ -80,7 +80,7 @@ class Books:
             ended_at, over = account.day_ends, account.trade_date
             said = DayClosed(
                 at=ended_at, user=account.user, account=account.id, trade_date=over,
-                balance=account.balance, net=account.net_today, trades=account.trades_today,
+                balance=cents(account.balance), net=cents(account.net_today), trades=account.trades_today,
             )  # fmt: skip
             self.days.append((said, replace(account)))
             account.begin_day(ended_at)
@@ -96,7 +96,7 @@ class Books:
     def book(self, order: Order, account: Account, said: BrokerReported) -> Iterator[Message]:
         """Book one fill: what it closes first, oldest lots first, then what it opens."""
         product = instrument(root_of(order.contract))
-        fee = account.fee(product)
+        fee = Decimal(0) if said.rests_on == "settled" else account.fee(product)
         order.filled += said.quantity
         order.paid += said.quantity * said.price
         if order.remaining == 0:
@@ -118,7 +118,7 @@ class Books:
         self.changed_accounts[account.id] = account
         filled = OrderFilled(
             at=said.at, fill=said.fill, price=product.price(said.price),
-            left=order.remaining, fees=fee * said.quantity, realized=realized,
+            left=order.remaining, fees=cents(fee * said.quantity), realized=cents(realized),
             slippage_ticks=order.slippage(said.price), latency_ms=(said.at - order.at) // 1_000_000,
             rests_on=said.rests_on, **{**named(order), "quantity": said.quantity},
         )  # fmt: skip
@@ -145,8 +145,8 @@ class Books:
         best, worst = position.excursion
         yield Leaves(position.waiter, position.contract)
         yield PositionClosed(
-            at=at, realized=position.realized, fees=position.fees,
-            net=position.realized - position.fees, r=position.result_r(),
+            at=at, realized=cents(position.realized), fees=cents(position.fees),
+            net=cents(position.realized - position.fees), r=position.result_r(),
             mfe_ticks=best, mae_ticks=worst, opened_at=position.opened_at,
             **_held(position, position.most),
         )  # fmt: skip
@@ -182,12 +182,12 @@ class Books:
             account=account.id,
             user=account.user,
             at=max(self.at, at),
-            balance=account.balance,
-            start_balance=account.start_balance,
+            balance=cents(account.balance),
+            start_balance=cents(account.start_balance),
             trade_date=account.trade_date,
-            day_start_balance=account.day_start_balance,
-            realized_today=account.net_today,
-            fees_today=account.fees_today,
+            day_start_balance=cents(account.day_start_balance),
+            realized_today=cents(account.net_today),
+            fees_today=cents(account.fees_today),
             trades_today=account.trades_today,
             fee_a_side=account.fee_table,
             holdings=tuple(_holding(one) for one in self.held_by(account.id)),
@@ -206,7 +206,7 @@ class Books:
                 for one in orders
                 if not one.is_exit and one.status in ON_ITS_WAY and one.remaining
             ),
-            payouts=account.payouts,
+            payouts=cents(account.payouts),
             is_new=is_new,
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from apps.brokers.domain.account import BadAccount, Kind, amount, new_account
+from apps.brokers.domain.account import BadAccount, Kind, amount, cents, new_account
 from apps.brokers.domain.books import Books, named
 from apps.brokers.domain.messages import (
     AccountListed,
@@ -28,6 +28,10 @@ from apps.brokers.domain.messages import (
 from apps.brokers.domain.order import (
     Order,
     OrderStatus,
+    OrderType,
+    Origin,
+    Role,
+    side_of,
 )
 from apps.bus.domain.message import Message
 from apps.bus.domain.stage import handles
@@ -36,6 +40,7 @@ from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import (
     NEVER,
     ClockTicked,
+    ContractExpired,
     ExtremesMoved,
     Resumed,
     Waits,
@@ -80,6 +85,23 @@ class Ledger:
             self.books.changed_positions[position.key] = position
         return iter(())
 
+    @handles(ContractExpired)
+    def hear_expiry(self, said: ContractExpired) -> Iterator[Message]:
+        """Nothing trades any more: what is held is settled at the last price, without a fee. Orders end at the venue."""
+        held = [one for one in self.books.positions.values() if one.contract == said.contract]
+        for position in held:
+            order = Order(
+                id=f"expired.{position.key}", user=position.user, account=position.account,
+                contract=position.contract, side=side_of(position.quantity).opposite,
+                type=OrderType.MARKET, quantity=position.size, strategy=position.strategy,
+                role=Role.EXIT, origin=Origin.RULE, reason="EXPIRED", reference=said.last, at=said.at,
+            )  # fmt: skip
+            self.books.remember(order)
+            yield BrokerReported(
+                position.account, order.id, Report.FILLED, said.at, fill=f"{order.id}#1",
+                quantity=position.size, price=said.last, rests_on="settled",
+            )  # fmt: skip
+
     # ---- accounts ----
 
     @handles(ListAccount)
@@ -108,7 +130,7 @@ class Ledger:
             user=wish.user,
             account=account.id,
             wish=wish.id,
-            balance=account.balance,
+            balance=cents(account.balance),
         )
         yield self.books.booked(account, is_new=True)
 
@@ -136,7 +158,11 @@ class Ledger:
         account.begin_day(self.books.at)
         self.books.changed_accounts[account.id] = account
         yield AccountOpened(
-            at=self.books.at, user=wish.user, account=account.id, wish=wish.id, balance=balance
+            at=self.books.at,
+            user=wish.user,
+            account=account.id,
+            wish=wish.id,
+            balance=cents(balance),
         )
         yield self.books.booked(account, is_new=True)
 
@@ -162,7 +188,7 @@ class Ledger:
         self.books.changed_accounts[account.id] = account
         yield PayoutTaken(
             at=self.books.at, user=account.user, account=account.id, wish=wish.id,
-            amount=taken, balance=account.balance,
+            amount=cents(taken), balance=cents(account.balance),
         )  # fmt: skip
         yield self.books.booked(account)
 
@@ -180,12 +206,12 @@ class Ledger:
         if said.what is Report.FILLED:
             yield from self.books.book(order, account, said)
         elif said.what is Report.WORKING:
-            order.quantity = said.quantity or order.quantity
+            _take_over(order, said)
             if order.status is not OrderStatus.WORKING:
                 order.become(OrderStatus.WORKING, said.at)
             yield OrderWorking(at=said.at, **named(order))
         elif said.what is Report.CHANGED:
-            yield from self._take_over(order, said)
+            yield from self._changed(order, said)
         else:
             status = OrderStatus(said.what.value)
             order.become(status, said.at, said.reason)
@@ -193,15 +219,19 @@ class Ledger:
             self.books.forget(order)
         yield self.books.booked(account, said.at)
 
-    def _take_over(self, order: Order, said: BrokerReported) -> Iterator[Message]:
-        order.quantity = said.quantity or order.quantity
-        order.limit = order.limit if said.limit is None else said.limit
-        order.stop = order.stop if said.stop is None else said.stop
-        order.trail = order.trail if said.trail is None else said.trail
+    def _changed(self, order: Order, said: BrokerReported) -> Iterator[Message]:
+        _take_over(order, said)
         yield OrderChanged(
             at=said.at, limit=_price(order, order.limit), stop=_price(order, order.stop),
             **named(order),
         )  # fmt: skip
+
+
+def _take_over(order: Order, said: BrokerReported) -> None:
+    order.quantity = said.quantity or order.quantity
+    order.limit = order.limit if said.limit is None else said.limit
+    order.stop = order.stop if said.stop is None else said.stop
+    order.trail = order.trail if said.trail is None else said.trail
 
 
 def _price(order: Order, ticks: int | None) -> Decimal | None:

@@ -110,6 +110,8 @@ class Order:
     parent:    the entry whose bracket this leg belongs to, empty for all others
     trail:     a trailing stop's distance; its `stop` is where it lies now
     arm_at:    a protective stop moves to `arm_to` when this price has traded (break-even); None: never
+    r:         a leg that is measured in R: where a target lies, or a stop is armed. Its price is an estimate until the
+               entry is filled; then R is the distance from what was paid to the stop
     after:     an order that has to be over before this one starts: a turn round closes first, then opens
     reference: the last price when it was asked for, which slippage is measured against
     paid:      the sum of contracts x price of its fills
@@ -133,6 +135,7 @@ class Order:
     after: str = ""
     signal: str = ""
     arm_at: int | None = None
+    r: str = ""
     reference: int | None = None
     at: int = 0
     status: OrderStatus = OrderStatus.SENT

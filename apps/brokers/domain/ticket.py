@@ -89,8 +89,11 @@ def orders_for(
 class _Bracket:
     stop: int | None
     trail: int | None
-    targets: tuple[tuple[int, int | None], ...]  # price, contracts (None: the rest)
+    targets: tuple[
+        tuple[int, int | None, str], ...
+    ]  # price, contracts (None: the rest), R if so given
     arm_at: int | None
+    arm_r: str
 
 
 class _Ticket:
@@ -177,11 +180,12 @@ class _Ticket:
             cure = f"the stop of a {side} must lie {where} its entry {text(entry)}"
             raise BadOrder("bracket.stop", text(stop), cure, "WRONG_SIDE")
         targets = self._targets(given.get("targets") or (), side, entry, risk)
-        arm_at = None
+        arm_at, arm_r = None, ""
         if given.get("break_even_r") not in (None, ""):
             multiple = self._multiple("bracket.break_even_r", given["break_even_r"])
             arm_at = entry + side.sign * -(-multiple.numerator * risk // multiple.denominator)
-        return _Bracket(stop, trail, targets, arm_at)
+            arm_r = str(multiple)
+        return _Bracket(stop, trail, targets, arm_at, arm_r)
 
     def _protection(
         self, given: Mapping[str, Any], side: Side, entry: int
@@ -202,7 +206,7 @@ class _Ticket:
 
     def _targets(
         self, given: Any, side: Side, entry: int, risk: int
-    ) -> tuple[tuple[int, int | None], ...]:
+    ) -> tuple[tuple[int, int | None, str], ...]:
         if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > MOST_TARGETS:
             raise BadOrder(
                 "bracket.targets", None, f"must be a list of at most {MOST_TARGETS} targets"
@@ -212,18 +216,20 @@ class _Ticket:
             name = f"bracket.targets[{number}]"
             if not isinstance(one, Mapping) or (("price" in one) == ("r" in one)):
                 raise BadOrder(name, None, 'must be {"price": …} or {"r": …}, each with "quantity"')
+            r = ""
             if "price" in one:
                 price = self.ticks(f"{name}.price", one["price"])
             else:
                 multiple = self._multiple(f"{name}.r", one["r"])
                 price = entry + side.sign * -(-multiple.numerator * risk // multiple.denominator)
+                r = str(multiple)
             if (price - entry) * side.sign <= 0:
                 where = "above" if side is Side.BUY else "below"
                 text = self.set.instrument.text
                 cure = f"a target of a {side} must lie {where} its entry {text(entry)}"
                 raise BadOrder(f"{name}.price", text(price), cure, "WRONG_SIDE")
             size = one.get("quantity")
-            made.append((price, None if size in (None, "") else whole(f"{name}.quantity", size)))
+            made.append((price, None if size in (None, "") else whole(f"{name}.quantity", size), r))
         return tuple(sorted(made, key=lambda leg: leg[0] * side.sign))
 
     def _multiple(self, name: str, value: object) -> Fraction:
@@ -288,18 +294,18 @@ def _legs(entry: Order, bracket: _Bracket | None) -> list[Order]:
         _leg(
             entry, "s", Role.STOP, entry.quantity,
             type=OrderType.TRAILING_STOP if bracket.trail else OrderType.STOP,
-            stop=bracket.stop, trail=bracket.trail, arm_at=bracket.arm_at,
+            stop=bracket.stop, trail=bracket.trail, arm_at=bracket.arm_at, r=bracket.arm_r,
         )
     ]  # fmt: skip
     left = entry.quantity
-    for number, (price, size) in enumerate(bracket.targets, 1):
+    for number, (price, size, r) in enumerate(bracket.targets, 1):
         rest = left if size is None else size
         if rest > left:
             cure = f"the targets together are more than the {entry.quantity} of the order"
             raise BadOrder(f"bracket.targets[{number - 1}].quantity", rest, cure)
         if rest:
             made.append(
-                _leg(entry, f"t{number}", Role.TARGET, rest, type=OrderType.LIMIT, limit=price)
+                _leg(entry, f"t{number}", Role.TARGET, rest, type=OrderType.LIMIT, limit=price, r=r)
             )
         left -= rest
     return made

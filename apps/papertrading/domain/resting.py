@@ -27,6 +27,7 @@ class Resting:
 
     quantity:  what works now; full: what was asked for, of a leg what belongs to a full entry
     due:       when it takes effect; age: its place among the orders of its account
+    r:         of a leg that is measured in R, see `Order`
     held:      of an entry with a bracket: how much of it is still open
     laid:      a limit that has been held against a quote and stands in the queue, `ahead` contracts before it
     best:      the best price since a trailing stop became active
@@ -54,6 +55,7 @@ class Resting:
     stop: int | None = None
     trail: int | None = None
     arm_at: int | None = None
+    r: str = ""
     reference: int | None = None
     expires_at: int | None = None
     filled: int = 0
@@ -195,6 +197,7 @@ def taken_over(order: Order, stage: Stage, due: int, age: int) -> Resting:
         stop=order.stop,
         trail=order.trail,
         arm_at=order.arm_at,
+        r=order.r,
         reference=order.reference,
         expires_at=order.expires_at,
     )

@@ -6,6 +6,7 @@ them. So whoever answers a report meets a slate on which everything is settled.
 
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 
 from apps.brokers.domain.messages import BrokerReported, Report
 from apps.brokers.domain.order import Role, Side
@@ -241,10 +242,33 @@ class Slate:
             return
         begins = leg.stage is Stage.ASLEEP
         grows = begins or quantity > leg.quantity
+        if begins and leg.r:
+            self._aim(leg)
         leg.quantity, leg.stage = quantity, Stage.WORKING
         self.report(leg, Report.WORKING if begins else Report.CHANGED, at)
         if grows and leg not in self.fresh:
             self.fresh.append(leg)
+
+    def _aim(self, leg: Resting) -> None:
+        """Measure a leg from what its entry has cost: R is the distance from there to the stop."""
+        head = self.head_of(leg)
+        stops = [
+            one
+            for one in self.orders.values()
+            if one.parent == leg.parent and one.role is Role.STOP
+        ]
+        if head is None or not head.filled or not stops or stops[0].stop is None:
+            return
+        sign = head.side.sign
+        paid = head.paid // head.filled if sign > 0 else -(-head.paid // head.filled)
+        risk = stops[0].trail or (paid - stops[0].stop) * sign
+        if risk > 0:
+            r = Fraction(leg.r)
+            level = paid + sign * -(-r.numerator * risk // r.denominator)
+            if leg.role is Role.STOP:
+                leg.arm_at = level
+            else:
+                leg.limit = level
 
     def _end_orphans(self, place: Place, after: int, at: int) -> None:
         """End every exit that has nothing left to close."""

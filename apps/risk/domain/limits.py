@@ -204,7 +204,7 @@ def is_consistent(
         return True
     whole = profit
     if rule.basis is Basis.TARGET and target is not None:
-        whole = target
+        whole = max(target, profit)  # a better day raises what is needed, it forbids nothing
     elif rule.basis is Basis.POSITIVE_DAYS:
         whole = sum((day for day in days if day > 0), NOTHING)
     if whole <= 0:

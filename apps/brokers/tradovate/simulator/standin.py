@@ -96,7 +96,9 @@ class StandIn:
         for at in range(self._asked, close, MINUTE):
             roots = self._market.roots()
             for root in roots:
-                if instrument(root).mini not in roots:  # a micro walks its mini's path: one alert for both
+                if (
+                    instrument(root).mini not in roots
+                ):  # a micro walks its mini's path: one alert for both
                     await self._ask(root, at)
             self._asked = at + MINUTE
         if not self._row:
