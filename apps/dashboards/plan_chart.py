@@ -9,7 +9,7 @@ from typing import Final
 from apps.risk.domain.planner import Plan
 
 BEFORE: Final = 5  # days beside today
-TOP, BOTTOM = Decimal(14), Decimal(86)  # of the box, for the figures over and under the bars
+TOP, BOTTOM = Decimal(14), Decimal(78)  # of the box, for the figures over and under the bars
 LEAST: Final = Decimal(100)  # dollars that the box spans at least
 PLACES: Final = Decimal("0.1")
 

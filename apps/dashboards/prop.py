@@ -124,7 +124,9 @@ class PropRow:
         if plan.days_needed:
             return _share(Decimal(plan.days), Decimal(plan.days_needed))
         row = self.one.row
-        return _share(row.balance - row.start_balance, rules.payout.buffer if rules.payout else NOTHING)
+        return _share(
+            row.balance - row.start_balance, rules.payout.buffer if rules.payout else NOTHING
+        )
 
     @property
     def best_day(self) -> dict[str, Any] | None:

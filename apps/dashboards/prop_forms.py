@@ -37,8 +37,8 @@ def _amount(label: str, hint: str = "", *, required: bool = True, **more: Any) -
     return field
 
 
-def _count(label: str, hint: str, unit: str, least: int, most: int = 1440) -> forms.IntegerField:
-    field = forms.IntegerField(
+def _count(label: str, hint: str, least: int, most: int = 1440) -> forms.IntegerField:
+    return forms.IntegerField(
         label=label,
         help_text=hint,
         required=False,
@@ -46,8 +46,6 @@ def _count(label: str, hint: str, unit: str, least: int, most: int = 1440) -> fo
         max_value=most,
         widget=forms.TextInput(attrs=NUMBER | {"placeholder": "no limit"}),
     )
-    field.unit = unit  # type: ignore[attr-defined]
-    return field
 
 
 def _plain(text: str) -> str:
@@ -142,10 +140,10 @@ class OwnForm(forms.Form):
     max_daily_loss = _amount(
         "Daily loss", "From the balance at the reset.", required=False, placeholder="no limit"
     )
-    max_trades = _count("Trades a day", "", "trades", 0)
-    max_losses_in_row = _count("Losses in a row", "Then the day is over.", "losses", 1)
-    cooldown_minutes = _count("Pause after a loss", "", "min", 1)
-    max_minis = _count("Contracts at once", "In minis; ten micros are one.", "minis", 0)
+    max_trades = _count("Trades a day", "Open ones count.", 0)
+    max_losses_in_row = _count("Losses in a row", "Then the day is over.", 1)
+    cooldown_minutes = _count("Pause after a loss", "In minutes.", 1)
+    max_minis = _count("Contracts at once", "In minis; ten micros are one.", 0)
 
     @staticmethod
     def initial_of(own: OwnLimits) -> dict[str, Any]:

@@ -127,4 +127,4 @@ class Preview:
 def preview(account: Account, rules: Rules, until: datetime) -> Preview:
     """Return what rules would have made of the last `PREVIEW_DAYS` days of an account."""
     past = past_of_account(account, until - timedelta(days=PREVIEW_DAYS))
-    return Preview(account, evaluate(past, rules, start=account.start_balance))
+    return Preview(account, evaluate(past, rules))

@@ -128,7 +128,9 @@ class RuleCheckSerializer(serializers.Serializer[Check]):
     """One rule now."""
 
     code = serializers.CharField()
-    mark = serializers.CharField(help_text="pass, warn, fail, or open: a goal that is still to be reached.")
+    mark = serializers.CharField(
+        help_text="pass, warn, fail, or open: a goal that is still to be reached."
+    )
     rule = serializers.CharField()
     detail = serializers.CharField()
 

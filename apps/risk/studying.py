@@ -44,13 +44,12 @@ def left_over() -> list[int]:
 
 
 def run(study: Study) -> None:
-    """Walk the trades under the rules, then draw them again some thousand times; keep the result."""
+    """Walk the trades under the rules, from the rules' own balance, then draw them again; keep the result."""
     rules = rules_for(study.version.rules)
     trades = _trades(study)
-    start = study.account.start_balance if study.account else None
-    told = _told(evaluate(trades, rules, start=start), trades)
+    told = _told(evaluate(trades, rules), trades)
     try:
-        told["odds"] = _odds(_draw(study, trades, rules, start))
+        told["odds"] = _odds(_draw(study, trades, rules))
     except Cancelled:
         return
     _mine(study).update(
@@ -63,7 +62,7 @@ def fail(study: Study, problem: str) -> None:
     _mine(study).update(state=Study.State.FAILED, problem=problem[:300], touched_at=timezone.now())
 
 
-def _draw(study: Study, trades: list[PastTrade], rules: Rules, start: Decimal | None) -> Odds:
+def _draw(study: Study, trades: list[PastTrade], rules: Rules) -> Odds:
     def progress(done: int, of: int) -> None:
         percent = min(99, done * 100 // of)
         if not _mine(study).update(progress=percent, touched_at=timezone.now()):
@@ -71,7 +70,7 @@ def _draw(study: Study, trades: list[PastTrade], rules: Rules, start: Decimal | 
 
     days = study.options.get("days") or MOST_DAYS
     return pass_probability(
-        trades, rules, seed=study.pk, paths=PATHS, most_days=days, start=start, progress=progress
+        trades, rules, seed=study.pk, paths=PATHS, most_days=days, progress=progress
     )
 
 

@@ -63,7 +63,7 @@ class LineChart extends HTMLElement {
       {
         width: this.box.clientWidth,
         height: HEIGHT,
-        scales: { x: { time: false } },
+        scales: { x: { time: false }, y: { range: (plot, low, high) => roomy(low, high) } },
         cursor: { y: false, drag: { x: false } },
         axes: [
           { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (plot, all) => all.map((one) => (Number.isInteger(one) ? named(one) : "")) },
@@ -80,6 +80,12 @@ class LineChart extends HTMLElement {
       this.box,
     );
   }
+}
+
+/** Leave room under the liquidation line, so that what lies under it can be seen. */
+function roomy(low, high) {
+  const span = Math.max(high - low, 100);
+  return [low - span * 0.12, high + span * 0.08];
 }
 
 /** Hatch what lies under the liquidation line: there the account is lost. */
