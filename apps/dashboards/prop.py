@@ -28,7 +28,7 @@ from apps.risk.portfolio import UnderRules, under_rules
 from apps.trades.domain.telling import tell
 
 SHOWN: Final = ("open", "passed", "failed")
-TRACKED: Final = 10  # days of the tracker
+TRACKED: Final = 60  # days of the tracker, which scrolls
 NOTHING: Final = Decimal(0)
 OWN: Final = (
     ("max_daily_loss", "Daily loss", "$"),

@@ -10,7 +10,7 @@ from apps.brokers.store import to_position
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.risk.domain.best_day import dollars
-from apps.risk.domain.evaluation import Evaluation, PastTrade, evaluate
+from apps.risk.domain.evaluation import Evaluation, PastTrade, Verdict, evaluate
 from apps.risk.domain.rules import Rules
 from apps.signals.models import Strategy
 from apps.trades.models import Trade
@@ -98,7 +98,8 @@ class Preview:
     def verdict(self) -> str:
         """Return passed, failed or neither, with its reason."""
         told = self.evaluation
-        return f"{told.verdict}. {told.reason}"
+        word = "neither passed nor failed" if told.verdict is Verdict.OPEN else told.verdict
+        return f"{word}. {told.reason}"
 
     @property
     def lines(self) -> Iterable[str]:

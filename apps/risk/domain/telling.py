@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.bus.domain.message import iso
 from apps.trades.domain.telling import Payload, Told
 
 LIMITS: Final[Mapping[str, str]] = {
@@ -52,7 +51,7 @@ def _broken(p: Payload) -> Told:
 
 def _locked(p: Payload) -> Told:
     until = p.get("until_at")
-    end = f"until {iso(int(until))}" if until else "until it is lifted in a later session"
+    end = f"until {until}" if until else "until it is lifted in a later session"
     return Told(
         f"Locked by {LOCKS.get(str(p['kind']), p['kind'])}",
         f"{p['reason']}, {end}.",
@@ -98,7 +97,7 @@ def _rules(p: Payload) -> Told:
 
 
 def _own(p: Payload) -> Told:
-    later = " What is looser holds from the next reset on." if p.get("next_day") else ""
+    later = " What is looser holds from the next reset on." if p.get("next_day") is not None else ""
     return Told("Own limits changed", f"What is tighter holds at once.{later}", "quiet", "shield")
 
 

@@ -104,6 +104,9 @@ def test_a_lockout_refuses_entries_and_can_only_become_longer(
     assert reason() == "LOCKED_OUT"
     assert "it can only become longer" in post(alice, account, "lockout", 422, length="15")
     post(alice, account, "lockout", length="day")
+    shown = alice.client.get("/prop/").content.decode()
+    assert "Locked by your own lockout" in shown
+    assert "Locked to" in shown
 
 
 def test_a_lock_that_is_not_there_can_not_be_lifted(
