@@ -191,7 +191,8 @@ def _rules(account: Account, form: RulesForm) -> str:
 
 
 def _own_now(account: Account) -> Mapping[str, Any]:
-    return OwnForm.initial_of(standing_in(account).own)
+    standing = standing_in(account)
+    return OwnForm.initial_of(standing.own_next if standing.own_next is not None else standing.own)
 
 
 def _start(account: Account) -> Mapping[str, Any]:

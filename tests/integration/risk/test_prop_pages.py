@@ -133,7 +133,8 @@ def test_own_limits_say_what_holds_now_and_what_waits(alice: Actor) -> None:
     text = words(page(alice))
     assert "Trades a day 3 trades, 6 trades from the next reset" in text
     assert "Own rules: loosening waits" in text
-    assert 'value="3"' in page(alice, f"/prop/{account.pk}/own/", **BARE)
+    asked = page(alice, f"/prop/{account.pk}/own/", **BARE)
+    assert 'value="6"' in asked, "what he has asked for stays asked for"
 
 
 @pytest.mark.parametrize("what", DEEDS)
