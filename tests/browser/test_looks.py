@@ -13,12 +13,15 @@ from tests.services.desk import Desk
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {
     "main": "/",
+    "manager": "/manager/",
     "signals": "/signals/",
     "enter": "/trades/enter/",
     "strategies": "/strategies/",
     "settings": "/strategies/1/",
     "manual": "/manual/webhooks/",
     "health": "/health/",
+    "prop": "/prop/",
+    "simulate": "/prop/simulate/",
 }
 SIZES: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},

@@ -28,6 +28,8 @@ REASONS: Final[Mapping[str, str]] = {
     "DECLINED": "you said no",
     "ENTRY_ENDED": "its entry ended",
     "NOT_ANSWERED": "nobody answered in 15 minutes",
+    "EXIT_FILLED": "another exit was filled first",
+    "EXPIRED_CONTRACT": "the contract has expired",
     "OCO": "the other leg of its bracket was filled",
     "SIGNAL_VOID": "its signal is void after all",
     "FLAT": "the position is flat",

@@ -84,6 +84,7 @@ class LiveRegion extends HTMLElement {
     if (html === this.drawn) return;
     this.drawn = html;
     const path = this.focused();
+    const typed = [...this.querySelectorAll("input, select, textarea")].filter(isChanged).map((one) => [this.path(one), one.value]);
     const open = new Set([...this.querySelectorAll("details[open][id]")].map((one) => one.id));
     const scrolled = [...this.querySelectorAll("[role=region][aria-label]")].map((one) => [one.ariaLabel, one.scrollTop]);
     this.innerHTML = html;
@@ -92,6 +93,10 @@ class LiveRegion extends HTMLElement {
       if (same) same.scrollTop = top;
     }
     for (const id of open) this.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    for (const [where, value] of typed) {
+      const same = where && this.querySelector(where);
+      if (same) same.value = value;
+    }
     if (path) this.querySelector(path)?.focus({ preventScroll: true });
     this.dispatchEvent(new CustomEvent("live-drawn", { bubbles: true }));
   }
@@ -99,7 +104,10 @@ class LiveRegion extends HTMLElement {
   /** The control that has the focus, by what stays the same when it is drawn again. */
   focused() {
     const control = this.contains(document.activeElement) ? document.activeElement : null;
-    if (!control || control === this) return null;
+    return control && control !== this ? this.path(control) : null;
+  }
+
+  path(control) {
     if (control.id) return `#${CSS.escape(control.id)}`;
     const key = control.closest("[data-of]")?.dataset.of;
     const within = key ? `[data-of="${CSS.escape(key)}"] ` : "";
@@ -109,6 +117,12 @@ class LiveRegion extends HTMLElement {
     }
     return within ? `${within}${control.localName}` : null;
   }
+}
+
+/** Whether somebody has typed or chosen something that was not sent yet. */
+function isChanged(control) {
+  if (control.localName === "select") return [...control.options].some((one) => one.selected !== one.defaultSelected);
+  return control.type !== "hidden" && control.value !== control.defaultValue;
 }
 
 customElements.define("live-region", LiveRegion);
