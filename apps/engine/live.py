@@ -47,6 +47,7 @@ from apps.marketdata.domain.messages import (
     QuarantineEnded,
     Resumed,
     TickRefused,
+    TimeTold,
 )
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark
@@ -479,6 +480,7 @@ class LiveEngine:
         elif isinstance(command, posted.Posted):
             self._turn.posted.append(command)
         else:
+            self._take(self.engine.handle(TimeTold(self.at)))
             self._take(map(self._dated, self.engine.handle(command)), cause=row.pk)
 
     def _dated(self, said: Message) -> Message:

@@ -15,6 +15,7 @@ MOST: Final = Decimal(100_000_000)
 CENT: Final = Decimal("0.01")
 SATURDAY: Final = 5
 NOON: Final = time(12, 0)
+NO_DAY: Final = date(1970, 1, 1)  # the trading day while no time is known
 
 # What brokers ask a contract for inside the day; general knowledge of November 2026, shown, never enforced:
 # a prop firm's own limits bind long before.
@@ -53,7 +54,7 @@ class Account:
     reset: time = time(17, 0)
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     is_open: bool = True
-    trade_date: date = date(1970, 1, 1)
+    trade_date: date = NO_DAY
     day_ends: int = 0
     day_start_balance: Decimal = Decimal(0)
     realized_today: Decimal = Decimal(0)

@@ -76,6 +76,7 @@ class Books:
         if not account.day_ends:
             account.begin_day(at)
             self.changed_accounts[account.id] = account
+            yield self.booked(account, at)
         while account.day_ends <= at:
             ended_at, over = account.day_ends, account.trade_date
             said = DayClosed(

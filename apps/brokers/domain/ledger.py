@@ -43,6 +43,7 @@ from apps.marketdata.domain.messages import (
     ContractExpired,
     ExtremesMoved,
     Resumed,
+    TimeTold,
     Waits,
 )
 from apps.trades.domain.messages import CommandRefused
@@ -101,6 +102,13 @@ class Ledger:
                 position.account, order.id, Report.FILLED, said.at, fill=f"{order.id}#1",
                 quantity=position.size, price=said.last, rests_on="settled",
             )  # fmt: skip
+
+    @handles(TimeTold)
+    def hear_time(self, said: TimeTold) -> Iterator[Message]:
+        """Know what time it is for the wish that comes next; a day that is over by now is closed before it."""
+        self.books.at = max(self.books.at, said.at)
+        for account in list(self.books.accounts.values()):
+            yield from self.books.roll(account, self.books.at)
 
     # ---- accounts ----
 

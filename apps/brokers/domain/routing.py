@@ -20,7 +20,7 @@ from apps.bus.domain.message import MINUTE, Message
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import INSTRUMENTS, instrument
-from apps.marketdata.domain.messages import ClockTicked, ContractListed
+from apps.marketdata.domain.messages import ClockTicked, ContractListed, TimeTold
 from apps.signals.domain.indicator import Direction
 from apps.signals.domain.messages import ConfirmationFound, EntryDue
 from apps.trades.domain.messages import CommandRefused
@@ -133,8 +133,8 @@ class Router:
         self._fronts[said.root] = said.contract
         return iter(())
 
-    @handles(ClockTicked)
-    def tick_clock(self, said: ClockTicked) -> Iterator[Message]:
+    @handles(ClockTicked, TimeTold)
+    def tick_clock(self, said: ClockTicked | TimeTold) -> Iterator[Message]:
         """Remember the time, for the answers to people."""
         self._at = max(self._at, said.at)
         return iter(())

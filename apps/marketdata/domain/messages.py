@@ -54,6 +54,13 @@ class ClockTicked(Input):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeTold(Input):
+    """What time it is in the market as a wish comes in. It closes nothing: not all ticks up to it need be there."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class GapOpened(Input):
     """Ticks of this stretch can't be had; the candles that it touches are incomplete."""
 

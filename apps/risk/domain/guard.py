@@ -32,6 +32,7 @@ from apps.marketdata.domain.messages import (
     Recall,
     Recalled,
     Resumed,
+    TimeTold,
     Waits,
 )
 from apps.risk.domain.check import Decision, check
@@ -328,8 +329,8 @@ class RiskGuard:
         if watch.turn == turn:
             yield from self._sleep(watch, anew=True)
 
-    @handles(ClockTicked, CandleOpened)
-    def tick_clock(self, said: ClockTicked | CandleOpened) -> Iterator[Message]:
+    @handles(ClockTicked, CandleOpened, TimeTold)
+    def tick_clock(self, said: ClockTicked | CandleOpened | TimeTold) -> Iterator[Message]:
         """Do what time alone brings: flat by, the end of a lockout. Dated with the instant that was waited for."""
         if said.at <= self._at:
             return

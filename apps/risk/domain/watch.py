@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from apps.brokers.domain.account import NO_DAY
 from apps.brokers.domain.messages import AccountBooked, DayRolled
 from apps.bus.domain.message import Message
 from apps.marketdata.domain.contract import root_of
@@ -57,7 +58,8 @@ class Watch:
             self.costs[held.contract] = self.costs.get(held.contract, 0) + held.cost * value
         standing = self.standing
         standing.trade_date, standing.trades_today = view.trade_date, view.trades_today
-        standing.opened_on = standing.opened_on or view.trade_date
+        if standing.opened_on is None and view.trade_date != NO_DAY:
+            standing.opened_on = view.trade_date
         rules = standing.rules
         unknown = rules is not None and rules.drawdown is not None and standing.floor is None
         if standing.start != view.start_balance or unknown:

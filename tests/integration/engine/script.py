@@ -7,7 +7,15 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
+from apps.brokers.domain.messages import (
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ModifyOrder,
+    PlaceOrder,
+)
 from apps.brokers.domain.ports import FeedChanged, FeedItem, FeedState, TicksArrived
+from apps.brokers.models import Account, AccountDay, Fill, Order, Position, Route
 from apps.bus import bus, transport
 from apps.bus.domain.message import HOUR, MINUTE, SECOND, Command
 from apps.bus.models import FactRow, Heartbeat, Inbox
@@ -16,8 +24,11 @@ from apps.engine.journal import Journal
 from apps.engine.live import LiveEngine
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import ClockTicked, ContractListed
-from apps.marketdata.domain.tick import Tick
+from apps.marketdata.domain.tick import Quote, Tick
 from apps.marketdata.models import CandleRow, ContractState, TickRow
+from apps.papertrading.models import Resting
+from apps.risk.domain.messages import SetRules
+from apps.risk.models import Standing
 from apps.signals.domain.messages import Alert
 from apps.signals.domain.settings import settings_for
 from apps.signals.models import Signal, Strategy
@@ -29,8 +40,21 @@ CONTRACT = "NQZ5"
 NQ = instrument("NQ")
 LISTED = ContractListed(CONTRACT, "NQ", jump=200)
 START = 1_764_687_600 * SECOND  # Tuesday 2025-12-02, 10:00 New York
-USER, STRATEGY = 1001, 2001
-TABLES = (FactRow, Inbox, Trade, Signal, CandleRow, TickRow, ContractState, Heartbeat)
+USER, STRATEGY, ACCOUNT = 1001, 2001, 3001
+TABLES = (
+    *(FactRow, Inbox, Trade, Signal, CandleRow, TickRow, ContractState, Heartbeat),
+    *(Resting, Standing, Fill, Order, Position, AccountDay, Route, Account),
+)
+RULES = {
+    "firm": "Script", "plan": "Intraday", "start_balance": "50000", "automation": "allowed",
+    "drawdown": {"type": "intraday_trailing", "amount": "9000"}, "daily_loss": {"amount": "4000"},
+}  # fmt: skip
+
+
+MONEY: tuple[tuple[Any, str], ...] = (
+    (Account, "id"), (Order, "key"), (Fill, "key"), (Position, "key"), (Resting, "key"), (Standing, "account"),
+)  # fmt: skip
+OURS = ("id", "order_id", "created_at")
 
 
 @dataclass(frozen=True)
@@ -79,7 +103,8 @@ def write_script(seed: int = 20, minutes: int = 30) -> list[Happening]:
     def tick(at: int, where: int) -> None:
         nonlocal id
         id += 10
-        ticks = (Tick(at, where, chance.randint(1, 9), id),)
+        quote = Quote(where - 1, 1 + id % 4, where + 1, 1 + id % 3)
+        ticks = (Tick(at, where, chance.randint(1, 9), id, quote),)
         happenings.append((at, TicksArrived(CONTRACT, ticks, live=True)))
 
     for minute in range(minutes):
@@ -113,9 +138,49 @@ def write_script(seed: int = 20, minutes: int = 30) -> list[Happening]:
         happenings.append((at, Wish(at, wish)))
     at = START + 18 * MINUTE + 30 * SECOND
     happenings.append((at, Wish(at, CloseTrade(id="c0", user=USER, trade="m0"))))
+    happenings += [(wish.at, wish) for wish in orders()]
     end = START + minutes * MINUTE + 20 * SECOND
     happenings.append((end, ClockTicked(end)))
     return [happening for _, happening in sorted(happenings, key=lambda item: item[0])]
+
+
+def orders() -> list[Wish]:
+    """Return what the trader does with his account in this half hour."""
+
+    def wish(minute: float, kind: Any, **asked: Any) -> Wish:
+        at = START + round(minute * 60) * SECOND
+        name = {"id": f"w{minute}"} | asked
+        return Wish(at, kind(**({"user": USER} | name)))
+
+    def order(minute: float, id: str, side: str, quantity: int, **asked: Any) -> Wish:
+        asked = {"type": "market", "tif": "gtc", "confirmed": True, "snap": True} | asked
+        return wish(
+            minute, PlaceOrder, id=id, account=ACCOUNT, symbol="NQ", side=side,
+            quantity=quantity, **asked,
+        )  # fmt: skip
+
+    bracket = {
+        "stop_points": "12",
+        "targets": [{"r": "1", "quantity": 1}, {"r": "2"}],
+        "break_even_r": "1",
+    }
+    return [
+        wish(0.3, SetRules, account=ACCOUNT, rules=RULES, version=1),
+        order(2.4, "o1", "buy", 3, bracket=bracket),
+        order(3.2, "o2", "sell", 2, type="trailing_stop", trail_points="9"),
+        order(5.5, "o3", "sell", 4, type="stop", stop="19800", bracket={"stop_points": "20"}),
+        order(7.3, "o4", "buy", 2, bracket={"trail_points": "10"}),
+        order(7.4, "o5", "buy", 2, type="limit", limit="19700", bracket={"stop_points": "9"}),
+        wish(8.1, ModifyOrder, order="o5", limit="19710"),
+        wish(9.2, CancelOrder, order="o5"),
+        wish(10.1, ClosePosition, account=ACCOUNT, contract=CONTRACT, quantity=1),
+        wish(11.6, ClosePosition, account=ACCOUNT, contract=CONTRACT, reverse=True),
+        order(13.3, "o6", "buy", 5, bracket=bracket),
+        wish(16.7, Flatten, account=ACCOUNT),
+        order(19.3, "o7", "sell", 3, bracket=bracket),
+        order(23.4, "o8", "buy", 2, bracket=bracket),
+        wish(27.2, Flatten),
+    ]
 
 
 def ticks_of(script: Sequence[Happening]) -> list[Tick]:
@@ -132,6 +197,14 @@ def wipe() -> None:
     Strategy.objects.get_or_create(
         pk=STRATEGY, defaults={"user": user, "name": "script", "token_hash": "script"}
     )
+    account = Account.objects.create(
+        pk=ACCOUNT, user=user, name="script", kind="paper", start_balance=50_000, balance=50_000,
+        day_start_balance=50_000,
+    )  # fmt: skip
+    Route.objects.create(
+        user=user, strategy_id=STRATEGY, account=account, mode="automatic",
+        config={"quantity": 1, "targets": [{"r": "1"}], "break_even_r": "0.5"},
+    )  # fmt: skip
 
 
 @dataclass
@@ -240,13 +313,16 @@ class Truth:
     trades: list[dict[str, Any]]
     candles: list[tuple[Any, ...]]
     ticks: list[tuple[Any, ...]]
+    money: dict[str, list[dict[str, Any]]]
     unhandled: int
 
     @staticmethod
     def told() -> "Truth":
         """Return it."""
         own = ("id", "stored_at", "signal_id")
-        facts = FactRow.objects.filter(name__regex="^(signal|trade|command)").order_by("key")
+        facts = FactRow.objects.filter(
+            name__regex="^(signal|trade|command|order|position|risk|route)"
+        ).order_by("key")
         return Truth(
             [(row.key, str(sorted(row.payload.items()))) for row in facts],
             [_without(row, own) for row in Signal.objects.order_by("key").values()],
@@ -258,6 +334,10 @@ class Truth:
                 )
             ),
             list(TickRow.objects.order_by("tick_id").values_list("tick_id", "price", "size", "mark")),
+            {
+                table.__name__: [_without(row, OURS) for row in table.objects.order_by(order).values()]
+                for table, order in MONEY
+            },
             Inbox.objects.filter(handled=False).count(),
         )  # fmt: skip
 

@@ -22,6 +22,7 @@ def agree(truth: Truth, witness: Truth) -> None:
     assert truth.trades == witness.trades
     assert truth.candles == witness.candles
     assert truth.ticks == witness.ticks
+    assert truth.money == witness.money
     assert truth.unhandled == witness.unhandled == 0
 
 
@@ -38,6 +39,8 @@ def test_the_script_has_everything_in_it() -> None:
         "signal.created", "signal.rejected", "signal.cancelled", "signal.confirmation_found",
         "signal.confirmed", "trade.entered", "trade.break_even_armed", "trade.target_hit",
         "trade.stopped_out", "trade.break_even_hit", "trade.ended",
+        "order.sent", "order.working", "order.filled", "order.changed", "order.cancelled",
+        "position.opened", "position.closed",
     ):  # fmt: skip
         assert names[name], f"{name} does not happen: {names}"
 
@@ -69,6 +72,16 @@ def test_what_is_applied_live_is_what_is_loaded_afresh() -> None:
                         *desk.confirmed.values(), *desk.waiting]  # fmt: skip
         assert {s.key: s for s in loaded.signals.signals} == {s.key: s for s in open_signals}
         assert {t.waiter: t for t in loaded.trades} == live.book.open
+        books = live.ledger.books
+        assert {one.id: one for one in loaded.ledger.accounts} == books.accounts
+        assert {one.id: one for one in loaded.ledger.orders} == books.orders
+        held = {(one.account, one.contract, one.strategy): one for one in loaded.ledger.positions}
+        assert held == books.positions
+        assert {one.account: one for one in loaded.standings} == live.guard.standings
+        assert {one.id: one for one in loaded.paper.resting} == {
+            one.id: one for one in live.venue.resting
+        }
+        assert loaded.paper.open == live.venue.open
         for state in loaded.market:
             applied = live.market.tapes[state.contract].state()
             if applied.candle is None:
