@@ -21,7 +21,7 @@ from apps.brokers.domain.messages import (
     PositionClosed,
 )
 from apps.brokers.domain.order import OrderStatus, Role
-from apps.bus.domain.message import SECOND, Fact, Message, told, to_instant
+from apps.bus.domain.message import SECOND, Fact, Message, to_instant, told
 from apps.engine.domain.engine import Engine, build_engine
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
