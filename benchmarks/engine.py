@@ -9,7 +9,7 @@ from benchmarks.measure import Result, Timed, in_turn
 from benchmarks.rival import NoRival, Rival
 
 RATE = "ticks/s"
-FEW, MANY = 50, 1000
+FEW, MANY, ACCOUNTS = 50, 1000, 20
 RIVAL = f"nautilus_trader, bars and the same {FEW} trades"
 
 
@@ -18,9 +18,9 @@ def measure(rounds: int) -> list[Result]:
     ticks, what = tape.ticks()
     kept: dict[str, Run] = {}
 
-    def ours(count: int, risks: tuple[int, int], name: str) -> Timed:
+    def ours(count: int, risks: tuple[int, int], name: str, accounts: int = 0) -> Timed:
         def work() -> float:
-            kept[name] = follow(ticks, count, risks)
+            kept[name] = follow(ticks, count, risks, accounts)
             return kept[name].seconds
 
         return work
@@ -29,6 +29,7 @@ def measure(rounds: int) -> list[Result]:
         "nobody": ours(0, WIDE, "nobody"),
         "few": ours(FEW, WIDE, "few"),
         "many": ours(MANY, WIDE, "many"),
+        "few money": ours(FEW, WIDE, "few money", ACCOUNTS),
         "few tight": ours(FEW, TIGHT, "few tight"),
         "many tight": ours(MANY, TIGHT, "many tight"),
     }
@@ -45,6 +46,12 @@ def measure(rounds: int) -> list[Result]:
         line(
             f"engine, {FEW} trades, {tight}", "few tight",
             target=500_000, note=_story(kept["few tight"]),
+        ),
+        line(
+            f"engine, {FEW} trades, {ACCOUNTS} accounts with positions, rules and resting orders",
+            "few money", baseline=few, baseline_name="without accounts",
+            paired=times["few money"].quicker_than(times["few"]), target=0.5, of_ratio=True,
+            note=f"{kept['few money'].orders} orders working, three limits each; {_story(kept['few money'])}",
         ),
         line(
             f"engine, {MANY} trades, {wide}", "many", baseline=few, baseline_name=f"{FEW} trades",
