@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from apps.brokers.models import Account, Order
 from apps.brokers.queries import AccountView, PositionView, account_views
@@ -89,3 +89,14 @@ def choose(request: HttpRequest, account: Account) -> None:
     """Remember which account a trader works with."""
     request.session[CHOSEN] = account.pk
     forget(request)
+
+
+def chosen_account(request: HttpRequest) -> Account:
+    """Return the chosen account's row.
+
+    Raises:  Http404  he has none
+    """
+    view = accounts_of(request).chosen
+    if view is None:
+        raise Http404("account")
+    return view.row

@@ -85,9 +85,12 @@ def own_marks(
     )[:MARKS]
     lines = lines_of(account, standing) if standing is not None else []
     drawn = (OrderStatus.WORKING, OrderStatus.SENT, OrderStatus.WAITING)
+    unsent = {one.key for one in account.held}
     return {
         "orders": [
-            _order(one) for one in account.orders if one.root in roots and one.status in drawn
+            _order(one)
+            for one in account.orders
+            if one.root in roots and one.status in drawn and one.parent not in unsent
         ],
         "fills": [_fill(one) for one in fills],
         "positions": [_position(one) for one in account.positions if one.row.root in roots],

@@ -3,7 +3,14 @@
 from django.urls import path
 
 from apps.dashboards import manager_pages as manager
-from apps.dashboards import pages, simulate_pages, story_pages, strategy_pages, trade_pages
+from apps.dashboards import (
+    pages,
+    simulate_pages,
+    story_pages,
+    strategy_pages,
+    ticket_pages,
+    trade_pages,
+)
 from apps.dashboards import prop_pages as prop
 
 app_name = "desk"
@@ -14,9 +21,9 @@ urlpatterns = [
     path("desk/chart/<str:contract>/", pages.candles, name="chart"),
     path("desk/preferences/", pages.preferences, name="preferences"),
     path("desk/account/", manager.account, name="account"),
-    path("manager/", manager.page, name="manager"),
-    path("manager/order/", manager.order, name="order"),
-    path("manager/verdict/", manager.verdict, name="verdict"),
+    path("manager/", ticket_pages.page, name="manager"),
+    path("manager/order/", ticket_pages.order, name="order"),
+    path("manager/verdict/", ticket_pages.verdict, name="verdict"),
     path("manager/orders/<row:pk>/answer/", manager.answer, name="answer"),
     path("manager/orders/<row:pk>/move/", manager.move, name="move"),
     path("manager/orders/<row:pk>/cancel/", manager.cancel, name="cancel"),
