@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from apps.brokers.domain.messages import AccountBooked, Holding, OrderProposed, Pending
 from apps.brokers.domain.order import Order, Origin, Role
-from apps.bus.domain.message import MINUTE, iso
+from apps.bus.domain.message import MINUTE
 from apps.marketdata.domain.calendar import CALENDAR, Calendar
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
 from apps.risk.domain.hours import firm_day, news_at
 from apps.risk.domain.limits import DANGER_AT, WARNING_AT, Limit, LimitName, used
 from apps.risk.domain.rules import Policy
+from apps.risk.domain.spoken import in_dollars, when
 from apps.risk.domain.standing import LockKind, Standing, limits_of
 
 SLIPPAGE: Final = 2  # ticks on each side
@@ -275,15 +276,15 @@ def _blocked_by_state(standing: Standing) -> Iterator[tuple[str, str]]:
     if standing.failed_at is not None:
         yield (
             "FAILED",
-            f"The account failed at {iso(standing.failed_at)} ({standing.failed_why}). Reset it to begin anew.",
+            f"The account failed at {when(standing.failed_at)} ({standing.failed_why}). Reset it to begin anew.",
         )
     for lock in standing.locks:
         if lock.kind is LockKind.LOCKOUT or standing.failed_at is not None:
             continue
         end = "until a person lifts it in a later session"
         if lock.kind is not LockKind.MAX_LOSS:
-            end = f"until {iso(lock.until)}" if lock.until is not None else "until the next reset"
-        yield "LOCKED", f"Locked since {iso(lock.since)}: {lock.reason}. It stays so {end}."
+            end = f"until {when(lock.until)}" if lock.until is not None else "until the next reset"
+        yield "LOCKED", f"Locked since {when(lock.since)}: {lock.reason}. It stays so {end}."
 
 
 def _blocked_by_time(standing: Standing, at: int, calendar: Calendar) -> Iterator[tuple[str, str]]:
@@ -291,14 +292,14 @@ def _blocked_by_time(standing: Standing, at: int, calendar: Calendar) -> Iterato
     if standing.lockout_until is not None and standing.lockout_until > at:
         yield (
             "LOCKED_OUT",
-            f"You locked yourself out until {iso(standing.lockout_until)}; nobody can undo it.",
+            f"You locked yourself out until {when(standing.lockout_until)}; nobody can undo it.",
         )
     if own.cooldown_minutes and standing.last_loss_at is not None:
         until = standing.last_loss_at + own.cooldown_minutes * MINUTE
         if at < until:
             yield (
                 "COOLDOWN",
-                f"You pause {own.cooldown_minutes} minutes after a loss: until {iso(until)}.",
+                f"You pause {own.cooldown_minutes} minutes after a loss: until {when(until)}.",
             )
     if rules is None:
         return
@@ -307,13 +308,13 @@ def _blocked_by_time(standing: Standing, at: int, calendar: Calendar) -> Iterato
         if day.is_over_for_entries(at) and day.flat_at is not None:
             yield (
                 "AFTER_FLAT_BY",
-                f"The account has to be flat from {iso(day.flat_at)} on; entries are possible again at {iso(day.ends_at)}.",
+                f"The account has to be flat from {when(day.flat_at)} on; entries are possible again at {when(day.ends_at)}.",
             )
     if rules.news is not None and (moment := news_at(rules.news, at)) is not None:
         until = moment + rules.news.after_minutes * MINUTE
         yield (
             "NEWS_WINDOW",
-            f"No entries around the release at {iso(moment)}: wait until after {iso(until)}.",
+            f"No entries around the release at {when(moment)}: wait until after {when(until)}.",
         )
 
 
@@ -367,8 +368,8 @@ def _gravity(limit: Limit, use: LimitUse, standing: Standing) -> Alarm:
 def _limit_reason(limit: Limit, use: LimitUse, gravity: Alarm) -> tuple[str, str]:
     name = limit.name.replace("_", " ")
     sentence = (
-        f"After all stops {_percent(use.used_after)} % of the {name} limit of {_money(limit.amount)} "
-        f"would be used and {_money(use.left_after)} left"
+        f"After all stops {_percent(use.used_after)} % of the {name} limit of {in_dollars(limit.amount)} "
+        f"would be used and {in_dollars(use.left_after)} left"
     )
     if gravity is Alarm.BLOCKED:
         sentence += (

@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 
 from apps.brokers.domain.messages import AccountFact
-from apps.bus.domain.message import DAY, iso
+from apps.bus.domain.message import DAY
 from apps.risk.domain.messages import (
     AccountLocked,
     AccountUnlocked,
@@ -15,6 +15,7 @@ from apps.risk.domain.messages import (
     SetRules,
 )
 from apps.risk.domain.rules import BadRule, Rules, rules_for
+from apps.risk.domain.spoken import when
 from apps.risk.domain.standing import BLOCKS, Lock, LockKind, own_limits
 from apps.risk.domain.watch import Watch
 from apps.trades.domain.messages import CommandRefused
@@ -101,7 +102,7 @@ def _lock_out(wish: LockOut, watch: Watch, at: int) -> AccountFact:
     if until is not None and wish.until < until:
         raise _Refusal(
             "ONLY_LONGER",
-            f"until: you are locked out until {iso(until)}; it can only become longer",
+            f"until: you are locked out until {when(until)}; it can only become longer",
         )
     standing.lockout_until = wish.until
     reason = "You locked yourself out; nobody can undo it"

@@ -188,8 +188,8 @@ export class Marks {
       if (moved !== null) this.line(pen, moved, this.y(one.stop), moved, this.y(one.entry), this.colour.loss, [3, 3]);
       if (one === this.chosen()) this.targets(pen, one, left, right);
       const words = one.armed_at ? "entry · stop" : "entry";
-      this.text(pen, words, Math.max(left, 0) + 4, this.y(one.entry) - 4, side);
-      if (!one.armed_at) this.text(pen, "stop", Math.max(left, 0) + 4, this.y(one.stop) + (one.long ? 11 : -4), this.colour.loss);
+      if (!this.own.isNamed(one.entry)) this.text(pen, words, Math.max(left, 0) + 4, this.y(one.entry) - 4, side);
+      if (!one.armed_at && !this.own.isNamed(one.stop)) this.text(pen, "stop", Math.max(left, 0) + 4, this.y(one.stop) + (one.long ? 11 : -4), this.colour.loss);
     }
     if (one.ended_at) {
       const words = this.isStory ? `out ${formats.r(one.r.toFixed(4))}` : "";

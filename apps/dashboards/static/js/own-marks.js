@@ -22,6 +22,13 @@ export class OwnMarks {
     return (this.data.orders ?? []).filter((one) => one.price !== null);
   }
 
+  /** Whether words of this account stand at a price already. */
+  isNamed(price) {
+    const y = this.marks.y(price);
+    const mine = [...(this.data.positions ?? []).map((one) => one.average), ...this.orders.map((one) => one.price)];
+    return mine.some((other) => Math.abs(this.marks.y(other) - y) < 12);
+  }
+
   colour(name) {
     return this.marks.colour[name];
   }
