@@ -6,7 +6,10 @@ from random import Random
 from time import process_time
 from typing import NamedTuple
 
-from apps.brokers.domain.messages import ListAccount, PlaceOrder
+from apps.brokers.domain.messages import (
+    ListAccount,
+    PlaceOrder,
+)
 from apps.engine.domain.engine import Engine, build_engine
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import ClockTicked, ContractListed

@@ -13,7 +13,9 @@ from django.db.models import QuerySet
 from apps.brokers.domain import position as domain
 from apps.brokers.domain.account import day_margin
 from apps.brokers.domain.books import ON_ITS_WAY, Books, LedgerState
-from apps.brokers.domain.messages import AccountBooked
+from apps.brokers.domain.messages import (
+    AccountBooked,
+)
 from apps.brokers.domain.order import OrderStatus, Role
 from apps.brokers.models import OPEN, Account, AccountDay, Fill, Order, Position
 from apps.brokers.store import to_account, to_order, to_position

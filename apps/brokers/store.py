@@ -6,7 +6,9 @@ from typing import Any
 from apps.brokers import models
 from apps.brokers.domain.account import Account, Kind
 from apps.brokers.domain.books import Books, LedgerState
-from apps.brokers.domain.messages import OrderFilled
+from apps.brokers.domain.facts import (
+    OrderFilled,
+)
 from apps.brokers.domain.order import Order, OrderStatus, OrderType, Origin, Role, Side, TimeInForce
 from apps.brokers.domain.position import Lot, Position
 from apps.brokers.domain.routing import RouterState, route_for

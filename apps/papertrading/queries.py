@@ -8,7 +8,9 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from apps.brokers import queries
 from apps.brokers.domain.account import Kind
-from apps.brokers.domain.messages import FlattenAsked
+from apps.brokers.domain.facts import (
+    FlattenAsked,
+)
 from apps.brokers.domain.order import OrderStatus, OrderType
 from apps.brokers.models import OPEN, Account, AccountDay, Fill, Order, Position, Route
 from apps.brokers.queries import AccountView, PositionView

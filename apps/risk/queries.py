@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from apps.brokers.domain.messages import OrderProposed, PlaceOrder
+from apps.brokers.domain.messages import (
+    OrderProposed,
+    PlaceOrder,
+)
 from apps.brokers.domain.order import Order, Origin
 from apps.brokers.domain.ticket import BadOrder, Setting, orders_for
 from apps.brokers.models import Account

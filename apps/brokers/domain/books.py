@@ -6,17 +6,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apps.brokers.domain.account import Account, cents
+from apps.brokers.domain.facts import (
+    DayClosed,
+    OrderFilled,
+    PositionClosed,
+    PositionOpened,
+)
 from apps.brokers.domain.messages import (
     AccountBooked,
     BrokerReported,
-    DayClosed,
     DayRolled,
     Holding,
-    OrderFilled,
     Pending,
     PlaceOrder,
-    PositionClosed,
-    PositionOpened,
     Protection,
     Wish,
 )

@@ -10,17 +10,19 @@ from typing import Final
 
 from apps.brokers.domain.account import BadAccount, Kind, amount, cents, new_account
 from apps.brokers.domain.books import Books, named
-from apps.brokers.domain.messages import (
+from apps.brokers.domain.facts import (
     AccountListed,
     AccountOpened,
-    BrokerReported,
-    ListAccount,
     OrderCancelled,
     OrderChanged,
     OrderExpired,
     OrderRejected,
     OrderWorking,
     PayoutTaken,
+)
+from apps.brokers.domain.messages import (
+    BrokerReported,
+    ListAccount,
     Report,
     ResetAccount,
     TakePayout,

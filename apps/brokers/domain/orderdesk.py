@@ -10,32 +10,34 @@ from typing import Any, Final
 
 from apps.brokers.domain.account import Account, Kind
 from apps.brokers.domain.books import ON_ITS_WAY, Books, named
-from apps.brokers.domain.messages import (
-    AnswerOrder,
-    CancelAll,
+from apps.brokers.domain.facts import (
     CancelAllAsked,
-    CancelOrder,
-    CancelRequested,
-    ChangeRequested,
-    ClosePosition,
-    EntriesForbidden,
-    Flatten,
     FlattenAsked,
-    FlattenRequested,
-    ModifyOrder,
-    OrderAllowed,
     OrderBlocked,
     OrderCancelAsked,
     OrderCancelled,
     OrderChangeAsked,
     OrderExpired,
     OrderHeld,
-    OrderProposed,
     OrderSent,
+    RouteSkipped,
+)
+from apps.brokers.domain.messages import (
+    AnswerOrder,
+    CancelAll,
+    CancelOrder,
+    CancelRequested,
+    ChangeRequested,
+    ClosePosition,
+    EntriesForbidden,
+    Flatten,
+    FlattenRequested,
+    ModifyOrder,
+    OrderAllowed,
+    OrderProposed,
     OrderStopped,
     PlaceOrder,
     RouteOrder,
-    RouteSkipped,
     Wish,
 )
 from apps.brokers.domain.order import (

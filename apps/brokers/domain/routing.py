@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from apps.brokers.domain.account import BadAccount
+from apps.brokers.domain.facts import (
+    RouteListed,
+    RouteSkipped,
+)
 from apps.brokers.domain.messages import (
     ListRoute,
     PlaceOrder,
-    RouteListed,
     RouteOrder,
-    RouteSkipped,
 )
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ticket import BadOrder, whole

@@ -6,7 +6,9 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
-from apps.brokers.domain.messages import PlaceOrder
+from apps.brokers.domain.messages import (
+    PlaceOrder,
+)
 from apps.brokers.domain.order import (
     Order,
     OrderStatus,

@@ -3,7 +3,9 @@
 Source: product-spec, 4.2 and 4.3. All prices are whole ticks.
 """
 
-from apps.brokers.domain.messages import Report
+from apps.brokers.domain.messages import (
+    Report,
+)
 from apps.brokers.domain.order import OrderType
 from apps.marketdata.domain.candle import Candle
 from apps.papertrading.domain.fills import (

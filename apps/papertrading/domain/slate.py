@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 
-from apps.brokers.domain.messages import BrokerReported, Report
+from apps.brokers.domain.messages import (
+    BrokerReported,
+    Report,
+)
 from apps.brokers.domain.order import Role, Side
 from apps.marketdata.domain.messages import AWAKE, NEVER
 from apps.papertrading.domain.fills import PRINTED, Print

@@ -6,7 +6,11 @@ or the clock, finds it due.
 
 from collections.abc import Iterator
 
-from apps.brokers.domain.messages import CancelRequested, ChangeRequested, Report
+from apps.brokers.domain.messages import (
+    CancelRequested,
+    ChangeRequested,
+    Report,
+)
 from apps.brokers.domain.order import Role, TimeInForce
 from apps.papertrading.domain.fills import STALE, latency
 from apps.papertrading.domain.matching import begin, begin_fresh, lay

@@ -11,7 +11,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from apps.brokers.domain.messages import AccountBooked, Holding, OrderProposed, Pending
+from apps.brokers.domain.messages import (
+    AccountBooked,
+    Holding,
+    OrderProposed,
+    Pending,
+)
 from apps.brokers.domain.order import Order, Origin, Role
 from apps.bus.domain.message import MINUTE
 from apps.marketdata.domain.calendar import CALENDAR, Calendar

@@ -6,6 +6,10 @@ break. Each price is met by what an account held before that price filled anythi
 
 from collections.abc import Generator, Iterable, Iterator
 
+from apps.brokers.domain.facts import (
+    PayoutTaken,
+    PositionClosed,
+)
 from apps.brokers.domain.messages import (
     AccountBooked,
     DayRolled,
@@ -14,8 +18,6 @@ from apps.brokers.domain.messages import (
     OrderAllowed,
     OrderProposed,
     OrderStopped,
-    PayoutTaken,
-    PositionClosed,
 )
 from apps.bus.domain.message import Message
 from apps.bus.domain.stage import handles

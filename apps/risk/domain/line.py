@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from apps.brokers.domain.messages import AccountBooked
+from apps.brokers.domain.messages import (
+    AccountBooked,
+)
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
 from apps.risk.domain.limits import Limit

@@ -6,7 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from apps.brokers.domain.messages import AccountFact, Wish
+from apps.brokers.domain.facts import (
+    AccountFact,
+)
+from apps.brokers.domain.messages import (
+    Wish,
+)
 
 # ---- wishes ----
 

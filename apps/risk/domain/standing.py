@@ -7,7 +7,9 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from apps.brokers.domain.messages import AccountBooked
+from apps.brokers.domain.messages import (
+    AccountBooked,
+)
 from apps.risk.domain.limits import (
     LOCKED_AT,
     Level,

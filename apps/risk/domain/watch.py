@@ -8,7 +8,10 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from apps.brokers.domain.account import NO_DAY
-from apps.brokers.domain.messages import AccountBooked, DayRolled
+from apps.brokers.domain.messages import (
+    AccountBooked,
+    DayRolled,
+)
 from apps.bus.domain.message import Message
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument

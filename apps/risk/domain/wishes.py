@@ -2,7 +2,9 @@
 
 from decimal import Decimal, InvalidOperation
 
-from apps.brokers.domain.messages import AccountFact
+from apps.brokers.domain.facts import (
+    AccountFact,
+)
 from apps.bus.domain.message import DAY
 from apps.risk.domain.messages import (
     AccountLocked,

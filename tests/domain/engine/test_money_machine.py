@@ -9,6 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from apps.brokers.domain.facts import (
+    OrderFilled,
+    PositionClosed,
+)
 from apps.brokers.domain.messages import (
     CancelAll,
     CancelOrder,
@@ -16,9 +20,7 @@ from apps.brokers.domain.messages import (
     Flatten,
     ListAccount,
     ModifyOrder,
-    OrderFilled,
     PlaceOrder,
-    PositionClosed,
 )
 from apps.brokers.domain.order import OrderStatus, Role
 from apps.bus.domain.message import SECOND, Fact, Message, to_instant, told

@@ -2,7 +2,10 @@
 
 import pytest
 
-from apps.brokers.domain.messages import ListAccount, Report
+from apps.brokers.domain.messages import (
+    ListAccount,
+    Report,
+)
 from apps.papertrading.domain.settings import PaperSettings, paper_settings
 from tests.domain.papertrading.paper import START, Paper
 

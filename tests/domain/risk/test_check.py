@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.domain.messages import OrderProposed, Pending, Protection
+from apps.brokers.domain.messages import (
+    OrderProposed,
+    Pending,
+    Protection,
+)
 from apps.brokers.domain.order import Order, OrderType, Origin, Role, Side
 from apps.bus.domain.message import HOUR, MINUTE, to_instant
 from apps.risk.domain.check import Alarm, Decision, Verdict, check

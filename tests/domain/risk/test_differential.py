@@ -8,7 +8,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.brokers.domain.messages import AccountBooked, DayRolled
+from apps.brokers.domain.messages import (
+    AccountBooked,
+    DayRolled,
+)
 from apps.marketdata.domain.messages import Look
 from apps.risk.domain.rules import Rules
 from apps.risk.domain.standing import OwnLimits

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from apps.brokers.domain.facts import (
+    PositionClosed,
+)
 from apps.brokers.domain.messages import (
     DayRolled,
     FlattenRequested,
     OrderAllowed,
     OrderStopped,
     Pending,
-    PositionClosed,
 )
 from apps.brokers.domain.order import Role
 from apps.bus.domain.message import DAY as A_DAY

@@ -4,7 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from apps.brokers.domain.messages import DayRolled, PayoutTaken
+from apps.brokers.domain.facts import (
+    PayoutTaken,
+)
+from apps.brokers.domain.messages import (
+    DayRolled,
+)
 from apps.risk.domain.limits import (
     Level,
     Limit,

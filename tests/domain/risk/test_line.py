@@ -6,7 +6,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.brokers.domain.messages import AccountBooked, Holding
+from apps.brokers.domain.messages import (
+    AccountBooked,
+    Holding,
+)
 from apps.marketdata.domain.contract import root_of
 from apps.risk.domain.limits import LimitName
 from apps.risk.domain.line import families, family_of, liquidation
