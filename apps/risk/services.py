@@ -4,8 +4,9 @@ Wishes to the engine raise `Refused` with code, sentence and field, or `NoAnswer
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
+from datetime import date
 from typing import Any, Final
 
 from celery import current_app
@@ -41,7 +42,6 @@ def seed_presets() -> int:
 
     What people wrote stays: a shipped version comes on top, and accounts keep the version that they have.
     """
-    made = 0
     known = {one.slug: one for one in RuleSet.objects.filter(slug__in=PRESETS)}
     newest: dict[int, RuleSetVersion] = {}
     last: dict[int, int] = {}
@@ -51,30 +51,44 @@ def seed_presets() -> int:
         if version.is_shipped:
             newest[version.rule_set_id] = version
     with transaction.atomic():
-        for slug, plain in PRESETS.items():
-            row = known.get(slug) or RuleSet.objects.create(
-                slug=slug, firm=plain["firm"], is_preset=True, name=_free_name(slug, plain)
+        taken = set(RuleSet.objects.values_list("name", flat=True))
+        fresh = RuleSet.objects.bulk_create(
+            RuleSet(
+                slug=slug, firm=plain["firm"], is_preset=True, name=_free_name(slug, plain, taken)
             )
-            shipped = newest.get(row.pk)
-            if shipped is not None and shipped.rules == plain:
-                continue
-            RuleSetVersion.objects.create(
-                rule_set=row,
-                number=last.get(row.pk, 0) + 1,
-                rules=dict(plain),
-                note="As shipped." if shipped is None else "Shipped anew with an update.",
-                verified_on=rules_for(plain).verified_on,
-                is_shipped=True,
-            )
-            made += 1
-    return made
+            for slug, plain in PRESETS.items()
+            if slug not in known
+        )
+        known |= {one.slug: one for one in fresh}
+        versions = [_shipped(known[slug], plain, newest, last) for slug, plain in PRESETS.items()]
+        made = RuleSetVersion.objects.bulk_create(one for one in versions if one is not None)
+    return len(made)
 
 
-def _free_name(slug: str, plain: Mapping[str, Any]) -> str:
+def _shipped(
+    row: RuleSet,
+    plain: Mapping[str, Any],
+    newest: Mapping[int, RuleSetVersion],
+    last: Mapping[int, int],
+) -> RuleSetVersion | None:
+    """Return the version that what is shipped makes on top of a rule set, None if it says the same already."""
+    shipped = newest.get(row.pk)
+    if shipped is not None and shipped.rules == plain:
+        return None
+    return RuleSetVersion(
+        rule_set=row,
+        number=last.get(row.pk, 0) + 1,
+        rules=dict(plain),
+        note="As shipped." if shipped is None else "Shipped anew with an update.",
+        verified_on=date.fromisoformat(plain["verified_on"]),
+        is_shipped=True,
+    )
+
+
+def _free_name(slug: str, plain: Mapping[str, Any], taken: Container[str]) -> str:
     """Return a preset's name; a trader's own rule set may have taken it before."""
     name = f"{plain['firm']} {plain['plan']}"[:80]
-    taken = RuleSet.objects.filter(name=name).exists()
-    return f"{name[:60]} ({slug[:17]})" if taken else name
+    return f"{name[:60]} ({slug[:17]})" if name in taken else name
 
 
 def add_version(*, rule_set: RuleSet, rules: Rules, made_by: Any, note: str = "") -> RuleSetVersion:
