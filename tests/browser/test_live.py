@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, Opened
 from tests.services.desk import Desk
@@ -25,6 +25,12 @@ def enter_long(page: Page, points: int = 60) -> None:
     page.get_by_label("Stop", exact=True).fill(str(stop))
     page.get_by_role("button", name="Enter now").click()
     expect(page.locator(".notice")).to_contain_text("entered at")
+
+
+def by_hand(page: Page) -> Locator:
+    """Return the newest trade that was entered by hand, on Main."""
+    page.goto("/")
+    return page.locator(".trade-row", has_text="by hand").first
 
 
 def test_the_price_moves_by_itself(opened: Opened) -> None:
@@ -79,7 +85,7 @@ def test_a_trade_by_hand_is_entered_followed_and_closed(opened: Opened) -> None:
 def test_escape_keeps_the_trade(opened: Opened) -> None:
     page = opened("/")
     enter_long(page)
-    page.locator(".strip-actions a").click()
+    by_hand(page).get_by_role("link", name=re.compile("^Close")).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).not_to_be_visible()
@@ -117,7 +123,7 @@ def test_everything_reads_right_without_javascript(opened: Opened) -> None:
     page.get_by_label("Stop", exact=True).fill(str((last_price(page) - 60).quantize(Decimal(1))))
     page.get_by_role("button", name="Enter now").click()
     expect(page.locator(".notice")).to_contain_text("entered at")
-    page.locator(".strip-actions a").click()
+    by_hand(page).get_by_role("link", name=re.compile("^Close")).click()
     page.get_by_role("button", name="Close now").click()
     expect(page.locator(".notice")).to_contain_text("closed at")
 

@@ -123,7 +123,7 @@ def test_a_price_below_zero_is_told_with_a_real_minus() -> None:
 
 
 def test_an_unknown_fact_says_its_name() -> None:
-    assert headline("order.filled", {}) == "Order filled"
+    assert headline("nobody.knows_it", {}) == "Nobody knows it"
 
 
 def _all(base: type[Fact]) -> list[type[Fact]]:

@@ -54,7 +54,9 @@ RULES = {
 MONEY: tuple[tuple[Any, str], ...] = (
     (Account, "id"), (Order, "key"), (Fill, "key"), (Position, "key"), (Resting, "key"), (Standing, "account"),
 )  # fmt: skip
-OURS = ("id", "order_id", "created_at")
+# A verdict tells what was open as the rules were asked. A candle that the clock closes is a second old by then, and a fill
+# of that second may be in it or not: it decides nothing here, and is no part of what has to be equal.
+OURS = ("id", "order_id", "created_at", "verdict")
 
 
 @dataclass(frozen=True)
