@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from apps.analytics.queries import as_text
+from apps.analytics.queries import as_text, in_cents
 from apps.marketdata.fields import RField
 from apps.trades.domain.outcome import Variant
 
@@ -21,6 +21,14 @@ class AmountField(serializers.CharField):
     def to_representation(self, value: Any) -> str:
         """Round it once, ties away from zero."""
         return as_text(value)
+
+
+class MeanField(serializers.CharField):
+    """A mean of dollars as decimal text with 2 decimals."""
+
+    def to_representation(self, value: Any) -> str:
+        """Round it once, ties away from zero."""
+        return f"{in_cents(value):f}"
 
 
 class FloatField(serializers.CharField):
@@ -126,7 +134,7 @@ class CellSerializer(serializers.Serializer[Any]):
     is_few = serializers.BooleanField(help_text="Under 5 trades: nothing is claimed.")
     win_rate = RField(allow_null=True)
     net = AmountField()
-    expectancy = AmountField(allow_null=True)
+    expectancy = MeanField(allow_null=True)
     expectancy_r = RField(allow_null=True)
     profit_factor = RField(allow_null=True)
 
@@ -144,12 +152,12 @@ class FiguresSerializer(serializers.Serializer[Any]):
     fees = AmountField()
     net = AmountField()
     net_r = RField(allow_null=True)
-    average_win = AmountField(allow_null=True)
-    average_loss = AmountField(allow_null=True)
+    average_win = MeanField(allow_null=True)
+    average_loss = MeanField(allow_null=True)
     largest_win = AmountField(allow_null=True)
     largest_loss = AmountField(allow_null=True)
     profit_factor = RField(allow_null=True, help_text="Null without losses.")
-    expectancy = AmountField(allow_null=True, help_text="Mean net of a trade.")
+    expectancy = MeanField(allow_null=True, help_text="Mean net of a trade.")
     expectancy_r = RField(allow_null=True)
     drawdown = DrawdownSerializer()
     drawdown_r = DrawdownRSerializer()
@@ -162,8 +170,8 @@ class FiguresSerializer(serializers.Serializer[Any]):
     worst_day = PeriodSerializer(allow_null=True)
     mean_seconds = RField(allow_null=True, help_text="In trade, market time.")
     median_seconds = RField(allow_null=True)
-    average_mfe = AmountField(allow_null=True)
-    average_mae = AmountField(allow_null=True, help_text="0 or below.")
+    average_mfe = MeanField(allow_null=True)
+    average_mae = MeanField(allow_null=True, help_text="0 or below.")
     average_mfe_r = RField(allow_null=True)
     average_mae_r = RField(allow_null=True)
     efficiency = RField(allow_null=True, help_text="Captured of what was available, 0 to 1.")

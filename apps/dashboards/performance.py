@@ -16,6 +16,7 @@ from apps.analytics import queries
 from apps.analytics.domain import performance as domain
 from apps.analytics.domain.performance import Period
 from apps.analytics.queries import BY_HAND, Closed, Scope
+from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
 from apps.bus.domain.message import in_r, iso
@@ -33,7 +34,9 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 class PerformanceFilter(forms.Form):
     """Over which positions the page tells; it stands in the address."""
 
-    account = forms.ModelChoiceField(Account.objects.none(), required=False, empty_label="all accounts")
+    account = forms.ModelChoiceField(
+        Account.objects.none(), required=False, empty_label="all accounts"
+    )
     strategy = forms.ChoiceField(required=False)
     since = forms.DateField(
         label="From", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
@@ -87,10 +90,11 @@ class PerformanceFilter(forms.Form):
 
     @property
     def where(self) -> str:
-        """Return what is chosen as the address carries it."""
+        """Return what is chosen as the address carries it, with the `&` for what follows."""
         scope = self.scope
         chosen = {name: getattr(scope, name) for name in ("account", "strategy", "since", "until")}
-        return urlencode({name: value for name, value in chosen.items() if value is not None})
+        text = urlencode({name: value for name, value in chosen.items() if value is not None})
+        return f"{text}&" if text else ""
 
 
 # ---- the calendar ----
@@ -238,8 +242,8 @@ def _money(amount: Fraction | None) -> str:
 
 
 def _price(value: Decimal | None) -> str:
-    """Return an average price with at most 4 decimals."""
-    return "" if value is None else f"{value.quantize(Decimal('0.0001'), ROUND_HALF_UP):f}"
+    """Return an average price as the API tells it: two decimals, at most four where it lies between ticks."""
+    return "" if value is None else str(AverageField().to_representation(value))
 
 
 def _safe(value: Any) -> str:
