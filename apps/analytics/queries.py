@@ -156,12 +156,16 @@ def as_text(amount: Fraction) -> str:
 
 
 def closed(user: Any, scope: Scope = Scope()) -> list[Closed]:
-    """Return a trader's positions that are flat again, the first closed first, in one query."""
+    """Return a trader's positions that are flat again, the first closed first, in three queries."""
     found = []
+    days: dict[int, tuple[date, int]] = {}  # of each account the day that was met last, and its end
     for row in _rows(user, scope):
-        result = result_of(row)
-        if scope.holds(result.day):
-            found.append(Closed(row, result))
+        at = row.closed_ns or 0
+        known = days.get(row.account_id)
+        if known is None or at >= known[1]:
+            known = days[row.account_id] = day_of(at, row.account.tz, row.account.reset)
+        if scope.holds(known[0]):
+            found.append(Closed(row, result_of(row, known[0])))
     return found
 
 
@@ -251,17 +255,15 @@ def summary(user: Any, scope: Scope = Scope()) -> Summary:
     return Summary(market_day(), [one.result for one in closed(user, scope)], held.count())
 
 
-def result_of(row: Position) -> Result:
-    """Return what a closed position came to. It counts on the trading day of its account on which it was closed.
+def result_of(row: Position, day: date) -> Result:
+    """Return what a closed position came to, on the trading day of its account on which it was closed.
 
     Its MFE and MAE are those of all contracts that were entered, from their average entry. So a position that was
     made smaller before it was added to is told a little further ahead than it was.
     """
-    tick = Fraction(instrument(row.root).tick_value)
+    tick = instrument(row.root).tick_value
     high, low = ((one * row.entered - row.entered_paid) * row.sign for one in (row.high, row.low))
     best, worst = (high, low) if row.sign > 0 else (low, high)
-    account = row.account
-    day, _ = day_of(row.closed_ns or row.opened_ns, account.tz, account.reset)
     return Result(
         opened_at=row.opened_ns,
         closed_at=row.closed_ns,
@@ -270,8 +272,8 @@ def result_of(row: Position) -> Result:
         gross=Fraction(row.realized),
         fees=Fraction(row.fees),
         risk=Fraction(row.risk) if row.risk else None,
-        best=max(best, 0) * tick,
-        worst=min(worst, 0) * tick,
+        best=Fraction(max(best, 0) * tick),
+        worst=Fraction(min(worst, 0) * tick),
     )
 
 
@@ -286,7 +288,9 @@ def _rows(user: Any, scope: Scope) -> QuerySet[Position]:
         chosen &= Q(closed_ns__gte=_midnight(scope.since) - _ns(_EARLIEST))
     if scope.until is not None:
         chosen &= Q(closed_ns__lt=_midnight(scope.until) + _ns(_LATEST))
-    return positions(user).filter(chosen).order_by("closed_ns", "id")
+    # One object for each account and strategy, not one for each position: they hold settings, which are parsed.
+    rows = positions(user).select_related(None).prefetch_related("account", "strategy")
+    return rows.filter(chosen).order_by("closed_ns", "id")
 
 
 # ---- the Signal Lab ----

@@ -224,7 +224,6 @@ def as_csv(rows: Iterable[Closed]) -> str:
 
 def _line(one: Closed) -> tuple[Any, ...]:
     row, result = one.row, one.result
-    best, worst = domain.mfe(result), domain.mae(result)
     return (
         result.day.isoformat(), iso(row.opened_ns), iso(row.closed_ns or 0),
         row.account.name, row.account.kind, row.strategy.name if row.strategy else "",
@@ -232,7 +231,7 @@ def _line(one: Closed) -> tuple[Any, ...]:
         _price(one.view.entry), _price(one.exit), one.seconds, str(result.outcome),
         _money(result.gross), _money(result.fees), _money(result.net),
         _money(result.risk), "" if result.net_r is None else in_r(result.net_r),
-        _money(best), _money(worst),
+        _money(result.mfe), _money(result.mae),
     )  # fmt: skip
 
 

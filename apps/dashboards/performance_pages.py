@@ -15,6 +15,7 @@ from apps.dashboards.performance import PerformanceFilter
 
 PER_PAGE: Final = 50
 LEAST: Final = 30  # below so many trades nothing is claimed
+LISTED: Final = 60  # days and weeks in the tables beside the curve
 
 
 @login_required
@@ -33,6 +34,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "made": made,
         "figures": made.figures,
         "least": LEAST,
+        "levels": made.curve[-LISTED:],
+        "weeks": made.weeks[-LISTED:],
         "month": performance.month_of(made.days, request.GET.get("month", "")),
         "day": day,
         "found": Paginator(listed, PER_PAGE).get_page(request.GET.get("page")),

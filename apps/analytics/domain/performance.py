@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from math import lcm, sqrt
-from statistics import median
+from statistics import median_high, median_low
 from typing import Final, Generic, TypeVar
 
 from apps.bus.domain.message import SECOND
@@ -59,22 +59,32 @@ class Result:
     best: Fraction | None = None
     worst: Fraction | None = None
     net: Fraction = field(init=False)
+    net_r: Fraction | None = field(init=False)
+    outcome: Outcome = field(init=False)
+    mfe: Fraction | None = field(init=False)
+    mae: Fraction | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out what is left after fees, once."""
-        object.__setattr__(self, "net", self.gross - self.fees)
+        """Work out once what nearly every figure asks for.
 
-    @property
-    def outcome(self) -> Outcome:
-        """Return how it is classed: above, below or exactly 0 before fees."""
-        if not self.gross:
-            return Outcome.BREAK_EVEN
-        return Outcome.WIN if self.gross > 0 else Outcome.LOSS
+        net, net_r: after fees; in R where it was entered with a stop
+        outcome:    above, below or exactly 0 before fees
+        mfe, mae:   the best is never below 0 nor below what was made, because the exit was a price, too; the worst
+                    likewise
+        """
+        net = self.gross - self.fees
+        keep = object.__setattr__  # it is frozen for everybody else
+        keep(self, "net", net)
+        keep(self, "net_r", net / self.risk if self.risk else None)
+        keep(self, "outcome", _class(self.gross))
+        keep(self, "mfe", None if self.best is None else max(NOTHING, self.best, self.gross))
+        keep(self, "mae", None if self.worst is None else min(NOTHING, self.worst, self.gross))
 
-    @property
-    def net_r(self) -> Fraction | None:
-        """Return its net in R, None if it was entered without a stop."""
-        return self.net / self.risk if self.risk else None
+
+def _class(gross: Fraction) -> Outcome:
+    if not gross.numerator:
+        return Outcome.BREAK_EVEN
+    return Outcome.WIN if gross.numerator > 0 else Outcome.LOSS
 
 
 def total(amounts: Iterable[Fraction]) -> Fraction:
@@ -334,61 +344,43 @@ def sortino(days: Sequence[Period]) -> float | None:
 # ---- time in trade ----
 
 
-def seconds_in_trade(results: Sequence[Result]) -> list[Fraction]:
-    """Return how long each trade ran, in market time, of those whose close was kept."""
-    return [
-        Fraction(one.closed_at - one.opened_at, SECOND)
-        for one in results
-        if one.closed_at is not None
-    ]
-
-
 def mean_seconds(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean time in trade, None without trades."""
-    return mean(seconds_in_trade(results))
+    """Return the mean time in trade, in market time, of the trades whose close was kept; None without any."""
+    each = _lengths(results)
+    return Fraction(sum(each), SECOND * len(each)) if each else None
 
 
 def median_seconds(results: Sequence[Result]) -> Fraction | None:
     """Return the median time in trade; of an even number the mean of the two in the middle. None without trades."""
-    each = seconds_in_trade(results)
-    return Fraction(median(each)) if each else None
+    each = _lengths(results)
+    return Fraction(median_low(each) + median_high(each), 2 * SECOND) if each else None
+
+
+def _lengths(results: Sequence[Result]) -> list[int]:
+    return [one.closed_at - one.opened_at for one in results if one.closed_at is not None]
 
 
 # ---- excursions ----
 
 
-def mfe(result: Result) -> Fraction | None:
-    """Return the most that a trade was ahead, never below 0 nor below what it made: its exit was a price, too."""
-    return None if result.best is None else max(NOTHING, result.best, result.gross)
-
-
-def mae(result: Result) -> Fraction | None:
-    """Return the most that a trade was behind, never above 0 nor above what it made."""
-    return None if result.worst is None else min(NOTHING, result.worst, result.gross)
-
-
 def average_mfe(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MFE of the trades that have one, None if none has."""
-    return mean([value for one in results if (value := mfe(one)) is not None])
+    return mean([one.mfe for one in results if one.mfe is not None])
 
 
 def average_mae(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MAE, 0 or below, of the trades that have one, None if none has."""
-    return mean([value for one in results if (value := mae(one)) is not None])
+    return mean([one.mae for one in results if one.mae is not None])
 
 
 def average_mfe_r(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MFE in R of the trades that have one and had a stop, None if none has."""
-    return mean(
-        [value / one.risk for one in results if one.risk and (value := mfe(one)) is not None]
-    )
+    return mean([one.mfe / one.risk for one in results if one.risk and one.mfe is not None])
 
 
 def average_mae_r(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MAE in R, 0 or below, of the trades that have one and had a stop, None if none has."""
-    return mean(
-        [value / one.risk for one in results if one.risk and (value := mae(one)) is not None]
-    )
+    return mean([one.mae / one.risk for one in results if one.risk and one.mae is not None])
 
 
 def efficiency(results: Sequence[Result]) -> Fraction | None:
@@ -397,9 +389,9 @@ def efficiency(results: Sequence[Result]) -> Fraction | None:
     A loss captured nothing, and no trade captures more than its MFE, so it lies between 0 and 1 by definition.
     None where no MFE is known or nothing was available.
     """
-    known = [(one, available) for one in results if (available := mfe(one)) is not None]
-    whole = total(available for _, available in known)
-    return total(max(NOTHING, one.gross) for one, _ in known) / whole if whole else None
+    known = [one for one in results if one.mfe is not None]
+    whole = total(one.mfe for one in known if one.mfe is not None)
+    return total(one.gross for one in of(known, Outcome.WIN)) / whole if whole else None
 
 
 # ---- by hour, weekday, session, direction ----

@@ -94,9 +94,9 @@ def test_no_trade_captures_more_than_was_available() -> None:
     beyond = trade(
         "100", best=Fraction(80), worst=Fraction(-5)
     )  # its exit was better than what was seen
-    assert (p.mfe(beyond), p.efficiency([beyond])) == (100, 1)
+    assert (beyond.mfe, p.efficiency([beyond])) == (100, 1)
     lost = trade("-100", best=Fraction(40), worst=Fraction(-90))
-    assert (p.mae(lost), p.efficiency([lost])) == (-100, 0)
+    assert (lost.mae, p.efficiency([lost])) == (-100, 0)
     assert p.efficiency([beyond, lost]) == Fraction(100, 140)
     never_ahead = trade("-10", best=Fraction(0), worst=Fraction(-10))
     assert p.efficiency([never_ahead]) is None
