@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from apps.analytics.domain import performance
-from apps.analytics.domain.performance import Cell, Drawdown, Figures, Level, Period, Result
+from apps.analytics.domain import breakdown, performance
+from apps.analytics.domain.breakdown import Cell
+from apps.analytics.domain.performance import Drawdown, Figures, Level, Period, Result
 from apps.brokers.domain.account import day_of
 from apps.brokers.models import Position
 from apps.brokers.queries import PositionView, positions
@@ -116,22 +117,22 @@ class Performance:
     @property
     def by_hour(self) -> list[Cell[int]]:
         """Return them by the hour of their entry."""
-        return performance.by_hour(self.results)
+        return breakdown.by_hour(self.results)
 
     @property
     def by_weekday(self) -> list[Cell[int]]:
         """Return them by the weekday of their trade date."""
-        return performance.by_weekday(self.results)
+        return breakdown.by_weekday(self.results)
 
     @property
     def by_session(self) -> list[Cell[Any]]:
         """Return them by the session of their entry."""
-        return performance.by_session(self.results)
+        return breakdown.by_session(self.results)
 
     @property
     def by_direction(self) -> list[Cell[str]]:
         """Return longs and shorts."""
-        return performance.by_direction(self.results)
+        return breakdown.by_direction(self.results)
 
     @property
     def drawdown(self) -> Drawdown:

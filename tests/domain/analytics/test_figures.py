@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from apps.analytics.domain import breakdown
 from apps.analytics.domain import performance as p
 from apps.analytics.domain.performance import Drawdown, Outcome, Result
 from apps.analytics.queries import as_text, in_cents
@@ -34,7 +35,7 @@ def test_no_trades_have_no_rates() -> None:
     )  # fmt: skip
     assert [getattr(figures, name) for name in nothing] == [None] * len(nothing)
     assert figures.drawdown == figures.drawdown_r == Drawdown()
-    assert p.curve([]) == p.by_hour([]) == p.by_direction([]) == []
+    assert p.curve([]) == breakdown.by_hour([]) == breakdown.by_direction([]) == []
 
 
 def test_without_losses_the_profit_factor_is_undefined_not_infinite() -> None:
@@ -106,17 +107,19 @@ def test_no_trade_captures_more_than_was_available() -> None:
 def test_a_trade_belongs_to_the_hour_and_session_of_its_entry() -> None:
     evening = trade("1", when="2025-12-01T00:30:00Z")  # Sunday 18:30 in Chicago
     morning = trade("-1", when="2025-12-01T14:45:00Z", is_bullish=False)
-    assert [(one.key, one.name, one.trades) for one in p.by_hour([morning, evening])] == [
+    assert [(one.key, one.name, one.trades) for one in breakdown.by_hour([morning, evening])] == [
         (18, "18:00", 1), (8, "08:00", 1),
     ]  # fmt: skip
-    assert [one.name for one in p.by_session([morning, evening])] == ["NY AM", "Outside"]
-    assert [one.name for one in p.by_direction([morning, evening])] == ["Long", "Short"]
-    assert [(one.name, one.trades) for one in p.by_weekday([morning, evening])] == [("Monday", 2)]
+    assert [one.name for one in breakdown.by_session([morning, evening])] == ["NY AM", "Outside"]
+    assert [one.name for one in breakdown.by_direction([morning, evening])] == ["Long", "Short"]
+    assert [(one.name, one.trades) for one in breakdown.by_weekday([morning, evening])] == [
+        ("Monday", 2)
+    ]
 
 
 def test_cells_with_less_than_five_trades_are_few() -> None:
-    assert [one.is_few for one in p.by_direction([trade("1")] * 4)] == [True]
-    assert [one.is_few for one in p.by_direction([trade("1")] * 5)] == [False]
+    assert [one.is_few for one in breakdown.by_direction([trade("1")] * 4)] == [True]
+    assert [one.is_few for one in breakdown.by_direction([trade("1")] * 5)] == [False]
 
 
 def test_best_and_worst_day_are_the_first_of_equals() -> None:

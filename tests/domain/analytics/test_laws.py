@@ -7,6 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.analytics.domain import breakdown
 from apps.analytics.domain import performance as p
 from apps.analytics.domain.performance import Outcome, Result
 from apps.bus.domain.message import SECOND
@@ -182,10 +183,10 @@ def test_excursions_and_a_bounded_efficiency(some: list[Row]) -> None:
 def test_each_trade_is_in_one_cell_of_each_breakdown(some: list[Row]) -> None:
     measured = results(some)
     for cells in (
-        p.by_hour(measured),
-        p.by_weekday(measured),
-        p.by_session(measured),
-        p.by_direction(measured),
+        breakdown.by_hour(measured),
+        breakdown.by_weekday(measured),
+        breakdown.by_session(measured),
+        breakdown.by_direction(measured),
     ):
         assert sum(cell.trades for cell in cells) == len(some)
         assert p.total(cell.net for cell in cells) == p.net(measured)
