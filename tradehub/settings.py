@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "apps.brokers",
     "apps.papertrading",
     "apps.risk",
+    "apps.analytics",
     "apps.engine",
     "apps.system",
     "apps.dashboards",

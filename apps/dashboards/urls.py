@@ -5,6 +5,7 @@ from django.urls import path
 from apps.dashboards import manager_pages as manager
 from apps.dashboards import (
     pages,
+    performance_pages,
     simulate_pages,
     story_pages,
     strategy_pages,
@@ -41,6 +42,9 @@ urlpatterns = [
     path("prop/simulate/<row:pk>/cancel/", simulate_pages.cancel, name="cancel_study"),
     path("prop/<row:pk>/line/", prop.line, name="prop_line"),
     path("prop/<row:pk>/<slug:what>/", prop.deed, name="prop_deed"),
+    path("performance/", performance_pages.page, name="performance"),
+    path("performance/curve/", performance_pages.curve, name="performance_curve"),
+    path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),
     path("health/", pages.health, name="health"),
     path("signals/", story_pages.signal_list, name="signals"),
     path("signals/<str:key>/", story_pages.signal, name="signal"),

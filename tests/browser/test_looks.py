@@ -16,6 +16,7 @@ PAGES = {
     "manager": "/manager/",
     "signals": "/signals/",
     "enter": "/trades/enter/",
+    "performance": "/performance/",
     "strategies": "/strategies/",
     "settings": "/strategies/1/",
     "manual": "/manual/webhooks/",

@@ -1,4 +1,5 @@
 // <line-chart src="/prop/7/line/" facts="user.7.accounts"> : balance at each close, and the liquidation line under it.
+// Other pages draw other lines by day with it: they say what lies on it in `points`, and how in `lines`.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { formats } from "./format.js";
@@ -8,7 +9,7 @@ import { colours, onTheme } from "./theme.js";
 const HEIGHT = 224;
 const ASK_AFTER_MS = 400;
 
-class LineChart extends HTMLElement {
+export class LineChart extends HTMLElement {
   connectedCallback() {
     this.box = this.querySelector('[data-part="box"]');
     for (const topic of (this.getAttribute("facts") ?? "").split(" ").filter(Boolean)) {
@@ -51,13 +52,31 @@ class LineChart extends HTMLElement {
     ];
   }
 
+  /** What a place on the axis is called. */
+  named(place) {
+    return { 0: "start", [this.data.days.length + 1]: "now" }[place] ?? day(this.data.days[place - 1]);
+  }
+
+  /** The colours of the lines, the lines themselves, and what is drawn under them. */
+  lines(value) {
+    const c = colours(["chart-series-1", "risk-danger-fill"]);
+    return {
+      series: [
+        { label: "balance", stroke: c["chart-series-1"], width: 1.5, points: { show: this.data.days.length < 4 }, value },
+        { label: "liquidation line", stroke: c["risk-danger-fill"], width: 2, paths: uPlot.paths.stepped({ align: -1 }), points: { show: false }, value },
+      ],
+      hooks: { drawAxes: [(plot) => hatch(plot, c["risk-danger-fill"])] },
+    };
+  }
+
   draw() {
     if (!this.data?.days.length || !this.isConnected) return;
-    const c = colours(["chart-series-1", "risk-danger-fill", "chart-axis", "chart-grid"]);
+    const c = colours(["chart-axis", "chart-grid"]);
     const font = `10px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: c["chart-axis"], font, grid: { stroke: c["chart-grid"], width: 1 }, ticks: { show: false } };
     const money = (plot, value) => (value === null || value === undefined ? "–" : formats.whole_dollars(String(value)));
-    const named = (place) => ({ 0: "start", [this.data.days.length + 1]: "now" })[place] ?? day(this.data.days[place - 1]);
+    const named = (place) => this.named(place);
+    const { series, ...looks } = this.lines(money);
     this.plot?.destroy();
     this.plot = new uPlot(
       {
@@ -69,12 +88,8 @@ class LineChart extends HTMLElement {
           { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (plot, all) => all.map((one) => (Number.isInteger(one) ? named(one) : "")) },
           { ...axis, size: 60, values: (plot, all) => all.map((one) => formats.whole_dollars(String(one))) },
         ],
-        series: [
-          { label: "day", value: (plot, place) => (place === null ? "–" : named(place)) },
-          { label: "balance", stroke: c["chart-series-1"], width: 1.5, points: { show: this.data.days.length < 4 }, value: money },
-          { label: "liquidation line", stroke: c["risk-danger-fill"], width: 2, paths: uPlot.paths.stepped({ align: -1 }), points: { show: false }, value: money },
-        ],
-        hooks: { drawAxes: [(plot) => hatch(plot, c["risk-danger-fill"])] },
+        series: [{ label: "day", value: (plot, place) => (place === null ? "–" : named(place)) }, ...series],
+        ...looks,
       },
       this.points(),
       this.box,

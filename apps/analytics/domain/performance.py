@@ -1,0 +1,501 @@
+"""What closed trades came to. Every figure is one function here, and every page, report and API answer asks it.
+
+A trade is a win, a loss or a break-even by its result *before* fees, and is shown *after* fees everywhere. So fees turn
+no break-even into a loss, and the net of a small win may lie below zero.
+
+Units:   amounts are exact fractions: of dollars for positions, of R for Signal Lab trades, whose risk is 1;
+         only ratios that need a root, Sharpe and Sortino, are floats
+Order:   streaks and drawdown follow the order in which results are given; the caller sorts by closing
+Days:    the trade date of the account, so what is done at 17:30 in Chicago belongs to the next day
+Source:  reference/methodology.md, 13; product-spec.md, 7.4 and 10.1
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from math import lcm, sqrt
+from statistics import median_high, median_low
+from typing import Final
+
+from apps.bus.domain.message import SECOND
+
+TRADING_DAYS: Final = 252  # of a year, by which daily figures are annualised
+NOTHING: Final = Fraction(0)
+
+
+class Outcome(StrEnum):
+    """How a trade is classed, before fees."""
+
+    WIN = "win"
+    LOSS = "loss"
+    BREAK_EVEN = "break_even"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One closed trade. Instants are ns UTC.
+
+    closed_at:   None where it was not kept; then it has no time in trade
+    day:         the trade date on which it counts
+    risk:        what was at risk when it was entered; None: without a stop, so it has no R
+    best, worst: the most that it was ahead (0 or more) and behind (0 or less); None: not known
+    """
+
+    opened_at: int
+    closed_at: int | None
+    day: date
+    is_bullish: bool
+    gross: Fraction
+    fees: Fraction = NOTHING
+    risk: Fraction | None = None
+    best: Fraction | None = None
+    worst: Fraction | None = None
+    net: Fraction = field(init=False)
+    net_r: Fraction | None = field(init=False)
+    outcome: Outcome = field(init=False)
+    mfe: Fraction | None = field(init=False)
+    mae: Fraction | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what nearly every figure asks for.
+
+        net, net_r: after fees; in R where it was entered with a stop
+        outcome:    above, below or exactly 0 before fees
+        mfe, mae:   the best is never below 0 nor below what was made, because the exit was a price, too; the worst
+                    likewise
+        """
+        net = self.gross - self.fees
+        keep = object.__setattr__  # it is frozen for everybody else
+        keep(self, "net", net)
+        keep(self, "net_r", net / self.risk if self.risk else None)
+        keep(self, "outcome", _class(self.gross))
+        keep(self, "mfe", None if self.best is None else max(NOTHING, self.best, self.gross))
+        keep(self, "mae", None if self.worst is None else min(NOTHING, self.worst, self.gross))
+
+
+def _class(gross: Fraction) -> Outcome:
+    if not gross.numerator:
+        return Outcome.BREAK_EVEN
+    return Outcome.WIN if gross.numerator > 0 else Outcome.LOSS
+
+
+def total(amounts: Iterable[Fraction]) -> Fraction:
+    """Return the exact sum; 0 of nothing. Over one common denominator, because adding fractions pairwise is slow."""
+    whole, denominator = _over_one(amounts)
+    return Fraction(sum(whole), denominator)
+
+
+def mean(amounts: Sequence[Fraction]) -> Fraction | None:
+    """Return the exact arithmetic mean, None of nothing."""
+    return total(amounts) / len(amounts) if amounts else None
+
+
+# ---- how many ----
+
+
+def of(results: Sequence[Result], outcome: Outcome) -> list[Result]:
+    """Return the results that are classed so, in their order."""
+    return [one for one in results if one.outcome is outcome]
+
+
+def win_rate(results: Sequence[Result]) -> Fraction | None:
+    """Return wins / trades; break-evens count in the denominator. None without trades."""
+    return Fraction(len(of(results, Outcome.WIN)), len(results)) if results else None
+
+
+def longest_streak(results: Sequence[Result], outcome: Outcome) -> int:
+    """Return the longest row of wins, or of losses.
+
+    A break-even neither lengthens nor ends it; the opposite outcome ends it. 0 without such a trade.
+    """
+    longest = running = 0
+    for one in results:
+        if one.outcome is outcome:
+            running += 1
+            longest = max(longest, running)
+        elif one.outcome is not Outcome.BREAK_EVEN:
+            running = 0
+    return longest
+
+
+# ---- how much ----
+
+
+def gross(results: Sequence[Result]) -> Fraction:
+    """Return the sum of all results before fees, 0 without trades."""
+    return total(one.gross for one in results)
+
+
+def fees(results: Sequence[Result]) -> Fraction:
+    """Return the sum of all fees, 0 without trades."""
+    return total(one.fees for one in results)
+
+
+def net(results: Sequence[Result]) -> Fraction:
+    """Return the sum of all results after fees, 0 without trades."""
+    return total(one.net for one in results)
+
+
+def net_r(results: Sequence[Result]) -> Fraction | None:
+    """Return the sum in R, after fees, of the trades that had a stop; None if none had."""
+    each = in_r(results)
+    return total(each) if each else None
+
+
+def in_r(results: Sequence[Result]) -> list[Fraction]:
+    """Return the nets in R of the trades that were entered with a stop, in their order."""
+    return [one.net_r for one in results if one.net_r is not None]
+
+
+def average(results: Sequence[Result], outcome: Outcome) -> Fraction | None:
+    """Return the mean net of the wins, or of the losses (below 0). None without such a trade."""
+    return mean([one.net for one in of(results, outcome)])
+
+
+def largest_win(results: Sequence[Result]) -> Fraction | None:
+    """Return the highest net among the wins, None without wins."""
+    return max((one.net for one in of(results, Outcome.WIN)), default=None)
+
+
+def largest_loss(results: Sequence[Result]) -> Fraction | None:
+    """Return the lowest net among the losses, None without losses."""
+    return min((one.net for one in of(results, Outcome.LOSS)), default=None)
+
+
+def profit_factor(results: Sequence[Result]) -> Fraction | None:
+    """Return the net of the wins / the net lost by the losses.
+
+    None, not infinite, without losses; 0 with losses alone. Below 0 where fees ate more than the wins made.
+    """
+    lost = -total(one.net for one in of(results, Outcome.LOSS))
+    return total(one.net for one in of(results, Outcome.WIN)) / lost if lost > 0 else None
+
+
+def expectancy(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean net of a trade, None without trades."""
+    return mean([one.net for one in results])
+
+
+def expectancy_r(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean net in R of the trades that had a stop, None if none had."""
+    return mean(in_r(results))
+
+
+# ---- how deep ----
+
+
+@dataclass(frozen=True, slots=True)
+class Drawdown:
+    """The deepest fall from the running peak.
+
+    depth:        0 or more; 0: it never fell
+    peak_on:      the day of the peak before it; None: from the start, at 0
+    deepest_on:   the day on which it was deepest; None: it never fell
+    recovered_on: the day on which that peak was reached again; None: not yet
+    """
+
+    depth: Fraction = NOTHING
+    peak_on: date | None = None
+    deepest_on: date | None = None
+    recovered_on: date | None = None
+
+
+def drawdown(
+    results: Sequence[Result], amount: Callable[[Result], Fraction | None] = lambda one: one.net
+) -> Drawdown:
+    """Return the deepest fall of the summed nets from their running peak, which starts at 0, trade by trade.
+
+    So a first trade that loses is a drawdown. Of equal falls the first counts. A trade without `amount` (no R)
+    is passed over. Without trades, or without a fall, the depth is 0 and no day is told.
+    """
+    each = [(one.day, value) for one in results if (value := amount(one)) is not None]
+    whole, denominator = _over_one(value for _, value in each)
+    level = peak = deepest = 0
+    peak_on: date | None = None
+    found = Drawdown()
+    for (day, _), step in zip(each, whole, strict=True):
+        level += step
+        if level >= peak and found.deepest_on is not None and found.recovered_on is None:
+            found = replace(found, recovered_on=day)
+        if level > peak:
+            peak, peak_on = level, day
+        elif peak - level > deepest:
+            deepest = peak - level
+            found = Drawdown(Fraction(deepest, denominator), peak_on, day)
+    return found
+
+
+def drawdown_r(results: Sequence[Result]) -> Drawdown:
+    """Return the drawdown in R, over the trades that were entered with a stop."""
+    return drawdown(results, lambda one: one.net_r)
+
+
+# ---- by day, week and month ----
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a day, a week or a month came to; `start` is its first day. A week begins on Monday."""
+
+    start: date
+    net: Fraction
+    trades: int
+    wins: int
+    losses: int
+
+
+def by_day(results: Sequence[Result]) -> list[Period]:
+    """Return each trade date on which a trade was closed, oldest first. Days without a trade are not listed."""
+    return _periods(results, lambda day: day)
+
+
+def by_week(results: Sequence[Result]) -> list[Period]:
+    """Return each week, named by its Monday, in which a trade was closed, oldest first."""
+    return _periods(results, monday)
+
+
+def by_month(results: Sequence[Result]) -> list[Period]:
+    """Return each month, named by its first day, in which a trade was closed, oldest first."""
+    return _periods(results, lambda day: day.replace(day=1))
+
+
+def monday(day: date) -> date:
+    """Return the Monday of the week that holds a day."""
+    return day - timedelta(days=day.weekday())
+
+
+def best_day(days: Sequence[Period]) -> Period | None:
+    """Return the day with the highest net, of equals the first; it may be a loss. None without days."""
+    return max(days, key=lambda one: one.net, default=None)
+
+
+def worst_day(days: Sequence[Period]) -> Period | None:
+    """Return the day with the lowest net, of equals the first; it may be a gain. None without days."""
+    return min(days, key=lambda one: one.net, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Where the curve stood at the close of a day: summed net, and how far that was under its highest close."""
+
+    day: Period
+    equity: Fraction
+    drawdown: Fraction
+
+    @property
+    def peak(self) -> Fraction:
+        """Return the highest close until then, at least 0."""
+        return self.equity + self.drawdown
+
+
+def curve(days: Sequence[Period]) -> list[Level]:
+    """Return the summed net at the close of each day, against the highest close so far, which starts at 0.
+
+    `drawdown` looks at every trade, so it may be deeper than this curve shows.
+    """
+    level = peak = NOTHING
+    found = []
+    for day in days:
+        level += day.net
+        peak = max(peak, level)
+        found.append(Level(day, level, peak - level))
+    return found
+
+
+# ---- ratios of the days ----
+
+
+def sharpe(days: Sequence[Period]) -> float | None:
+    """Return mean / sample standard deviation of the daily nets, times the root of 252.
+
+    Over the days on which a trade was closed, in the account's money, against a return of 0: a futures account has
+    no invested sum that a rate could be taken of. None under two days, and where all days are equal.
+    """
+    if len(days) < 2:
+        return None
+    middle = mean([one.net for one in days])
+    assert middle is not None
+    spread = total((one.net - middle) ** 2 for one in days) / (len(days) - 1)
+    return _annual(middle, spread)
+
+
+def sortino(days: Sequence[Period]) -> float | None:
+    """Return mean / downside deviation of the daily nets, times the root of 252.
+
+    The downside deviation is the root of the mean square of min(net, 0) over *all* days, the target is 0.
+    None under two days, and without a losing day.
+    """
+    if len(days) < 2:
+        return None
+    middle = mean([one.net for one in days])
+    assert middle is not None
+    spread = total(one.net**2 for one in days if one.net < 0) / len(days)
+    return _annual(middle, spread)
+
+
+# ---- time in trade ----
+
+
+def mean_seconds(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean time in trade, in market time, of the trades whose close was kept; None without any."""
+    each = _lengths(results)
+    return Fraction(sum(each), SECOND * len(each)) if each else None
+
+
+def median_seconds(results: Sequence[Result]) -> Fraction | None:
+    """Return the median time in trade; of an even number the mean of the two in the middle. None without trades."""
+    each = _lengths(results)
+    return Fraction(median_low(each) + median_high(each), 2 * SECOND) if each else None
+
+
+def _lengths(results: Sequence[Result]) -> list[int]:
+    return [one.closed_at - one.opened_at for one in results if one.closed_at is not None]
+
+
+# ---- excursions ----
+
+
+def average_mfe(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean MFE of the trades that have one, None if none has."""
+    return mean([one.mfe for one in results if one.mfe is not None])
+
+
+def average_mae(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean MAE, 0 or below, of the trades that have one, None if none has."""
+    return mean([one.mae for one in results if one.mae is not None])
+
+
+def average_mfe_r(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean MFE in R of the trades that have one and had a stop, None if none has."""
+    return mean([one.mfe / one.risk for one in results if one.risk and one.mfe is not None])
+
+
+def average_mae_r(results: Sequence[Result]) -> Fraction | None:
+    """Return the mean MAE in R, 0 or below, of the trades that have one and had a stop, None if none has."""
+    return mean([one.mae / one.risk for one in results if one.risk and one.mae is not None])
+
+
+def efficiency(results: Sequence[Result]) -> Fraction | None:
+    """Return what was captured / what was available: gains before fees / MFE, both summed over all trades.
+
+    A loss captured nothing, and no trade captures more than its MFE, so it lies between 0 and 1 by definition.
+    None where no MFE is known or nothing was available.
+    """
+    known = [one for one in results if one.mfe is not None]
+    whole = total(one.mfe for one in known if one.mfe is not None)
+    return total(one.gross for one in of(known, Outcome.WIN)) / whole if whole else None
+
+
+# ---- all together ----
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Every figure over the same trades, as the functions of this module define them."""
+
+    trades: int
+    wins: int
+    losses: int
+    break_evens: int
+    with_risk: int
+    win_rate: Fraction | None
+    gross: Fraction
+    fees: Fraction
+    net: Fraction
+    net_r: Fraction | None
+    average_win: Fraction | None
+    average_loss: Fraction | None
+    largest_win: Fraction | None
+    largest_loss: Fraction | None
+    profit_factor: Fraction | None
+    expectancy: Fraction | None
+    expectancy_r: Fraction | None
+    drawdown: Drawdown
+    drawdown_r: Drawdown
+    longest_losing_streak: int
+    longest_winning_streak: int
+    days: int
+    sharpe: float | None
+    sortino: float | None
+    best_day: Period | None
+    worst_day: Period | None
+    mean_seconds: Fraction | None
+    median_seconds: Fraction | None
+    average_mfe: Fraction | None
+    average_mae: Fraction | None
+    average_mfe_r: Fraction | None
+    average_mae_r: Fraction | None
+    efficiency: Fraction | None
+
+
+def measure(results: Sequence[Result]) -> Figures:
+    """Return every figure over these trades."""
+    days = by_day(results)
+    return Figures(
+        trades=len(results),
+        wins=len(of(results, Outcome.WIN)),
+        losses=len(of(results, Outcome.LOSS)),
+        break_evens=len(of(results, Outcome.BREAK_EVEN)),
+        with_risk=len(in_r(results)),
+        win_rate=win_rate(results),
+        gross=gross(results),
+        fees=fees(results),
+        net=net(results),
+        net_r=net_r(results),
+        average_win=average(results, Outcome.WIN),
+        average_loss=average(results, Outcome.LOSS),
+        largest_win=largest_win(results),
+        largest_loss=largest_loss(results),
+        profit_factor=profit_factor(results),
+        expectancy=expectancy(results),
+        expectancy_r=expectancy_r(results),
+        drawdown=drawdown(results),
+        drawdown_r=drawdown_r(results),
+        longest_losing_streak=longest_streak(results, Outcome.LOSS),
+        longest_winning_streak=longest_streak(results, Outcome.WIN),
+        days=len(days),
+        sharpe=sharpe(days),
+        sortino=sortino(days),
+        best_day=best_day(days),
+        worst_day=worst_day(days),
+        mean_seconds=mean_seconds(results),
+        median_seconds=median_seconds(results),
+        average_mfe=average_mfe(results),
+        average_mae=average_mae(results),
+        average_mfe_r=average_mfe_r(results),
+        average_mae_r=average_mae_r(results),
+        efficiency=efficiency(results),
+    )
+
+
+def _over_one(amounts: Iterable[Fraction]) -> tuple[list[int], int]:
+    """Return amounts as whole numbers over their common denominator."""
+    parts = [one.as_integer_ratio() for one in amounts]
+    common = lcm(*{denominator for _, denominator in parts})
+    return [numerator * (common // denominator) for numerator, denominator in parts], common
+
+
+def _periods(results: Sequence[Result], start: Callable[[date], date]) -> list[Period]:
+    groups: dict[date, list[Result]] = {}
+    for one in results:
+        groups.setdefault(start(one.day), []).append(one)
+    return [
+        Period(
+            first,
+            net(group),
+            len(group),
+            len(of(group, Outcome.WIN)),
+            len(of(group, Outcome.LOSS)),
+        )
+        for first, group in sorted(groups.items())
+    ]
+
+
+def _annual(middle: Fraction, spread: Fraction) -> float | None:
+    """Return middle / root of the spread, annualised; one root at the end, so that nothing is rounded before."""
+    if not spread:
+        return None
+    size = sqrt(middle**2 * TRADING_DAYS / spread)
+    return -size if middle < 0 else size

@@ -1,0 +1,76 @@
+"""Performance: what trading came to, by account, strategy and range."""
+
+from typing import Any, Final
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from apps.analytics import queries
+from apps.dashboards import performance, shell
+from apps.dashboards.performance import PerformanceFilter
+
+PER_PAGE: Final = 50
+LEAST: Final = 30  # below so many trades nothing is claimed
+LISTED: Final = 60  # days and weeks in the tables beside the curve
+
+
+@login_required
+@never_cache
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    """Show what this trader's positions came to."""
+    around = shell.around(request, "performance")
+    filters = PerformanceFilter(request.GET, user=request.user)
+    rows = queries.closed(request.user, filters.scope)
+    listed, day = performance.on_day(rows, request.GET.get("day", ""))
+    made = queries.performance_of(rows)
+    context: dict[str, Any] = {
+        "filters": filters,
+        "where": filters.where,
+        "made": made,
+        "figures": made.figures,
+        "least": LEAST,
+        "levels": made.curve[-LISTED:],
+        "weeks": made.weeks[-LISTED:],
+        "month": performance.month_of(made.days, request.GET.get("month", "")),
+        "day": day,
+        "found": Paginator(listed, PER_PAGE).get_page(request.GET.get("page")),
+        "of_strategies": queries.by_strategy(request.user, rows)
+        if filters.scope.strategy is None
+        else [],
+    }
+    return render(request, "performance/page.html", around | context)
+
+
+@login_required
+@never_cache
+@require_GET
+def curve(request: HttpRequest) -> HttpResponse:
+    """Give the chart the summed net at the close of each day, and its highest close."""
+    filters = PerformanceFilter(request.GET, user=request.user)
+    levels = queries.performance_of(queries.closed(request.user, filters.scope)).curve
+    return JsonResponse(
+        {
+            "days": [one.day.start.isoformat() for one in levels],
+            "equity": [f"{queries.in_cents(one.equity):f}" for one in levels],
+            "peak": [f"{queries.in_cents(one.peak):f}" for one in levels],
+        }
+    )
+
+
+@login_required
+@never_cache
+@require_GET
+def positions_csv(request: HttpRequest) -> HttpResponse:
+    """Hand over the closed positions as a file, newest first."""
+    filters = PerformanceFilter(request.GET, user=request.user)
+    rows = queries.closed(request.user, filters.scope)
+    listed, day = performance.on_day(rows, request.GET.get("day", ""))
+    answer = HttpResponse(performance.as_csv(listed), content_type="text/csv; charset=utf-8")
+    name = f"positions-{day.isoformat()}" if day else "positions"
+    answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return answer
