@@ -204,12 +204,20 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # for who signs up: apps/users/entranc
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "tradehub: "
 ACCOUNT_MAX_EMAIL_ADDRESSES = 3
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "apps.users.entrance.AddPasskey",
+    "authenticate_webauthn": "apps.users.entrance.SecondPasskey",
+    "login_webauthn": "apps.users.entrance.LoginPasskey",
+    "reauthenticate_webauthn": "apps.users.entrance.AgainPasskey",
+}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "tradehub"
+MFA_TOTP_TOLERANCE = 1  # the code before and the one after count too: clocks of phones differ
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https  # browsers allow http for localhost alone
 
 # --- Letters ---------------------------------------------------------------------------------------------

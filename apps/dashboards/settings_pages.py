@@ -65,7 +65,9 @@ def preferences(request: HttpRequest) -> HttpResponse:
 def security(request: HttpRequest) -> HttpResponse:
     """Show how somebody comes in: password, address, second factor."""
     parts = list(Authenticator.objects.filter(user=request.user.pk).order_by("created_at"))
-    codes = next((one.wrap() for one in parts if one.type == Authenticator.Type.RECOVERY_CODES), None)
+    codes = next(
+        (one.wrap() for one in parts if one.type == Authenticator.Type.RECOVERY_CODES), None
+    )
     return _page(
         request,
         "security",
@@ -100,7 +102,9 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere but here."""
     ended = sign_out_elsewhere(request, user=_user(request))
     places = "one place" if ended == 1 else f"{ended} places"
-    messages.success(request, f"Signed out of {places}." if ended else "You are only signed in here.")
+    messages.success(
+        request, f"Signed out of {places}." if ended else "You are only signed in here."
+    )
     return redirect("desk:sessions")
 
 
@@ -151,7 +155,9 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, name: str, *, tab: str = "", **context: Any) -> HttpResponse:
     shown = shell.around(request, PAGE) | {"tab": tab or name} | context
-    return render(request, f"settings/{name}.html", shown | {"demo": settings.MARKET != "tradovate"})
+    return render(
+        request, f"settings/{name}.html", shown | {"demo": settings.MARKET != "tradovate"}
+    )
 
 
 def _user(request: HttpRequest) -> Any:

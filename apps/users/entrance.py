@@ -7,6 +7,12 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm
 from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
@@ -23,6 +29,34 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
     def add_prefix(self, field_name: str) -> str:
         """Return the name of a field on the page."""
         return super().add_prefix("username" if field_name == "login" else field_name)  # type: ignore[no-any-return]
+
+
+class Credential:
+    """What a browser sends of a passkey is read with care: what is none is wrong, and breaks nothing."""
+
+    def full_clean(self) -> None:
+        """Clean the form; a credential that cannot even be read is an incorrect one."""
+        try:
+            super().full_clean()  # type: ignore[misc]
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            self.cleaned_data: dict[str, Any] = {}
+            self.add_error("credential", "This passkey cannot be read.")  # type: ignore[attr-defined]
+
+
+class AddPasskey(Credential, AddWebAuthnForm):  # type: ignore[misc]
+    """A new passkey."""
+
+
+class LoginPasskey(Credential, LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in place of the password."""
+
+
+class SecondPasskey(Credential, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey after the password."""
+
+
+class AgainPasskey(Credential, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey, once more."""
 
 
 class ConfirmOwnAddress(EmailVerificationStage):  # type: ignore[misc]

@@ -86,7 +86,9 @@ class ApiToken(Owned):
     name = models.CharField(max_length=60)
     scope = models.CharField(max_length=8, choices=Scope, default=Scope.READ)
     digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256, hex
-    hint = models.CharField(max_length=8, editable=False)  # the end of the secret, to tell them apart
+    hint = models.CharField(
+        max_length=8, editable=False
+    )  # the end of the secret, to tell them apart
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

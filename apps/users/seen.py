@@ -14,7 +14,9 @@ EVERY_S: Final = 300
 _NOTED: Final = "seen_at"  # in the session
 
 
-def note(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def note(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """Note with a request that its session is in use, once in five minutes: it costs a write."""
 
     def noting(request: HttpRequest) -> HttpResponse:

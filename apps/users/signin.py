@@ -11,7 +11,9 @@ from apps.users.models import ApiToken, Scope, User
 from apps.users.services import token_of
 
 BEARER: Final = "bearer"
-READ_ONLY: Final = "This token is read-only: it may not change anything. Make one that may, under Settings."
+READ_ONLY: Final = (
+    "This token is read-only: it may not change anything. Make one that may, under Settings."
+)
 
 
 class SessionSignIn(SessionAuthentication):

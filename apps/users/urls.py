@@ -63,5 +63,7 @@ urlpatterns = [
         name="mfa_reauthenticate_webauthn",
     ),
     path("2fa/webauthn/keys/<row:pk>/edit/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
-    path("2fa/webauthn/keys/<row:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    path(
+        "2fa/webauthn/keys/<row:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"
+    ),
 ]

@@ -187,4 +187,3 @@ class Money:
 
     def _payout(self, words: list[str]) -> None:
         self._wish(TakePayout, account=ACCOUNTS[words[0]], amount=words[1])
-

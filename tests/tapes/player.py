@@ -237,4 +237,3 @@ class Player(Money):
     def swap(self, direction: str) -> str:
         """Return a direction as it is in this market."""
         return SWAPPED.get(direction, direction) if self.mirrored else direction
-

@@ -5,26 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('brokers', '0001_accounts'),
+        ("brokers", "0001_accounts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Resting',
+            name="Resting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text="The order's name.", max_length=120, unique=True)),
-                ('contract', models.CharField(max_length=16)),
-                ('plain', models.JSONField(help_text='All that the venue has to know to go on.')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='resting', to='brokers.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(help_text="The order's name.", max_length=120, unique=True),
+                ),
+                ("contract", models.CharField(max_length=16)),
+                ("plain", models.JSONField(help_text="All that the venue has to know to go on.")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="resting",
+                        to="brokers.account",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'resting order',
-                'ordering': ['id'],
+                "verbose_name": "resting order",
+                "ordering": ["id"],
             },
         ),
     ]

@@ -6,89 +6,213 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('brokers', '0001_accounts'),
+        ("brokers", "0001_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RuleSet',
+            name="RuleSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='e.g. Topstep Combine 50K.', max_length=80, unique=True)),
-                ('firm', models.CharField(max_length=40)),
-                ('slug', models.SlugField(max_length=80, unique=True)),
-                ('is_preset', models.BooleanField(default=False, help_text='Came with tradehub.')),
-                ('is_active', models.BooleanField(default=True, help_text='Off: not offered for new accounts.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="e.g. Topstep Combine 50K.", max_length=80, unique=True
+                    ),
+                ),
+                ("firm", models.CharField(max_length=40)),
+                ("slug", models.SlugField(max_length=80, unique=True)),
+                ("is_preset", models.BooleanField(default=False, help_text="Came with tradehub.")),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True, help_text="Off: not offered for new accounts."
+                    ),
+                ),
             ],
             options={
-                'ordering': ['firm', 'name'],
+                "ordering": ["firm", "name"],
             },
         ),
         migrations.CreateModel(
-            name='RuleSetVersion',
+            name="RuleSetVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('rules', models.JSONField(help_text='As docs/prop-rules.md describes them.')),
-                ('note', models.CharField(blank=True, help_text='What changed, and why.', max_length=200)),
-                ('verified_on', models.DateField(blank=True, help_text="When the firm's page was read.", null=True)),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
-                ('is_shipped', models.BooleanField(default=False, help_text='Came with tradehub, not by hand.')),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('rule_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='risk.ruleset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("rules", models.JSONField(help_text="As docs/prop-rules.md describes them.")),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="What changed, and why.", max_length=200
+                    ),
+                ),
+                (
+                    "verified_on",
+                    models.DateField(
+                        blank=True, help_text="When the firm's page was read.", null=True
+                    ),
+                ),
+                ("made_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "is_shipped",
+                    models.BooleanField(
+                        default=False, help_text="Came with tradehub, not by hand."
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "rule_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="risk.ruleset",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['rule_set', '-number'],
+                "ordering": ["rule_set", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='AccountRules',
+            name="AccountRules",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('since', models.DateTimeField(auto_now=True)),
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='brokers.account')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='risk.rulesetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("since", models.DateTimeField(auto_now=True)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="brokers.account",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="risk.rulesetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'account rules',
+                "verbose_name_plural": "account rules",
             },
         ),
         migrations.CreateModel(
-            name='Standing',
+            name="Standing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.CharField(default='safe', max_length=8)),
-                ('plain', models.JSONField(help_text='All that the guard has to know to go on.')),
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='standing', to='brokers.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("level", models.CharField(default="safe", max_length=8)),
+                ("plain", models.JSONField(help_text="All that the guard has to know to go on.")),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="standing",
+                        to="brokers.account",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Study',
+            name="Study",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('options', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('cancelled', 'cancelled'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('progress', models.PositiveSmallIntegerField(default=0, help_text='Per cent.')),
-                ('result', models.JSONField(null=True)),
-                ('problem', models.CharField(blank=True, max_length=300)),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
-                ('touched_at', models.DateTimeField(help_text="The worker's last sign of life.", null=True)),
-                ('account', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='brokers.account')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='risk.rulesetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("options", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("cancelled", "cancelled"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("progress", models.PositiveSmallIntegerField(default=0, help_text="Per cent.")),
+                ("result", models.JSONField(null=True)),
+                ("problem", models.CharField(blank=True, max_length=300)),
+                ("made_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "touched_at",
+                    models.DateTimeField(help_text="The worker's last sign of life.", null=True),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="brokers.account",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="risk.rulesetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'studies',
-                'ordering': ['-id'],
+                "verbose_name_plural": "studies",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='rulesetversion',
-            constraint=models.UniqueConstraint(fields=('rule_set', 'number'), name='version_once'),
+            model_name="rulesetversion",
+            constraint=models.UniqueConstraint(fields=("rule_set", "number"), name="version_once"),
         ),
     ]

@@ -6,38 +6,65 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('users', '0001_user'),
+        ("users", "0001_user"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='must_confirm',
-            field=models.BooleanField(default=False, help_text='Signed up by himself and has not confirmed his e-mail address: he may not come in yet.'),
+            model_name="user",
+            name="must_confirm",
+            field=models.BooleanField(
+                default=False,
+                help_text="Signed up by himself and has not confirmed his e-mail address: he may not come in yet.",
+            ),
         ),
         migrations.AddField(
-            model_name='user',
-            name='sounds',
-            field=models.BooleanField(default=False, help_text='A short tone with each message.'),
+            model_name="user",
+            name="sounds",
+            field=models.BooleanField(default=False, help_text="A short tone with each message."),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('scope', models.CharField(choices=[('read', 'Read only'), ('full', 'Read and change')], default='read', max_length=8)),
-                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('hint', models.CharField(editable=False, max_length=8)),
-                ('created_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("read", "Read only"), ("full", "Read and change")],
+                        default="read",
+                        max_length=8,
+                    ),
+                ),
+                ("digest", models.CharField(editable=False, max_length=64, unique=True)),
+                ("hint", models.CharField(editable=False, max_length=8)),
+                ("created_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
-                'constraints': [models.CheckConstraint(condition=models.Q(('scope__in', ['read', 'full'])), name='users_apitoken_known_scope')],
+                "ordering": ("-created_at", "-id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("scope__in", ["read", "full"])),
+                        name="users_apitoken_known_scope",
+                    )
+                ],
             },
         ),
     ]

@@ -21,7 +21,10 @@ def at(text: str) -> int:
     [
         ("2026-03-06T21:30", date(2026, 3, 6)),  # Friday 15:30 CST
         ("2026-03-06T23:30", date(2026, 3, 9)),  # Friday 17:30 CST: Monday's day
-        ("2026-03-08T22:30", date(2026, 3, 9)),  # Sunday 17:30 CDT, clocks went forward that morning
+        (
+            "2026-03-08T22:30",
+            date(2026, 3, 9),
+        ),  # Sunday 17:30 CDT, clocks went forward that morning
         ("2026-03-09T21:59", date(2026, 3, 9)),  # Monday 16:59 CDT
         ("2026-03-09T22:30", date(2026, 3, 10)),  # Monday 17:30 CDT is the next trade date
         ("2026-10-30T22:30", date(2026, 11, 2)),  # Friday 17:30 CDT

@@ -21,7 +21,7 @@ from apps.brokers.domain.messages import (
     PositionClosed,
 )
 from apps.brokers.domain.order import OrderStatus, Role
-from apps.bus.domain.message import SECOND, Fact, Message, told, to_instant
+from apps.bus.domain.message import SECOND, Fact, Message, to_instant, told
 from apps.engine.domain.engine import Engine, build_engine
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
@@ -172,9 +172,7 @@ class Desk(RuleBasedStateMachine):
         product, last = instrument(order.contract[:-2]), self.price[order.contract]
         name = "limit" if order.limit is not None else "stop"
         sign = -order.side.sign if name == "limit" else order.side.sign
-        self._wish(
-            ModifyOrder, account, order=order.id, **{name: product.text(last + sign * away)}
-        )
+        self._wish(ModifyOrder, account, order=order.id, **{name: product.text(last + sign * away)})
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def cancel_all(self, account: int) -> None:
@@ -209,7 +207,9 @@ class Desk(RuleBasedStateMachine):
 
     def _fills(self, account: int) -> list[OrderFilled]:
         return [
-            one for one in self.world.facts if isinstance(one, OrderFilled) and one.account == account
+            one
+            for one in self.world.facts
+            if isinstance(one, OrderFilled) and one.account == account
         ]
 
     @invariant()
@@ -237,9 +237,7 @@ class Desk(RuleBasedStateMachine):
             assert fill.realized == realized * product.tick_value
         held = {place: side[place] * len(prices) for place, prices in lots.items() if prices}
         assert held == {place: one.quantity for place, one in self.books.positions.items()}
-        assert held == {
-            place: size for place, size in self.world.engine.venue.open.items() if size
-        }
+        assert held == {place: size for place, size in self.world.engine.venue.open.items() if size}
 
     @invariant()
     def never_more_is_filled_than_was_ordered(self) -> None:
