@@ -122,7 +122,7 @@ def _fill(one: Fill) -> dict[str, Any]:
 def _position(one: PositionView) -> dict[str, Any]:
     return {
         "of": one.row.key,
-        "long": one.is_long,
+        "long": one.is_bullish,
         "size": one.row.size,
         "root": one.row.root,
         "average": float(one.entry),

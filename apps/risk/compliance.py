@@ -268,7 +268,7 @@ def _prices(one: UnderRules) -> Iterator[Break]:
         slope = sum(view.position.quantity * view.instrument.tick_value for view in held)
         way = "falls" if slope > 0 else "rises"
         size = ", ".join(
-            f"{'LONG' if view.is_long else 'SHORT'} {view.row.size} {view.row.root}"
+            f"{'LONG' if view.is_bullish else 'SHORT'} {view.row.size} {view.row.root}"
             for view in held
         )
         root = root_of(line.contract)

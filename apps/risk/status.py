@@ -69,12 +69,12 @@ class Exposure:
     @property
     def long(self) -> int:
         """Return how many contracts are held long."""
-        return sum(one.row.size for one in self.held if one.is_long)
+        return sum(one.row.size for one in self.held if one.is_bullish)
 
     @property
     def short(self) -> int:
         """Return how many contracts are held short."""
-        return sum(one.row.size for one in self.held if not one.is_long)
+        return sum(one.row.size for one in self.held if not one.is_bullish)
 
     @property
     def net(self) -> int:
