@@ -55,7 +55,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Kept.")
         return redirect("desk:settings")
-    request.user.refresh_from_db()  # what the form could not use is not the user's
+    _user(request).refresh_from_db()  # what the form could not use is not the user's
     return _page(request, "preferences", form=form)
 
 
@@ -111,7 +111,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-@reauthentication_required(allow_get=True)
+@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]
 @sensitive_variables("secret")
 def tokens(request: HttpRequest) -> HttpResponse:
     """Show somebody's tokens, and make one; its secret is on this one answer and nowhere else."""

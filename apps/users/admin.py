@@ -32,7 +32,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unf
         *(UserAdmin.fieldsets or ()),
         ("Preferences", {"fields": ("time_zone", "theme", "units", "sounds", "must_confirm")}),
     )
-    actions: ClassVar = ("forget",)
+    actions = ("forget",)
 
     @admin.action(description="Take away the second factor (lost phone or passkey)")
     def forget(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

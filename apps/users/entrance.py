@@ -7,6 +7,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm
 from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
     AuthenticateWebAuthnForm,
@@ -105,6 +107,19 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
         except OSError as problem:  # smtplib's own are such too
             log.error("letter not sent", letter=template_prefix, problem=type(problem).__name__)
             messages.error(self.request, NO_LETTER)
+
+
+class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
+    """What second factors are called here."""
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """Return a name for somebody's next passkey."""
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return f"Passkey {count + 1}"
+
+    def get_totp_label(self, user: User) -> str:
+        """Return the name that an app shows beside the code."""
+        return user.get_username()
 
 
 def address_confirmed(email_address: EmailAddress, **_: Any) -> None:

@@ -104,4 +104,4 @@ def sign_out_elsewhere(request: HttpRequest, *, user: User, pk: int | None = Non
 def forget_second_factor(*, user: User) -> int:
     """Take somebody's second factor away, who has lost it; return how many parts it had."""
     count, _ = Authenticator.objects.filter(user=user).delete()
-    return count
+    return int(count)

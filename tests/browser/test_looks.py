@@ -19,6 +19,10 @@ PAGES = {
     "settings": "/strategies/1/",
     "manual": "/manual/webhooks/",
     "health": "/health/",
+    "preferences": "/settings/",
+    "security": "/settings/security/",
+    "sessions": "/settings/sessions/",
+    "tokens": "/settings/tokens/",
 }
 SIZES: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
@@ -42,6 +43,7 @@ def test_an_app_is_set_up_with_its_code_and_asked_for_from_then_on() -> None:
     assert is_in(other)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_setting_it_up_signs_out_who_came_in_without() -> None:
     somebody()
     here, there = proven(), enter()
@@ -58,8 +60,10 @@ def test_a_wrong_code_sets_nothing_up() -> None:
     assert not Authenticator.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_change_of_the_second_factor_is_told_by_letter() -> None:
     user = somebody(email="dora@example.com")
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     client = proven()
     client.post(SET_UP, {"code": code_of(shown_secret(client))})
     told = [letter.subject for letter in mail.outbox if letter.to == [user.email]]
