@@ -42,6 +42,19 @@ def is_demo() -> bool:
     return bool(settings.MARKET != "tradovate")
 
 
+@register.simple_tag
+def signup_is_open() -> bool:
+    """Return whether strangers may make themselves an account."""
+    return bool(settings.SIGNUP_OPEN)
+
+
+@register.simple_tag
+def letters() -> str:
+    """Return where letters go: files, console, or away by smtp."""
+    kind = settings.EMAIL_BACKEND.split(".")[-2]
+    return {"filebased": "files"}.get(kind, kind)
+
+
 @register.filter
 def exact(value: Fraction | Decimal | None) -> str:
     """Write a number for a script to read: four decimals, no commas."""
