@@ -37,6 +37,7 @@ from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.market import LATENESS
 from apps.marketdata.domain.messages import (
+    NEVER,
     CandleRecorded,
     CandlesClosed,
     ClockTicked,
@@ -62,6 +63,7 @@ FRAMES = (120, 180, 240, 360, 600, 720, 1200, 1800)  # any that a strategy may c
 KEPT = (60, 300, 900, 3600, 14_400, 86_400)
 BATCH = 512  # ticks between two commits while missed ticks are worked off
 TOGETHER = 2048  # the same, of several contracts
+OVER = (FeedState.ENDED, FeedState.STOPPED)
 SAVE_EVERY = 1.0
 LOOK_EVERY = 0.25
 INBOX_EVERY = 0.05
@@ -253,7 +255,7 @@ class LiveEngine:
     def _hear(self, item: FeedItem, wall: datetime) -> None:
         """Take one item in; `wall` is when the feed brought it."""
         if self._together and not isinstance(item, TicksArrived | QuoteArrived):
-            self._hear_together()
+            self._hear_what_waited(item)
         match item:
             case TicksArrived():
                 self._heard = self._monotonic()
@@ -286,12 +288,24 @@ class LiveEngine:
         catches_up = self.feed_state is FeedState.CATCHING_UP
         return len(self._fronts()) > 1 and (self._has_clock or catches_up)
 
-    def _hear_together(self) -> None:
-        """Take in what has waited, merged by time; at one time the contracts follow each other by name."""
+    def _hear_what_waited(self, item: FeedItem) -> None:
+        """Take in the ticks up to which all are there: a market's own clock tells, else that it is live again."""
+        if isinstance(item, ClockTicked):
+            self._hear_together(item.at)
+        elif not (self._has_clock and isinstance(item, FeedChanged)) or item.state in OVER:
+            self._hear_together(NEVER)
+
+    def _hear_together(self, until: int) -> None:
+        """Take in what has waited up to an instant, merged by time; at one time the contracts follow by name."""
         together, self._together = self._together, []
         waiting = sorted((item for item, _ in together), key=lambda item: item.contract)
         merged = [(item.contract, tick) for item in waiting for tick in item.ticks]
         merged.sort(key=lambda one: one[1].at)
+        ahead = [one for one in merged if one[1].at > until]
+        merged = merged[: len(merged) - len(ahead)]
+        for contract, run in groupby(ahead, key=lambda one: one[0]):
+            ticks = tuple(tick for _, tick in run)
+            self._together.append((TicksArrived(contract, ticks, live=True), self._wall()))
         for start in range(0, len(merged), TOGETHER):
             chunk = merged[start : start + TOGETHER]
             for contract in sorted({contract for contract, _ in chunk}):
