@@ -58,3 +58,9 @@ class TokenForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
     )
     scope = forms.ChoiceField(label="It may", choices=Scope, widget=forms.RadioSelect)
+    days = forms.TypedChoiceField(
+        label="Good for",
+        choices=((30, "30 days"), (90, "90 days"), (365, "A year"), (0, "Until I revoke it")),
+        coerce=int,
+        widget=forms.RadioSelect,
+    )

@@ -1,5 +1,6 @@
 """Settings: how somebody likes his pages, how he comes in, where he is signed in, and his programs' tokens."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from allauth.account.decorators import reauthentication_required
@@ -19,6 +20,8 @@ from apps.dashboards.preferences_form import PreferencesForm, TokenForm
 from apps.users.models import ApiToken, Scope
 from apps.users.services import (
     TooManyTokens,
+    ended_tokens,
+    good_tokens,
     make_token,
     revoke_token,
     sessions_of,
@@ -115,25 +118,26 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("secret")
 def tokens(request: HttpRequest) -> HttpResponse:
     """Show somebody's tokens, and make one; its secret is on this one answer and nowhere else."""
-    form = TokenForm(request.POST or None, initial={"scope": Scope.READ})
+    usual = {"scope": Scope.READ, "days": 90}
+    form = TokenForm(request.POST or None, initial=usual)
     made = None
     if request.method == "POST" and form.is_valid():
         name, scope = form.cleaned_data["name"], Scope(form.cleaned_data["scope"])
+        good_for = timedelta(days=form.cleaned_data["days"]) or None
         try:
-            row, secret = make_token(user=_user(request), name=name, scope=scope)
+            row, secret = make_token(user=_user(request), name=name, scope=scope, good_for=good_for)
         except TooManyTokens:
             form.add_error(None, "You have as many tokens as one may have. Revoke one first.")
         else:
             made = {"row": row, "secret": secret}
-            form = TokenForm(initial={"scope": Scope.READ})
-    rows = ApiToken.objects.of(request.user)
+            form = TokenForm(initial=usual)
     return _page(
         request,
         "tokens",
         form=form,
         made=made,
-        good=rows.filter(revoked_at=None),
-        revoked=rows.exclude(revoked_at=None)[:20],
+        good=good_tokens(_user(request)),
+        ended=ended_tokens(_user(request))[:20],
     )
 
 

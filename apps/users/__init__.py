@@ -2,5 +2,5 @@
 
 Owns:   User, sign-in and second factor, ApiToken, the demo trader; Owned, the base of rows with one owner; the shape of API answers
 Hears:  nothing
-Says:   nothing
+Says:   user.* facts of the door and of what guards an account, for the audit
 """

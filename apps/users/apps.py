@@ -24,3 +24,4 @@ def _listen() -> None:
     for name in ("password_changed", "password_set", "password_reset"):
         getattr(account, name).connect(seen.end_the_others)
     mfa.authenticator_added.connect(seen.end_the_others)
+    import_module("apps.users.audit").listen()

@@ -92,6 +92,7 @@ class ApiToken(Owned):
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)  # None: never
 
     class Meta:
         ordering = ("-created_at", "-id")

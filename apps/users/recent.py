@@ -29,7 +29,7 @@ NEEDED: Final = "This asks for a second factor. Set one up here, then try again.
 
 def has_second_factor(user: User) -> bool:
     """Return whether somebody has an authenticator app or a passkey; recovery codes alone are none."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
 def second_factor_recent(request: HttpRequest, *, within_s: int = RECENT_S) -> bool:

@@ -8,10 +8,19 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.internal.flows.sessions import end_sessions
 from allauth.usersessions.models import UserSession
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.bus import bus
+from apps.users.audit import address_of, now
+from apps.users.domain.messages import (
+    SecondFactorChanged,
+    SessionsEnded,
+    TokenMade,
+    TokenRevoked,
+)
 from apps.users.models import ApiToken, Scope, User
 
 DEMO = "demo"
@@ -44,24 +53,52 @@ def change_password(*, user: User, password: str) -> None:
     user.save(update_fields=["password"])
 
 
-def make_token(*, user: User, name: str, scope: Scope) -> tuple[ApiToken, str]:
-    """Return a new token and its secret, which is shown once and cannot be had again."""
-    if ApiToken.objects.of(user).filter(revoked_at=None).count() >= AT_MOST:
+@transaction.atomic
+def make_token(
+    *, user: User, name: str, scope: Scope, good_for: timedelta | None = None
+) -> tuple[ApiToken, str]:
+    """Return a new token and its secret, which is shown once and cannot be had again.
+
+    good_for: after that it opens nothing; None: good until it is revoked
+
+    Raises:  TooManyTokens  he has as many as one may have
+    """
+    if good_tokens(user).count() >= AT_MOST:
         raise TooManyTokens
+    made_at = timezone.now()
     secret = MARK + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
         user=user, name=name, scope=scope, digest=digest_of(secret), hint=secret[-4:],
-        created_at=timezone.now(),
+        created_at=made_at, expires_at=made_at + good_for if good_for else None,
     )  # fmt: skip
+    bus.publish(TokenMade(at=now(), user=user.pk, token=row.pk, label=name, scope=row.scope))
     return row, secret
 
 
+def good_tokens(user: User) -> "QuerySet[ApiToken]":
+    """Return those of somebody's tokens that open something, the newest first."""
+    rows: QuerySet[ApiToken] = ApiToken.objects.of(user).filter(_good())
+    return rows
+
+
+def ended_tokens(user: User) -> "QuerySet[ApiToken]":
+    """Return those of somebody's tokens that were revoked or have expired, the newest first."""
+    rows: QuerySet[ApiToken] = ApiToken.objects.of(user).exclude(_good())
+    return rows
+
+
+def _good() -> Q:
+    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+@transaction.atomic
 def revoke_token(*, user: User, pk: int) -> ApiToken | None:
     """Make one of somebody's own tokens worthless; None if he has no such token."""
     row: ApiToken | None = ApiToken.objects.of(user).filter(pk=pk).first()
     if row is not None and row.revoked_at is None:
         row.revoked_at = timezone.now()
         row.save(update_fields=["revoked_at"])
+        bus.publish(TokenRevoked(at=now(), user=user.pk, token=row.pk, label=row.name))
     return row
 
 
@@ -69,15 +106,15 @@ def token_of(secret: str) -> ApiToken | None:
     """Return the good token with this secret, of somebody who may still come in, and note that it was used."""
     row: ApiToken | None = (
         ApiToken.objects.select_related("user")
-        .filter(digest=digest_of(secret), revoked_at=None, user__is_active=True)
+        .filter(_good(), digest=digest_of(secret), user__is_active=True)
         .filter(user__must_confirm=False)
         .first()
     )
     if row is not None:
-        now = timezone.now()
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTED_EVERY)
-        if row.last_used_at is None or row.last_used_at < now - NOTED_EVERY:
-            ApiToken.objects.filter(stale, pk=row.pk).update(last_used_at=now)
+        used_at = timezone.now()
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=used_at - NOTED_EVERY)
+        if row.last_used_at is None or row.last_used_at < used_at - NOTED_EVERY:
+            ApiToken.objects.filter(stale, pk=row.pk).update(last_used_at=used_at)
     return row
 
 
@@ -98,10 +135,18 @@ def sign_out_elsewhere(request: HttpRequest, *, user: User, pk: int | None = Non
     rows = rows.exclude(session_key=request.session.session_key or "")
     ending = list(rows if pk is None else rows.filter(pk=pk))
     end_sessions(request, ending)
+    if ending:
+        address, count = address_of(request), len(ending)
+        bus.publish(SessionsEnded(at=now(), user=user.pk, address=address, count=count))
     return len(ending)
 
 
 def forget_second_factor(*, user: User) -> int:
     """Take somebody's second factor away, who has lost it; return how many parts it had."""
-    count, _ = Authenticator.objects.filter(user=user).delete()
-    return int(count)
+    parts = list(Authenticator.objects.filter(user=user))
+    with transaction.atomic():
+        for part in parts:
+            part.delete()
+            kind = str(part.type)
+            bus.publish(SecondFactorChanged(at=now(), user=user.pk, part=kind, how="taken away"))
+    return len(parts)

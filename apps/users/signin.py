@@ -11,6 +11,7 @@ from apps.users.models import ApiToken, Scope, User
 from apps.users.services import token_of
 
 BEARER: Final = "bearer"
+READ_ONLY_CODE: Final = "READ_ONLY_TOKEN"
 READ_ONLY: Final = (
     "This token is read-only: it may not change anything. Make one that may, under Settings."
 )
@@ -37,9 +38,11 @@ class TokenSignIn(BaseAuthentication):
             return None
         token = token_of(secret.strip())
         if token is None:
-            raise AuthenticationFailed("There is no such token, or it was revoked.", "wrong_token")
+            raise AuthenticationFailed(
+                "There is no such token, or it was revoked or has expired.", "wrong_token"
+            )
         if token.scope == Scope.READ and request.method not in SAFE_METHODS:
-            raise PermissionDenied(READ_ONLY, "read_only_token")
+            raise PermissionDenied(READ_ONLY, READ_ONLY_CODE)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

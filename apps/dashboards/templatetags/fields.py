@@ -8,7 +8,10 @@ from django import template
 from django.forms import BoundField
 from django.utils.safestring import SafeString
 
+from apps.dashboards.settings_menu import MENU
+
 register = template.Library()
+register.simple_tag(lambda: MENU, name="settings_menu")
 NAMES: Final = {
     "password1": "Password",
     "password2": "The same once more",

@@ -32,10 +32,10 @@ def test_preferences_are_kept_and_seen_at_once() -> None:
     )  # fmt: skip
     page = client.get("/settings/").content.decode()
     assert 'data-theme="light"' in page
-    assert "data-sounds" in page
+    assert '<body data-sounds="on">' in page
     assert client.get("/api/auth/check-auth/").json()["user"]["units"] == "money"
     client.post("/settings/", {name: value for name, value in WISH.items() if name != "sounds"})
-    assert "data-sounds" not in client.get("/settings/").content.decode()
+    assert b'<body data-sounds="off">' in client.get("/settings/").content
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,10 @@ def test_all_others_are_ended_at_once() -> None:
 
 
 def test_a_session_that_was_there_before_is_listed_once_it_is_used(alice: Actor) -> None:
+    client = Client()
+    client.force_login(alice.user, backend="django.contrib.auth.backends.ModelBackend")
     UserSession.objects.all().delete()
-    alice.client.get("/settings/")
+    client.get("/settings/")
     assert UserSession.objects.get().user == alice.user
 
 

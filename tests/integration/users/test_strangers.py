@@ -106,7 +106,7 @@ def test_a_read_only_token_changes_nothing_anywhere(method: str, alice: Actor) -
         if path.startswith("/api/"):
             answer = getattr(client, method)(path, {}, content_type="application/json")
             assert answer.status_code == 403, (path, answer.content)
-            assert answer.json()["code"] == "read_only_token", path
+            assert answer.json()["code"] == "READ_ONLY_TOKEN", path
             asked += 1
     assert asked > 15
 

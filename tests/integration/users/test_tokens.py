@@ -27,7 +27,7 @@ def made(scope: str = "read", name: str = "sheet") -> tuple[Client, str]:
     """Make a token on the page; return the browser and the secret that it showed."""
     somebody()
     client = proven()
-    answer = client.post(PAGE, {"name": name, "scope": scope})
+    answer = client.post(PAGE, {"name": name, "scope": scope, "days": "0"})
     found = re.search(r"th_[\w-]{43}", answer.content.decode())
     assert found, answer.content
     return client, found[0]
@@ -47,7 +47,7 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(tmp_path) -> None:
 
 def test_the_page_that_shows_it_is_kept_by_no_cache() -> None:
     somebody()
-    answer = proven().post(PAGE, {"name": "sheet", "scope": "read"})
+    answer = proven().post(PAGE, {"name": "sheet", "scope": "read", "days": "0"})
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -95,7 +95,7 @@ def test_a_read_only_token_reads_and_a_full_one_writes() -> None:
     if bearer(reads).get(path).status_code == 404:
         path = "/api/signal-lab/create/"
     answer = bearer(reads).post(path, change, content_type="application/json")
-    assert (answer.status_code, answer.json()["code"]) == (403, "read_only_token")
+    assert (answer.status_code, answer.json()["code"]) == (403, "READ_ONLY_TOKEN")
     answer = bearer(writes).post(path, change, content_type="application/json")
     assert answer.status_code not in (401, 403), answer.content
 
@@ -140,6 +140,22 @@ def test_the_last_use_is_noted_once_a_minute() -> None:
     assert ApiToken.objects.get().last_used_at >= first
 
 
+def test_an_expired_token_opens_nothing_and_is_listed_among_the_ended() -> None:
+    somebody()
+    client = proven()
+    answer = client.post(PAGE, {"name": "sheet", "scope": "read", "days": "30"})
+    secret = re.search(r"th_[\w-]{43}", answer.content.decode())
+    assert secret
+    row = ApiToken.objects.get()
+    assert row.expires_at - row.created_at == timedelta(days=30)
+    assert bearer(secret[0]).get(ASK).status_code == 200
+    ApiToken.objects.update(expires_at=timezone.now())
+    assert bearer(secret[0]).get(ASK).json()["code"] == "wrong_token"
+    page = client.get(PAGE).content.decode()
+    assert "expired" in page.partition("Revoked or expired")[2]
+    assert "good until" not in page
+
+
 def test_anothers_tokens_cannot_be_listed_or_revoked(alice: Actor) -> None:
     row, secret = services.make_token(user=alice.user, name="alices-sheet", scope=Scope.READ)
     somebody()
@@ -154,7 +170,7 @@ def test_making_one_asks_once_more_who_one_is() -> None:
     client = Client()
     client.force_login(somebody(), backend="django.contrib.auth.backends.ModelBackend")
     assert client.get(PAGE).status_code == 200
-    answer = client.post(PAGE, {"name": "sheet", "scope": "full"})
+    answer = client.post(PAGE, {"name": "sheet", "scope": "full", "days": "0"})
     assert answer["Location"].startswith("/accounts/reauthenticate/")
     assert not ApiToken.objects.exists()
     after = client.post(answer["Location"], {"password": PASSWORD}, follow=True)
@@ -166,9 +182,11 @@ def test_making_one_asks_once_more_who_one_is() -> None:
     "form",
     [
         {},
-        {"name": "", "scope": "read"},
-        {"name": "x" * 61, "scope": "read"},
-        {"name": "x", "scope": "root"},
+        {"name": "", "scope": "read", "days": "0"},
+        {"name": "x" * 61, "scope": "read", "days": "0"},
+        {"name": "x", "scope": "root", "days": "0"},
+        {"name": "x", "scope": "read"},
+        {"name": "x", "scope": "read", "days": "7"},
     ],
 )
 def test_a_token_needs_a_name_and_a_known_scope(form: dict[str, str]) -> None:
@@ -180,7 +198,7 @@ def test_a_token_needs_a_name_and_a_known_scope(form: dict[str, str]) -> None:
 def test_there_is_an_end_to_tokens(monkeypatch) -> None:
     monkeypatch.setattr(services, "AT_MOST", 1)
     client, _ = made()
-    answer = client.post(PAGE, {"name": "one more", "scope": "read"})
+    answer = client.post(PAGE, {"name": "one more", "scope": "read", "days": "0"})
     assert b"as many tokens as one may have" in answer.content
     assert ApiToken.objects.count() == 1
 

@@ -36,7 +36,7 @@ class LiveToasts extends HTMLElement {
     toast.dataset.tone = tone;
     toast.append(sign(icon), part("strong", text), close(toast), part("p", detail));
     this.append(toast);
-    if (document.querySelector("[data-sounds]")) sound(tone);
+    if (document.body.dataset.sounds === "on") sound(tone);
     while (this.childElementCount > AT_MOST) this.firstElementChild.remove();
     if (tone !== "locked") setTimeout(() => toast.remove(), STAY_MS[tone] ?? USUAL_MS);
   }
