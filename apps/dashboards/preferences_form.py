@@ -42,7 +42,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         labels: ClassVar = {"units": "Results first in", "sounds": "Sounds"}
         help_texts: ClassVar = {
             "theme": "The switch in the menu at the top does the same.",
-            "units": "Programs read it from the API; R stands first on the pages.",
+            "units": "In the strip of the open position, on every page. What is not known there (dollars of a signal's trade) leaves R first.",
             "sounds": "A short tone with each message that appears.",
         }
         widgets: ClassVar = {"theme": forms.RadioSelect, "units": forms.RadioSelect}

@@ -32,10 +32,10 @@ def test_preferences_are_kept_and_seen_at_once() -> None:
     )  # fmt: skip
     page = client.get("/settings/").content.decode()
     assert 'data-theme="light"' in page
-    assert '<body data-sounds="on">' in page
+    assert '<body data-units="money" data-sounds="on">' in page
     assert client.get("/api/auth/check-auth/").json()["user"]["units"] == "money"
     client.post("/settings/", {name: value for name, value in WISH.items() if name != "sounds"})
-    assert b'<body data-sounds="off">' in client.get("/settings/").content
+    assert b'data-sounds="off">' in client.get("/settings/").content
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class LivePosition extends LiveTrade {
     const away = (this.last - this.stop) * this.sign;
     this.show("money", formats.money(decimal(now)), Number(now) / SCALE);
     this.show("points", `${formats.signed(points.toFixed(2))} pts`, points);
+    this.show("ticks", `${formats.signed(String(Number((points / this.dataset.tick).toFixed(1))))} ticks`, points);
     if (this.dataset.stop) this.show("away", formats.points(away.toFixed(2)));
     if (this.dataset.next) this.show("next-away", formats.points(((this.next - this.last) * this.sign).toFixed(2)));
     if (this.closest(".position")) {
