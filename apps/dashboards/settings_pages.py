@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.dashboards import shell
 from apps.dashboards.preferences_form import PreferencesForm, TokenForm
 from apps.users.models import ApiToken, Scope
+from apps.users.queries import activity
 from apps.users.services import (
     TooManyTokens,
     ended_tokens,
@@ -78,6 +79,7 @@ def security(request: HttpRequest) -> HttpResponse:
         totp=next((one for one in parts if one.type == Authenticator.Type.TOTP), None),
         passkeys=[one.wrap() for one in parts if one.type == Authenticator.Type.WEBAUTHN],
         codes_left=len(codes.get_unused_codes()) if codes else None,
+        deeds=activity(request.user),
     )
 
 

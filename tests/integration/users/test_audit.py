@@ -10,7 +10,9 @@ from django.test import Client
 from apps.bus.models import FactRow
 from apps.trades.queries import events
 from apps.users import services
+from apps.users.domain.messages import UserFact
 from apps.users.models import Scope
+from apps.users.queries import WORDS
 from tests.integration.users.people import (
     OTHER,
     PASSWORD,
@@ -111,3 +113,20 @@ def test_the_desks_rail_leaves_the_door_out() -> None:
     enter()
     assert FactRow.objects.filter(user_id=dora.pk).exists()
     assert events(dora) == []
+
+
+def test_each_person_reads_his_own_latest_on_the_security_page() -> None:
+    dora, erik = somebody(), somebody("erik")
+    enter(password="wrong")
+    services.make_token(user=dora, name="sheet <b>", scope=Scope.READ)
+    services.make_token(user=erik, name="eriks own", scope=Scope.READ)
+    page = enter().get("/settings/security/").content.decode()
+    for words in ("Refused: wrong password", "Signed in", "Firefox on Linux", "127.0.0.1"):
+        assert words in page
+    assert "Token “sheet &lt;b&gt;” made" in page
+    assert "eriks own" not in page
+
+
+def test_every_fact_of_the_door_has_words() -> None:
+    kinds = {kind.name for kind in UserFact.__subclasses__()}
+    assert kinds == set(WORDS)
