@@ -7,7 +7,8 @@ containers). A wrong value stops the start with one line on standard error and s
 import os
 import secrets
 import sys
-from collections.abc import Collection
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -262,11 +263,37 @@ def secret_key(name: str, home: Path) -> str:
         if len(value) < 32:
             refuse(name, "*" * len(value), "too short", "Use at least 32 random characters.")
         return value
-    kept = home / "secret_key"
+    return _kept(home / "secret_key", lambda: secrets.token_urlsafe(48))
+
+
+def sealing_keys(name: str, home: Path) -> tuple[str, ...]:
+    """Return the keys that seal credentials, newest first: given with commas between, or one made and kept in `home`."""
+    value = given(name)
+    if value is None:
+        value = _kept(
+            home / "secrets_key", lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        )
+    keys = tuple(part.strip() for part in value.split(",") if part.strip())
+    for key in keys:
+        try:
+            whole_key = len(urlsafe_b64decode(key)) == 32
+        except ValueError:
+            whole_key = False
+        if not whole_key:
+            refuse(
+                name, "***", "not a list of Fernet keys", "A key is 32 bytes as URL-safe Base64."
+            )
+    if not keys:
+        refuse(name, "", "empty", "Give at least one Fernet key, or leave the variable out.")
+    return keys
+
+
+def _kept(kept: Path, make: Callable[[], str]) -> str:
+    """Return a secret that is made once and kept in a file of mode 0600."""
     if not kept.exists():
-        draft = home / f".secret_key.{os.getpid()}"
+        draft = kept.with_name(f".{kept.name}.{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
+        draft.write_text(make())
         try:
             os.link(draft, kept)  # who comes second takes the first one's
         except FileExistsError:

@@ -18,6 +18,7 @@ VERSION = _released[1] if _released else "0.1.0"
 # --- Who may come in -------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret_key("SECRET_KEY", HOME)
+SECRETS_KEYS = env.sealing_keys("SECRETS_KEYS", HOME)
 PUBLIC_URL = env.url("PUBLIC_URL", ("http", "https"), "https://desk.example.com")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")] if PUBLIC_URL else []
