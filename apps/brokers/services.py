@@ -214,13 +214,14 @@ def close_position(
     position: Position,
     quantity: int | None = None,
     reverse: bool = False,
+    stop_points: str | None = None,
     source: str = "api",
     key: str | None = None,
 ) -> FactRow:
-    """Ask for a position to be closed at the market, in part, or turned round."""
+    """Ask for a position to be closed at the market, in part, or turned round, then with a stop so far away."""
     wish = ClosePosition(
         id=_id(), user=user.pk, account=position.account_id, contract=position.contract,
-        strategy=position.place, quantity=quantity, reverse=reverse,
+        strategy=position.place, quantity=quantity, reverse=reverse, stop_points=stop_points,
     )  # fmt: skip
     return ask_engine(user, wish, key, source, holds=not reverse)
 

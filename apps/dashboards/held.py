@@ -48,6 +48,14 @@ class Held:
         return Fraction(self.view.row.risk) / value
 
     @property
+    def stop_points(self) -> Decimal | None:
+        """Return how far its stop lay at first, on the grid: so far away a turned position's may lie. None without one."""
+        if self.unit is None:
+            return None
+        whole = -(-self.unit.numerator // self.unit.denominator)
+        return self.view.instrument.points(max(1, whole))
+
+    @property
     def unit_points(self) -> str:
         """Return 1 R in points for a script, empty where it is not known."""
         return (

@@ -130,6 +130,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
         context = {"one": _held(request, position), "how": how}
         return _question(request, "manager/_close.html", "Close a position", context)
     half = position.size // 2 if how == "half" else None
+    stop_points = request.POST.get("stop_points", "").strip().replace(",", "")
 
     def act() -> str:
         services.close_position(
@@ -137,6 +138,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
             position=position,
             quantity=half,
             reverse=how == "reverse",
+            stop_points=(stop_points or None) if how == "reverse" else None,
             source="page",
         )
         words = {

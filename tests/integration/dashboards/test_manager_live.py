@@ -182,6 +182,25 @@ def test_a_position_is_turned_round(alice: Actor, desk: Desk, account: Account) 
     assert Position.objects.get(closed_at__isnull=True).sign == -1
 
 
+def test_a_turned_position_has_a_stop_as_far_away_as_the_first_ones(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    position = entered(alice, desk, template="stop", quantity="1")
+    path = f"/manager/positions/{position.pk}/close/"
+    asked = alice.client.get(path, {"how": "reverse"}).content.decode()
+    found = re.search(r'name="stop_points"[^>]* value="([0-9.]+)"', asked)
+    assert found is not None
+    wrong = sent(alice, path, how="reverse", stop_points="0.10")
+    assert "Stop_points" in wrong or "off" in wrong or "grid" in wrong
+    assert Order.objects.filter(role="exit").count() == 0
+    sent(alice, path, how="reverse", stop_points=found[1])
+    desk.trades("20006.00", "20006.25", "20006.50", "20006.75", "20007.00")
+    turned = Position.objects.get(closed_at__isnull=True)
+    stop = Order.objects.get(role="stop", status="working")
+    assert turned.sign == -1 and stop.side == "buy"
+    assert float(found[1]) <= float(stop.stop or 0) - turned.entered_paid / 4 <= float(found[1]) + 1
+
+
 def test_orders_are_cancelled_one_by_one_and_all(
     alice: Actor, desk: Desk, account: Account
 ) -> None:
