@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -173,6 +174,28 @@ def test_the_stop_goes_to_the_entry(alice: Actor, desk: Desk, account: Account) 
     assert f"stop on its way to {entry:,.2f}" in said
     desk.trades("20016.25", "20016.50")
     assert float(Order.objects.get(role="stop").stop or 0) == entry
+
+
+def test_a_stop_is_moved_away_only_after_a_yes_to_what_it_can_cost(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    entered(alice, desk, template="stop", quantity="1")
+    stop = Order.objects.get(role="stop")
+    level = Decimal(stop.stop)
+    path, away = f"/manager/orders/{stop.pk}/move/", str(level - 10)
+    asked = alice.client.post(path, {"price": away})
+    assert asked.status_code == 422
+    html = asked.content.decode()
+    assert "the worst case grows from $" in html
+    assert f'name="confirmed" value="{away}"' in html
+    other = alice.client.post(path, {"price": str(level - 20), "confirmed": away})
+    assert other.status_code == 422  # a yes to another price is none
+    assert "moved to" in sent(alice, path, price=str(level + 1))  # nearer: nobody asks
+    desk.trades("20006.00", "20006.25")
+    assert "moved to" in sent(alice, path, price=away, confirmed=away)
+    desk.trades("20006.00", "20006.25")
+    stop.refresh_from_db()
+    assert Decimal(stop.stop) == level - 10
 
 
 def test_a_position_is_turned_round(alice: Actor, desk: Desk, account: Account) -> None:
