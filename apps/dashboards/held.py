@@ -30,7 +30,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Held:
-    """One position. R on the ladder is that of a price: how far it lies from the average entry."""
+    """One position. R on the ladder is that of a price: how far it lies from the average entry.
+
+    The position's own R, everywhere else, is `PositionView.r_now`: it counts what exits have realised as well. Once
+    part of it was closed the two differ, so the ladder then names its pointer as the price's.
+    """
 
     view: PositionView
 
@@ -74,6 +78,11 @@ class Held:
         if self.unit is None or self.view.last_ticks is None:
             return None
         return self.r_of(self.view.last_ticks)
+
+    @property
+    def pointer(self) -> str:
+        """Return what the ladder's pointer is called: nothing while its R is that of the whole position."""
+        return "price " if self.view.row.exited else ""
 
     @property
     def stop(self) -> Decimal | None:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from apps.brokers.models import Account, Fill, Order, Position
+from apps.brokers.queries import account_views
+from apps.dashboards.held import Held
 from apps.risk.services import set_own_limits
 from tests.cast import Actor
 from tests.factories import a_signal, a_trade
@@ -260,3 +263,18 @@ def test_flatten_that_nobody_answers_is_stored(
     desk.engine.stop()
     said = sent(alice, "/manager/flatten/", account="all")
     assert "Your wish is stored and is carried out as soon as the engine is back" in said
+
+
+def test_after_an_exit_the_ladder_names_its_r_as_the_prices(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    position = entered(alice, desk, template="stop", quantity="2")
+    named = re.compile(r'class="now-text" y="9">price <tspan data-show="r">')
+    page = "/desk/region/position/"
+    assert not named.search(alice.client.get(page).content.decode())
+    sent(alice, f"/manager/positions/{position.pk}/close/", how="half")
+    desk.trades("20016.00", "20016.25", "20016.50")
+    assert named.search(alice.client.get(page).content.decode())
+    (one,) = account_views(alice.user)[0].positions
+    assert one.r_now == Fraction(one.row.realized + (one.unrealized or 0)) / Fraction(one.row.risk)
+    assert one.r_now != Held(one).now_r
