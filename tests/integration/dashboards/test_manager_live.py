@@ -278,3 +278,14 @@ def test_after_an_exit_the_ladder_names_its_r_as_the_prices(
     (one,) = account_views(alice.user)[0].positions
     assert one.r_now == Fraction(one.row.realized + (one.unrealized or 0)) / Fraction(one.row.risk)
     assert one.r_now != Held(one).now_r
+
+
+def test_every_place_of_the_open_profit_is_painted_from_one_sum(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    entered(alice, desk, template="stop", quantity="2")
+    desk.trades("20016.00", "20016.25")
+    panel = alice.client.get("/desk/region/gauges/").content.decode()
+    row = alice.client.get("/desk/region/position/").content.decode()
+    assert 'data-part="open-money"' in panel and 'data-part="open-money"' in row
+    assert "data-balance=" in panel and "data-open=" in row
