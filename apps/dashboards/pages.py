@@ -170,7 +170,9 @@ def _sessions(request: HttpRequest) -> dict[str, Any]:
 
 def _events(request: HttpRequest) -> dict[str, Any]:
     found = queries.events(request.user, EVENTS, without=UNSAID, unless=QUIET_DAY)
-    names = {str(one.row.pk): one.row.name for one in accounts_of(request).views}
+    is_named = any(one.row.name == DAY_CLOSED for one in found)
+    views = accounts_of(request).views if is_named else ()
+    names = {str(one.row.pk): one.row.name for one in views}
     return {"events": [_of_account(one, names) for one in _told_once(found)]}
 
 
