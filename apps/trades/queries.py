@@ -416,9 +416,14 @@ class Event:
         return self.row.name.partition(".")[0]
 
 
-def events(user: Any, limit: int = 40, *, without: Iterable[str] = ()) -> list[Event]:
-    """Return what happened to this trader and to the market's feed, newest first; `without` facts of these names."""
+def events(
+    user: Any, limit: int = 40, *, without: Iterable[str] = (), unless: Q | None = None
+) -> list[Event]:
+    """Return what happened to this trader and to the market's feed, newest first.
+
+    `without` facts of these names, and those that are so `unless`.
+    """
     mine = Q(user_id=user.pk) | Q(user_id=0, name__in=PUBLIC)
     facts = FactRow.objects.filter(mine).exclude(name__startswith=NOT_THE_MARKET)
-    found = facts.exclude(name__in=list(without)).order_by("-seq")[:limit]
-    return [Event(row, tell(row.name, row.payload)) for row in found]
+    found = facts.exclude(Q(name__in=list(without)) | (unless or Q()))
+    return [Event(row, tell(row.name, row.payload)) for row in found.order_by("-seq")[:limit]]
