@@ -18,6 +18,7 @@ from tests.services.redis import Redis
 ON_SQLITE = os.environ.get("DATABASE", "postgres") == "sqlite"
 _FIRST = "PYTEST_XDIST_WORKER" not in os.environ
 _CLEAR = ("MARKET", "SPEED", "SEED", "PORT", "HOST", "SYMBOL", "DEBUG", "PUBLIC_URL", "PROXIES")
+_CLEAR += tuple(name for name in os.environ if name.startswith("DISCORD_"))
 _undo: list[Callable[[], None]] = []
 
 
