@@ -17,7 +17,11 @@ OPEN = {
     "login", "logout", "check-auth", "csrf-token", "schema", "docs",
     "health-system", "health-component",
 }  # fmt: skip
-OPEN_SPACES = {"admin", "webhooks"}  # the admin has its own door, a webhook its token
+OPEN_SPACES = {
+    "admin",
+    "webhooks",
+    "doors",
+}  # the admin has its own door, a webhook its token, Discord its signature
 
 
 def addresses(
