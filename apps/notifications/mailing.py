@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.notifications import choices, queries
 from apps.notifications.domain.kinds import Channel
-from apps.notifications.domain.letters import letter
+from apps.notifications.domain.letters import dated, letter
 from apps.notifications.domain.timing import pause
 from apps.notifications.lease import Clock, only_one
 from apps.notifications.models import Delivery
@@ -79,7 +79,7 @@ def _send(one: Delivery, now: datetime) -> bool:
 def _letter(one: Delivery, to: str, line: BaseEmailBackend) -> EmailMessage:
     row = one.notice
     text = letter(
-        body=row.body, link=queries.link_back(row.path), at=when(one),
+        body=dated(row.body, one.user.time_zone), link=queries.link_back(row.path), at=when(one),
         settings_link=queries.link_back("/settings/notifications/"),
     )  # fmt: skip
     subject = " ".join(f"tradehub: {row.title}".split())

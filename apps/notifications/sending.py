@@ -262,14 +262,11 @@ def message_of(one: Delivery) -> dict[str, object]:
     """Return a delivery as Discord gets it."""
     row = one.notice
     return letters.direct_message(
-        title=row.title, body=row.body, severity=row.severity, link=queries.link_back(row.path),
+        title=row.title, body=letters.dated(row.body, one.user.time_zone), severity=row.severity, link=queries.link_back(row.path),
         at=when(one), mark=one.nonce,
     )  # fmt: skip
 
 
 def when(one: Delivery) -> str:
     """Return the moment of a notice on its owner's clock."""
-    from zoneinfo import ZoneInfo
-
-    local = one.notice.at.astimezone(ZoneInfo(one.user.time_zone))
-    return local.strftime("%a %d %b %H:%M:%S %Z")
+    return letters.on_clock(one.notice.at, one.user.time_zone)

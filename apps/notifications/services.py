@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.bus import transport
 from apps.notifications import choices
 from apps.notifications.domain.kinds import ABOUT, WAITS_FOR_DAY, Channel, Kind
+from apps.notifications.domain.letters import dated
 from apps.notifications.domain.timing import SUMMARY_WORTH, WORTH, quiet_until
 from apps.notifications.domain.wording import Context, Payload, word
 from apps.notifications.domain.wording import Notice as Told
@@ -163,7 +164,11 @@ def _poke(row: Notice, name: str, *, again: bool = False) -> None:
         "fact": "notice.made" if says else "notice.counted",
         "of": str(row.pk),
         "sound": ABOUT[kind].sound if toasts and not again else "",
-        "told": {"title": row.title, "body": row.body, "severity": row.severity},
+        "told": {
+            "title": row.title,
+            "severity": row.severity,
+            "body": dated(row.body, row.user.time_zone),
+        },
     }
     topic = f"user.{row.user_id}.notices"
     transaction.on_commit(lambda: transport.publish(topic, poke, kind="fact"))

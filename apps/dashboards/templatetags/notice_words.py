@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from django import template
 
+from apps.notifications.domain.letters import dated
+
 register = template.Library()
 
 
@@ -18,3 +20,9 @@ def moment_in(value: datetime, zone: str) -> str:
 def way_word(channel: str) -> str:
     """Write a way out of the desk as people call it."""
     return {"email": "E-mail", "discord": "Discord"}.get(channel, channel)
+
+
+@register.filter
+def dated_in(text: str, zone: str) -> str:
+    """Write the moments in a text on somebody's own clock."""
+    return dated(text, zone)

@@ -1,11 +1,14 @@
 """What a notice looks like where it arrives: a direct message of Discord, a letter."""
 
 import re
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from apps.notifications.domain.kinds import Severity
 
 _MARKDOWN: Final = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 COLORS: Final = {
     Severity.INFO: 0x5641C9,
     Severity.GOOD: 0x0C7062,
@@ -25,6 +28,16 @@ SIGNS: Final = {
 def plain(text: str) -> str:
     """Return a text that Discord shows as it stands: no markdown, no mention, no link of somebody else's making."""
     return _MARKDOWN.sub(r"\\\1", text)
+
+
+def on_clock(moment: datetime, zone: str) -> str:
+    """Return a moment on somebody's clock: Fri 28 Nov 15:04:05 EST."""
+    return moment.astimezone(ZoneInfo(zone)).strftime("%a %-d %b %H:%M:%S %Z")
+
+
+def dated(text: str, zone: str) -> str:
+    """Return a text with the moments in it, which facts write for programs, on somebody's clock."""
+    return _MOMENT.sub(lambda found: on_clock(datetime.fromisoformat(found[0]), zone), text)
 
 
 def direct_message(

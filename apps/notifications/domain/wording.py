@@ -214,7 +214,7 @@ def _told(
         said = tell(name, p)
         title = f"{context.account}: {said.title}" if context.account else said.title
         of = str(p.get("account") or p.get("trade") or "")
-        return Notice(kind, title, said.text, severity, path, of)
+        return Notice(kind, title, _sentences(said.text), severity, path, of)
 
     return words
 
