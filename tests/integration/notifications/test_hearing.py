@@ -99,9 +99,9 @@ def test_a_partial_fill_after_the_message_has_left_is_told_by_itself(alice: Acto
 
 def test_a_stop_that_closes_a_position_is_one_notice_and_says_so(alice: Actor) -> None:
     account = an_account(alice.user)
-    bus.publish(fill(alice.user.pk, account.pk, side="sell", role="stop", realized=Decimal("-50")))
+    bus.publish(fill(alice.user.pk, account.pk, side="sell", role="stop", realized=Decimal(-50)))
     bus.publish(
-        closed(alice.user.pk, account.pk, net=Decimal("-51.04"), r=Decimal("-1"))  # type: ignore[arg-type]
+        closed(alice.user.pk, account.pk, net=Decimal("-51.04"), r=Decimal(-1))  # type: ignore[arg-type]
     )
     hear()
     (row,) = Notice.objects.all()
@@ -138,10 +138,18 @@ def test_a_blocked_order_says_why(alice: Actor) -> None:
     account = an_account(alice.user)
     bus.publish(
         OrderBlocked(
-            at=at(NOW), user=alice.user.pk, account=account.pk, order="o9", contract="NQZ5",
-            side="buy", type="market", role="entry", quantity=2, reasons=("DAILY",),
+            at=at(NOW),
+            user=alice.user.pk,
+            account=account.pk,
+            order="o9",
+            contract="NQZ5",
+            side="buy",
+            type="market",
+            role="entry",
+            quantity=2,
+            reasons=("DAILY",),
             detail="It can lose $900; $600 are left today",
-        )  # fmt: skip
+        )
     )
     hear()
     row = Notice.objects.get()
