@@ -32,7 +32,7 @@ DISCORD: Final = f"{_authorize.scheme}://{_authorize.netloc}"
 def centre(request: HttpRequest) -> HttpResponse:
     """Show what a trader was told."""
     around = shell.around(request, "notices")
-    return render(request, "notices/centre.html", around | _listed(request))
+    return render(request, "notices/centre.html", around | _listed(request, around["unread"]))
 
 
 @login_required
@@ -40,7 +40,7 @@ def centre(request: HttpRequest) -> HttpResponse:
 @require_GET
 def listed(request: HttpRequest) -> HttpResponse:
     """Draw the list again."""
-    return render(request, "notices/_list.html", _listed(request))
+    return render(request, "notices/_list.html", _listed(request, queries.unread(request.user)))
 
 
 @login_required
@@ -51,7 +51,7 @@ def bell(request: HttpRequest) -> HttpResponse:
     return render(request, "notices/_bell.html", {"unread": queries.unread(request.user)})
 
 
-def _listed(request: HttpRequest) -> dict[str, Any]:
+def _listed(request: HttpRequest, unread: int) -> dict[str, Any]:
     """Return a page of the notices that are asked for, and where the filter stands."""
     kind, only_new = request.GET.get("kind", ""), request.GET.get("new") == "1"
     rows = queries.notices(request.user)
@@ -71,7 +71,7 @@ def _listed(request: HttpRequest) -> dict[str, Any]:
         "is_filtered": bool(query),
         "query": f"{query}&" if query else "",
         "here": request.get_full_path() if request.path == "/notices/" else "/notices/",
-        "unread": queries.unread(request.user),
+        "unread": unread,
         "zone": getattr(request.user, "time_zone", "UTC"),
         "as_asked": f"?{query}&page={found.number}",
     }

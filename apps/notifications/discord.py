@@ -19,6 +19,9 @@ EPOCH_MS: Final = 1_420_070_400_000  # Discord's snowflakes count from 2015
 PAGE: Final = 100
 USUAL_WAIT_S: Final = 60.0  # where it asks for silence and does not say how long
 LONGEST_WAIT_S: Final = 3600.0
+BARRED_WAIT_S: Final = 600.0
+# Refusals that are about the one who is written to: closed messages, no server in common, no access to the conversation.
+PERSONAL: Final = frozenset({50007, 50278, 50001, 50013, 10003, 10013, 50033})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """It was not done: too much was asked. `everywhere`: by all of us, not by this route alone."""
+    """It was not done, for nothing that the person did. `everywhere`: all of us wait, not this route alone."""
 
     seconds: float
     everywhere: bool
+    reason: str = "Discord asks us to wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,9 @@ class Discord:
             return _wait(got, told)
         if got.status_code == 401:
             return BadToken()
+        if got.status_code == 403 and _code(told) not in PERSONAL:
+            # A door before Discord, a wrong name of ours, a bot under suspicion: it is nobody's link that is broken.
+            return Wait(BARRED_WAIT_S, True, f"Discord bars this desk ({_code(told) or 403})")
         if got.status_code >= 500 or got.status_code in (408, 425):
             return Unknown(f"Discord is in trouble ({got.status_code})")
         return Refused(got.status_code, _code(told), str(told.get("message") or "")[:120])

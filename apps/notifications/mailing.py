@@ -67,6 +67,9 @@ def _send(one: Delivery, now: datetime) -> bool:
         if answer.smtp_code < 500:
             return _later(one, now, f"the mail server is busy ({answer.smtp_code})")
         return _end(one, Delivery.Status.GIVEN_UP, f"the mail server refuses ({answer.smtp_code})")
+    except ValueError as fault:  # an address or a line that no letter can bear
+        log.warning("mail.unwritable", delivery=one.pk, problem=type(fault).__name__)
+        return _end(one, Delivery.Status.GIVEN_UP, "no letter can be written to this address")
     except (OSError, smtplib.SMTPException) as problem:
         log.warning("mail.unknown", delivery=one.pk, problem=type(problem).__name__)
         return _end(one, Delivery.Status.GIVEN_UP, MAYBE)

@@ -29,7 +29,7 @@ from apps.notifications.domain import letters
 from apps.notifications.domain.kinds import Channel, Kind
 from apps.notifications.domain.timing import NONCE_HOLDS, pause
 from apps.notifications.domain.wording import Notice as Told
-from apps.notifications.lease import Clock, Lease, only_one
+from apps.notifications.lease import Clock, Lease, Lost, only_one
 from apps.notifications.models import Delivery, DiscordLink, Sender
 from apps.users.models import User
 
@@ -39,6 +39,7 @@ AT_ONCE: Final = 200  # messages of one run; the next comes within seconds
 BUDGET_S: Final = 40.0
 BAD_FORM: Final = 50035
 GONE: Final = 10003
+FAULT_PAUSE: Final = timedelta(minutes=1)
 SKEW: Final = timedelta(minutes=5)  # of our clock against Discord's
 STOPPED: Final = "Discord does not accept this desk's bot token. The operator has to set another."
 WHY: Final = {
@@ -52,7 +53,9 @@ WHY: Final = {
 
 def send_discord(*, clock: Clock = timezone.now, open_line: Callable[[], Discord] = Discord) -> int:
     """Send what is due to Discord, unless somebody else is at it; return how many messages got out."""
-    if not discord.is_configured():
+    waiting = Delivery.objects.filter(channel=Channel.DISCORD, next_at__lte=clock())
+    waiting = waiting.filter(status__in=(Delivery.Status.QUEUED, Delivery.Status.SENDING))
+    if not discord.is_configured() or not waiting.exists():
         return 0
     sent = 0
     with only_one(Channel.DISCORD, clock) as lease:
@@ -69,7 +72,7 @@ def send_discord(*, clock: Clock = timezone.now, open_line: Callable[[], Discord
                 delivery = _next(Channel.DISCORD, now, row)
                 if delivery is None:
                     break
-                sent += _Attempt(line, delivery, clock, lease).run()
+                sent += _try(_Attempt(line, delivery, clock, lease))
     return sent
 
 
@@ -101,6 +104,17 @@ def _next(channel: Channel, now: datetime, row: Sender | None = None) -> Deliver
         due = due.filter(user_id__in=opened)
     found: Delivery | None = due.select_related("notice", "user").order_by("id").first()
     return found
+
+
+def _try(attempt: "_Attempt") -> bool:
+    """Make an attempt. A fault of ours in one message must not keep the others from getting out."""
+    try:
+        return attempt.run()
+    except Lost:
+        raise
+    except Exception as fault:
+        log.exception("discord.fault", delivery=attempt.delivery.pk)
+        return attempt.failed(f"a fault of ours: {type(fault).__name__}")
 
 
 class _Attempt:
@@ -135,11 +149,11 @@ class _Attempt:
             link.save(update_fields=["channel"])
             return True
         match answer:
-            case Wait(seconds, everywhere):
+            case Wait(seconds, everywhere, reason):
                 until = self.clock() + timedelta(seconds=seconds)
                 field = "paused_until" if everywhere else "opening_paused_until"
                 Sender.objects.filter(name=Channel.DISCORD).update(**{field: until})
-                self._later("Discord asks us to wait", until, attempted=False)
+                self._later(reason, until)
             case _:
                 self._not_sent(answer)
         return False
@@ -171,7 +185,7 @@ class _Attempt:
         match answer:
             case Done(data, pause_s):
                 if pause_s:
-                    self._hold_back(timedelta(seconds=pause_s), "")
+                    self._hold_back(timedelta(seconds=pause_s))
                 return self._sent(str(data.get("id") or "") if isinstance(data, dict) else "")
             case Unknown(reason):
                 return self._later(reason, self.clock() + pause(one.attempts))
@@ -180,16 +194,20 @@ class _Attempt:
 
     # ---- what comes of it ----
 
+    def failed(self, reason: str) -> bool:
+        """Put it off: it could not be tried to the end. What may have been sent stays marked so."""
+        return self._later(reason, self.clock() + max(pause(self.delivery.attempts), FAULT_PAUSE))
+
     def _not_sent(self, answer: discord.Answer) -> bool:
         now, one = self.clock(), self.delivery
         match answer:
-            case Wait(seconds, everywhere):
+            case Wait(seconds, everywhere, reason):
                 if everywhere:
                     Sender.objects.filter(name=Channel.DISCORD).update(
                         paused_until=now + timedelta(seconds=seconds)
                     )
-                self._later("Discord asks us to wait", now + timedelta(seconds=seconds))
-                self._hold_back(timedelta(seconds=seconds), "")
+                self._later(reason, now + timedelta(seconds=seconds))
+                self._hold_back(timedelta(seconds=seconds))
             case BadToken():
                 self._stop()
             case Refused(status, code, reason):
@@ -219,7 +237,7 @@ class _Attempt:
     def _stop(self) -> None:
         """Our own key is bad: be silent, and tell those who can mend it."""
         now = self.clock()
-        self._later("the operator's bot token is not accepted", now, attempted=False)
+        self._later("the operator's bot token is not accepted", now)
         Sender.objects.filter(name=Channel.DISCORD).update(
             stopped=STOPPED, stopped_key=fingerprint()
         )
@@ -229,7 +247,7 @@ class _Attempt:
             key = f"discord.stopped:{fingerprint()}"
             services.notify(user=staff, key=key, told=told, now=now)
 
-    def _hold_back(self, length: timedelta, reason: str) -> None:
+    def _hold_back(self, length: timedelta) -> None:
         """Let what else waits for the same person wait as long: its route is used up."""
         until = self.clock() + length
         Delivery.objects.filter(
@@ -244,7 +262,7 @@ class _Attempt:
         )  # fmt: skip
         return True
 
-    def _later(self, reason: str, at: datetime, *, attempted: bool = True) -> bool:
+    def _later(self, reason: str, at: datetime) -> bool:
         self._set(status=Delivery.Status.QUEUED, reason=reason[:200], next_at=at)
         return False
 

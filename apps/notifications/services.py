@@ -17,7 +17,13 @@ from apps.notifications.domain.letters import dated
 from apps.notifications.domain.timing import SUMMARY_WORTH, WORTH, quiet_until
 from apps.notifications.domain.wording import Context, Payload, word
 from apps.notifications.domain.wording import Notice as Told
-from apps.notifications.models import Delivery, DiscordLink, Notice, Preferences
+from apps.notifications.models import (
+    Confirmation,
+    Delivery,
+    DiscordLink,
+    Notice,
+    Preferences,
+)
 
 TOGETHER: Final = timedelta(seconds=60)  # facts of one batch that come within this are one notice
 # What pages tell by a toast of their own as soon as it happens: a second one would say it twice.
@@ -191,7 +197,8 @@ def mark_read(*, user: Any, ids: Collection[int] | None = None) -> int:
 
 
 def forget(*, now: datetime) -> int:
-    """Delete notices that are old and read; return how many rows went."""
+    """Delete notices that are old and read, and questions that are over; return how many notices' rows went."""
+    Confirmation.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     old = Notice.objects.filter(created_at__lt=now - KEPT, read_at__isnull=False)
     return old.delete()[0]
 

@@ -3,14 +3,17 @@
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
 from django.utils import timezone
 
 from apps.brokers.models import Account, Position
 from apps.bus import bus
-from apps.bus.models import FactRow
+from apps.bus.models import Cursor, FactRow
 from apps.notifications import services
 from apps.notifications.domain.wording import WORDS, Context, word
 from apps.users.models import User
+
+log = structlog.get_logger(__name__)
 
 NAME: Final = "notifications"
 NEAR: Final = 60  # facts of one turn stand so near each other
@@ -26,7 +29,13 @@ def hear(row: FactRow) -> None:
     context = context_of(row)
     if row.name == "feed.changed" and row.payload.get("state") == "live":
         _overtaken(now)
-    told = word(row.name, [row.payload], context)
+    try:
+        told = word(row.name, [row.payload], context)
+    except (
+        Exception
+    ):  # one fact that is not as its words expect must not silence all that come after it
+        log.exception("notice.unworded", fact=row.key)
+        return
     if told is None:
         return
     for user in _whose(row):
@@ -34,6 +43,14 @@ def hear(row: FactRow) -> None:
             user=user, key=row.key, told=told, now=now, at=row.at, name=row.name,
             payload=row.payload, context=context,
         )  # fmt: skip
+
+
+def has_news() -> bool:
+    """Return whether there may be a fact that was not heard yet: a look that writes nothing."""
+    cursor = Cursor.objects.filter(source=f"subscriber:{NAME}").first()
+    if cursor is None:
+        return True
+    return FactRow.objects.filter(seq__gt=int(cursor.value), name__in=list(WORDS)).exists()
 
 
 def _whose(row: FactRow) -> list[Any]:

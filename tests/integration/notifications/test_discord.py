@@ -83,6 +83,33 @@ def test_a_429_of_a_door_before_discord_silences_everybody_for_a_minute(desk: De
     assert desk.send() == 1
 
 
+@pytest.mark.parametrize(
+    "body", ["<html>Access denied</html>", {"code": 40333, "message": "internal network error"},
+             {"code": 20026, "message": "This bot has been flagged"}],
+)  # fmt: skip
+def test_a_desk_that_is_barred_breaks_nobodys_link(desk: Desk, body: Any) -> None:
+    desk.discord.faults.append(Fault(status=403, body=body))
+    row = desk.tell()
+    assert desk.send() == 0
+    assert "bars this desk" in desk.delivery(row).reason
+    asked = len(desk.discord.got)
+    desk.wait(599)
+    assert desk.send() == 0 and len(desk.discord.got) == asked
+    desk.wait(2)
+    assert desk.send() == 1 and not DiscordLink.objects.get().broken
+
+
+def test_a_fault_of_ours_in_one_message_holds_up_no_other(desk: Desk) -> None:
+    bad, good = desk.tell(), desk.tell()
+    Notice.objects.filter(pk=bad.pk).update(severity="unheard")
+    assert desk.send() == 1
+    assert desk.delivery(good).status == "sent"
+    assert "fault of ours" in desk.delivery(bad).reason
+    desk.wait(7 * 3600)
+    desk.send()
+    assert desk.delivery(bad).status == "given_up"
+
+
 def test_a_used_up_route_waits_before_it_is_refused(desk: Desk) -> None:
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "2.5"}
     desk.discord.faults.append(Fault(status=200, body={"id": "1"}, headers=headers))

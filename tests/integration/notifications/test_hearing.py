@@ -9,7 +9,7 @@ import pytest
 
 from apps.brokers.domain.facts import OrderBlocked, OrderFilled, PositionOpened
 from apps.bus import bus, transport
-from apps.bus.models import Cursor
+from apps.bus.models import Cursor, FactRow
 from apps.marketdata.domain.messages import FeedChangedState
 from apps.notifications import services
 from apps.notifications.domain.kinds import Channel, Kind
@@ -155,6 +155,15 @@ def test_a_blocked_order_says_why(alice: Actor) -> None:
     row = Notice.objects.get()
     assert row.title == "Buy 2 NQ market blocked in Alpha"
     assert row.body == "It can lose $900; $600 are left today."
+
+
+def test_a_fact_that_nobody_can_word_silences_nothing_after_it(alice: Actor) -> None:
+    account = an_account(alice.user)
+    bus.publish(closed(alice.user.pk, account.pk, position="p-bad"))
+    FactRow.objects.filter(of="p-bad").update(payload={"account": account.pk})
+    bus.publish(closed(alice.user.pk, account.pk, position="p-good"))
+    assert hear() == 2
+    assert [row.of for row in Notice.objects.all()] == ["p-good"]
 
 
 def quiet(user: Any, **fields: Any) -> None:
