@@ -68,6 +68,8 @@ def context_of(row: FactRow) -> Context:
     """Return what a fact does not say by itself."""
     if row.name == "feed.changed":
         return Context(was_lost=_was_lost(row))
+    if row.name == "user.signed_in":
+        return Context(is_new_place=_is_new_place(row))
     account = row.payload.get("account")
     if account is None or not str(account).isdigit():
         return Context()
@@ -102,6 +104,14 @@ def _beside(row: FactRow) -> list[FactRow]:
     same = ("account", "contract", "strategy")
     mine = [one for one in near if all(one.payload.get(k) == row.payload.get(k) for k in same)]
     return sorted(mine, key=lambda one: abs(one.seq - row.seq))
+
+
+def _is_new_place(row: FactRow) -> bool:
+    """Return whether he came in from elsewhere before, but never from this address."""
+    before = FactRow.objects.filter(name=row.name, user_id=row.user_id, seq__lt=row.seq)
+    address = row.payload.get("address")
+    known = before.filter(payload__address=address).exists()
+    return bool(address) and not known and before.exists()
 
 
 def _was_lost(row: FactRow) -> bool:

@@ -26,6 +26,7 @@ class Context:
     adds:      the fill went with the position that is held
     exit_role: of the fill that closed a position: stop, target, exit, entry
     was_lost:  market data had been lost before it came back
+    is_new_place: nobody has come in as him from there before
     """
 
     account: str = ""
@@ -34,6 +35,7 @@ class Context:
     adds: bool = True
     exit_role: str = ""
     was_lost: bool = False
+    is_new_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,9 @@ def _closed(payloads: Sequence[Payload], context: Context) -> Notice:
     return Notice(kind, title, body, _outcome(net), "/manager/", str(p["position"]))
 
 
+HITS: Final = (Kind.STOP_HIT, Kind.TARGET_HIT)
+
+
 def _recorded(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice]:
     """Return the words for what a recorder has seen in a demo account."""
 
@@ -148,20 +153,34 @@ def _recorded(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], N
         p = payloads[-1]
         account = str(p.get("account_name") or context.account)
         side = str(p.get("side") or "")
-        title = (
-            f"{_root(p)} {side + ' ' if side else ''}{verb}, {p.get('strategy_name') or 'recorder'}"
-        )
+        what = f"{verb}, part closed" if p.get("left") and kind in HITS else verb
+        whose = p.get("strategy_name") or "recorder"
+        title = f"{_root(p)} {side + ' ' if side else ''}{what}, {whose}"
         r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
         net = Decimal(str(p["net"])) if p.get("net") is not None else None
-        size = f"{p['quantity']} at {_price(p['price'])}" if p.get("price") is not None else ""
+        size = _size(payloads) if p.get("price") is not None else ""
         body = _sentences(
             f"{account}: {size}" if account and size else account or size,
             f"net {money(net)}{r}" if net is not None else "",
         )
         severity = _outcome(net) if net is not None else Severity.INFO
-        return Notice(kind, title, body, severity, "/strategies/", str(p.get("strategy") or ""))
+        of, batch = str(p.get("strategy") or ""), ""
+        if p.get(
+            "position"
+        ):  # fills of one order come one by one: what follows at once is the same event
+            batch = f"recorder:{kind}:{p.get('strategy')}:{p.get('account')}:{p['position']}"
+        return Notice(kind, title, body, severity, "/strategies/", of, batch, 3 if batch else 0)
 
     return words
+
+
+def _size(fills: Sequence[Payload]) -> str:
+    """Return how many at which price, on average over several fills."""
+    many = sum(int(one.get("quantity") or 0) for one in fills)
+    if len(fills) == 1 or not many:
+        return f"{fills[-1].get('quantity')} at {_price(fills[-1]['price'])}"
+    paid = sum((int(one["quantity"]) * Decimal(str(one["price"])) for one in fills), Decimal(0))
+    return f"{many} at {_price((paid / many).quantize(Decimal('0.01')))} on average"
 
 
 def _unprotected(payloads: Sequence[Payload], context: Context) -> Notice:
@@ -261,7 +280,7 @@ def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
 
 def _connection(payloads: Sequence[Payload], _: Context) -> Notice | None:
     p = payloads[-1]
-    state, name = str(p.get("state") or ""), str(p.get("name") or "Broker")
+    state, name = str(p.get("state") or ""), str(p.get("called") or p.get("name") or "Broker")
     reason = str(p.get("reason") or "")
     path = "/health/"
     if state in ("lost", "down", "refused", "expired", "failed"):
@@ -311,11 +330,27 @@ def _silent(payloads: Sequence[Payload], _: Context) -> Notice:
 def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], Notice]:
     def words(payloads: Sequence[Payload], _: Context) -> Notice:
         p = payloads[-1]
-        where = " ".join(str(p[key]) for key in ("name", "device", "ip", "place") if p.get(key))
+        said = [str(p[key]) for key in ("label", "part", "how", "agent", "address") if p.get(key)]
+        where = ", ".join(one.replace("_", " ") for one in said)
         body = _sentences(where, "if it was not you, end that session and change your password")
         return Notice(Kind.SECURITY, title, body, Severity.WARNING, path)
 
     return words
+
+
+def _signed_in(payloads: Sequence[Payload], context: Context) -> Notice | None:
+    if not context.is_new_place:
+        return None
+    return _security("Sign-in from a new place", "/settings/sessions/")(payloads, context)
+
+
+def _not_signed_in(payloads: Sequence[Payload], context: Context) -> Notice | None:
+    """Tell of a door that locked itself, and of a second factor that failed: somebody knows the password."""
+    what = str(payloads[-1].get("what") or "")
+    if what == "password":
+        return None
+    title = "Too many wrong passwords" if what == "locked out" else f"Wrong {what} at the door"
+    return _security(title, "/settings/security/")(payloads, context)
 
 
 Words = Callable[[Sequence[Payload], Context], Notice | None]
@@ -349,6 +384,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "strategy.stopped": _silent,
     "trade.entered": _lab("trade.entered"),
     "trade.ended": _lab("trade.ended"),
-    "session.new_place": _security("Sign-in from a new place", "/settings/sessions/"),
-    "token.made": _security("An API token was made", "/settings/tokens/"),
+    "user.signed_in": _signed_in,
+    "user.sign_in_failed": _not_signed_in,
+    "user.token_made": _security("An API token was made", "/settings/tokens/"),
+    "user.password_changed": _security("Your password was changed", "/settings/security/"),
+    "user.second_factor_changed": _security(
+        "Your second factor was changed", "/settings/security/"
+    ),
 }

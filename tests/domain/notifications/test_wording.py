@@ -52,11 +52,37 @@ def test_feeds_that_are_lost_together_are_one_notice() -> None:
     assert (told.severity, told.batch) == (Severity.ALARM, "feed:lost")
 
 
+def test_a_sign_in_is_told_from_a_new_place_alone_and_a_wrong_password_not() -> None:
+    fact = {"address": "10.0.0.9", "agent": "Firefox"}
+    assert word("user.signed_in", [fact]) is None
+    told = word("user.signed_in", [fact], Context(is_new_place=True))
+    assert told is not None and told.body.startswith("Firefox, 10.0.0.9.")
+    assert word("user.sign_in_failed", [fact | {"what": "password"}]) is None
+    wrong = word("user.sign_in_failed", [fact | {"what": "second factor"}])
+    assert wrong is not None and wrong.title == "Wrong second factor at the door"
+
+
+def test_a_made_token_is_told_with_its_name_and_place() -> None:
+    told = word(
+        "user.token_made", [{"token": 3, "label": "bot", "scope": "read", "address": "::1"}]
+    )
+    assert told is not None and told.body.startswith("Bot, ::1. If it was not you")
+
+
+def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
+    fills = [RECORDED | {"position": "p1", "quantity": n, "price": p} for n, p in ((1, "20005.00"), (3, "20006.00"))]  # fmt: skip
+    told = word("recorder.added", fills)
+    assert told is not None and "DEMO123: 4 at 20,005.75 on average." in told.body
+    assert told.batch == "recorder:position_added:7:4:p1"
+    part = word("recorder.target_hit", [RECORDED | {"left": 1, "net": "40", "r": None}])
+    assert part is not None and part.title == "NQ long at its target, part closed, NQ FVG"
+
+
 def test_an_unknown_fact_is_not_told() -> None:
     assert word("order.sent", [{}]) is None
 
 
-SPARSE = {"recorder.opened", "recorder.closed", "recorder.gap", "position.unprotected", "connection.changed", "live.switched", "reconcile.differs", "signals.stopped", "session.new_place", "token.made"}  # fmt: skip
+SPARSE = {"recorder.opened", "recorder.closed", "recorder.gap", "position.unprotected", "connection.changed", "live.switched", "reconcile.differs", "signals.stopped", "user.password_changed", "user.token_made"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(SPARSE))
