@@ -31,6 +31,7 @@ _CLEAR = (
     "EMAIL_URL",
     "EMAIL_FROM",
 )
+_CLEAR += tuple(name for name in os.environ if name.startswith("DISCORD_"))
 _undo: list[Callable[[], None]] = []
 
 

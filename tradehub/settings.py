@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "apps.risk",
     "apps.analytics",
     "apps.engine",
+    "apps.notifications",
     "apps.system",
     "apps.dashboards",
 ]
@@ -161,6 +162,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
+    "notifications.hear": {"task": "apps.notifications.tasks.hear", "schedule": 2.0},
+    "notifications.send": {"task": "apps.notifications.tasks.send", "schedule": 5.0},
+    "notifications.summarise": {"task": "apps.notifications.tasks.summarise", "schedule": 60.0},
+    "notifications.forget": {"task": "apps.notifications.tasks.forget", "schedule": AT_NIGHT},
 }
 
 # --- People ----------------------------------------------------------------------------------------------
@@ -309,6 +314,25 @@ TRADOVATE: dict[str, str] = {
 WEBHOOK_RATE_PER_ADDRESS = env.rate("WEBHOOK_RATE_PER_ADDRESS", "600/min")
 WEBHOOK_RATE_PER_STRATEGY = env.rate("WEBHOOK_RATE_PER_STRATEGY", "300/min")
 TICK_DAYS = env.whole("TICK_DAYS", 90, least=2, most=3650)
+
+# --- Discord: direct messages and commands ------------------------------------------------------------------
+DISCORD_API = env.url("DISCORD_API", ("http", "https"), "https://discord.com/api/v10") or (
+    "https://discord.com/api/v10"
+)
+DISCORD_AUTHORIZE = env.url(
+    "DISCORD_AUTHORIZE", ("http", "https"), "https://discord.com/oauth2/authorize"
+) or ("https://discord.com/oauth2/authorize")
+DISCORD_CLIENT_ID = env.text("DISCORD_CLIENT_ID")
+DISCORD_CLIENT_SECRET = env.text("DISCORD_CLIENT_SECRET")
+DISCORD_BOT_TOKEN = env.text("DISCORD_BOT_TOKEN")
+DISCORD_PUBLIC_KEY = env.text("DISCORD_PUBLIC_KEY")
+if DISCORD_PUBLIC_KEY and not re.fullmatch(r"[0-9a-fA-F]{64}", DISCORD_PUBLIC_KEY):
+    env.refuse(
+        "DISCORD_PUBLIC_KEY",
+        DISCORD_PUBLIC_KEY,
+        "not 64 hexadecimal digits",
+        "Copy it from the application's General Information.",
+    )
 
 # --- Logs ------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -20,6 +20,7 @@ handler500 = "apps.users.pages.broken"
 urlpatterns = [
     path("", include("apps.dashboards.urls")),
     path("", include("apps.signals.urls_webhooks")),
+    path("", include("apps.notifications.urls_discord")),
     path("accounts/", include("apps.users.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("apps.users.urls_api")),
@@ -30,6 +31,7 @@ urlpatterns = [
     path("api/", include("apps.papertrading.urls")),
     path("api/", include("apps.risk.urls")),
     path("api/", include("apps.analytics.urls")),
+    path("api/", include("apps.notifications.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", docs, name="docs"),
 ]

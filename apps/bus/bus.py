@@ -177,14 +177,15 @@ class Subscriber(NamedTuple):
 _subscribers: dict[str, Subscriber] = {}
 
 
-def subscriber(name: str, *facts: type[Fact]) -> Callable[[Hearing], Hearing]:
+def subscriber(name: str, *facts: type[Fact] | str) -> Callable[[Hearing], Hearing]:
     """Have a function called with each fact of these kinds, at least once and in order.
 
-    It begins with the facts that follow its first start; it is idempotent by the fact's `key`.
+    A kind is a class, or the name of a fact whose class this listener need not know. It begins with the facts that follow its first start; it is idempotent by the fact's `key`.
     """
 
     def register(hear: Hearing) -> Hearing:
-        _subscribers[name] = Subscriber(name, frozenset(fact.name for fact in facts), hear)
+        names = frozenset(fact if isinstance(fact, str) else fact.name for fact in facts)
+        _subscribers[name] = Subscriber(name, names, hear)
         return hear
 
     return register

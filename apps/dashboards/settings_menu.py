@@ -16,5 +16,6 @@ MENU: Final = (
     Entry("preferences", "desk:settings", "Preferences", "gear"),
     Entry("security", "desk:security", "Sign-in & security", "lock"),
     Entry("sessions", "desk:sessions", "Sessions", "user"),
+    Entry("notifications", "desk:notifications", "Notifications", "bell"),
     Entry("tokens", "desk:tokens", "API tokens", "code"),
 )

@@ -22,6 +22,7 @@ from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.marketdata.domain.instrument import INSTRUMENTS
 from apps.marketdata.domain.session import frame_end, frame_start, session_of
 from apps.marketdata.price import Price
+from apps.notifications.queries import unread
 from apps.trades.queries import active_trades, today
 
 LATE_S: Final = 4.0  # without a frame
@@ -171,13 +172,14 @@ def topics(user: Any) -> dict[str, str]:
     return own | {
         "all": " ".join(own.values()),
         "money": money,
+        "notices": f"user.{user.pk}.notices",
         "risk": f"{money} {own['risks']}",
         "unsaid": " ".join(sorted(UNSAID | NO_TOAST)),
     }
 
 
 # What the page shows at once in its own place, so that a toast would say it twice.
-NO_TOAST: Final = frozenset({"position.closed", "order.changed", "order.held"})
+NO_TOAST: Final = frozenset({"position.closed", "order.changed", "order.held", "notice.counted"})
 
 
 def around(request: HttpRequest, page: str) -> dict[str, Any]:
@@ -191,6 +193,7 @@ def around(request: HttpRequest, page: str) -> dict[str, Any]:
         "market": market(),
         "strip": strip(request),
         "accounts": accounts_of(request),
+        "unread": unread(request.user),
         "has_keys": bool(request.session.get("keys")),
         "nav_folded": page in ("main", "manager") if folded is None else folded,
         "theme": getattr(request.user, "theme", "system"),

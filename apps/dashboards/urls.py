@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.dashboards import manager_pages as manager
+from apps.dashboards import notice_pages as notices
 from apps.dashboards import (
     pages,
     performance_pages,
@@ -66,5 +67,12 @@ urlpatterns = [
     path("settings/sessions/<row:pk>/end/", own.end_session, name="end_session"),
     path("settings/tokens/", own.tokens, name="tokens"),
     path("settings/tokens/<row:pk>/revoke/", own.revoke, name="revoke_token"),
+    path("notices/", notices.centre, name="notices"),
+    path("notices/bell/", notices.bell, name="bell"),
+    path("notices/list/", notices.listed, name="notice_list"),
+    path("notices/read/", notices.read, name="read_notices"),
+    path("notices/<row:pk>/", notices.follow, name="notice"),
+    path("settings/notifications/", notices.settings_page, name="notifications"),
+    path("settings/notifications/test/", notices.test, name="test_notice"),
     path("manual/webhooks/", strategy_pages.manual, name="manual"),
 ]

@@ -21,6 +21,8 @@ PAGES = {
     "settings": "/strategies/1/",
     "manual": "/manual/webhooks/",
     "health": "/health/",
+    "notices": "/notices/",
+    "notifications": "/settings/notifications/",
     "prop": "/prop/",
     "simulate": "/prop/simulate/",
     "preferences": "/settings/",

@@ -15,6 +15,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.bus import transport
+from apps.marketdata.price import moment
+from apps.notifications import services as notifications
+from apps.notifications.domain.kinds import Kind
+from apps.notifications.domain.wording import Notice
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
@@ -58,6 +62,11 @@ PATHS = (
     "/performance/positions.csv",
     "/strategies/",
     "/health/",
+    "/notices/",
+    "/notices/list/",
+    "/notices/bell/",
+    "/settings/notifications/",
+    "/api/notifications/",
     "/manual/webhooks/",
     "/api/realtime/current-price/",
     "/api/realtime/current-candle/",
@@ -97,6 +106,8 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
+        told = Notice(Kind.CLOSED, "NQ closed", "", path="/manager/")
+        notifications.notify(user=user, key=f"n{minute}", told=told, now=moment(bar))
     return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
 
 

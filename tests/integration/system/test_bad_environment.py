@@ -51,6 +51,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         ("EMAIL_URL", "pigeon://coop", "smtp+tls://"),
         ("WEBHOOK_RATE_PER_STRATEGY", "many", "/min"),
         ("WEBHOOK_RATE_PER_ADDRESS", "5/fortnight", "/min"),
+        ("DISCORD_API", "discord.com", "https://discord.com/api/v10"),
+        ("DISCORD_PUBLIC_KEY", "abc", "General Information"),
         ("DATABASE_URL", "postgres://localhost", "/tradehub"),
         ("REDIS_URL", "http://localhost", "redis://"),
         ("MARKET", "/no/such/ticks.csv.gz", "generated, tradovate"),

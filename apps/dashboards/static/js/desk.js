@@ -3,6 +3,7 @@
 import "./live-value.js";
 import "./live-region.js";
 import "./toast.js";
+import "./sound.js";
 import "./clock.js";
 import "./ladder.js";
 import "./position.js";

@@ -1,0 +1,130 @@
+"""From a fact to notices: whose it is, in whose words, once."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from django.utils import timezone
+
+from apps.brokers.models import Account, Position
+from apps.bus import bus
+from apps.bus.models import Cursor, FactRow
+from apps.notifications import services
+from apps.notifications.domain.wording import WORDS, Context, word
+from apps.users.models import User
+
+log = structlog.get_logger(__name__)
+
+NAME: Final = "notifications"
+NEAR: Final = 60  # facts of one turn stand so near each other
+TOO_OLD_S: Final = 86_400  # a desk that was off for a week tells no old stories
+
+
+@bus.subscriber(NAME, *WORDS)
+def hear(row: FactRow) -> None:
+    """Make notices of a fact for everybody whom it is about."""
+    now = timezone.now()
+    if (now - row.recorded_at).total_seconds() > TOO_OLD_S:
+        return
+    context = context_of(row)
+    if row.name == "feed.changed" and row.payload.get("state") == "live":
+        _overtaken(now)
+    try:
+        told = word(row.name, [row.payload], context)
+    except (
+        Exception
+    ):  # one fact that is not as its words expect must not silence all that come after it
+        log.exception("notice.unworded", fact=row.key)
+        return
+    if told is None:
+        return
+    for user in _whose(row):
+        services.notify(
+            user=user, key=row.key, told=told, now=now, at=row.at, name=row.name,
+            payload=row.payload, context=context,
+        )  # fmt: skip
+
+
+def has_news() -> bool:
+    """Return whether there may be a fact that was not heard yet: a look that writes nothing."""
+    cursor = Cursor.objects.filter(source=f"subscriber:{NAME}").first()
+    if cursor is None:
+        return True
+    return FactRow.objects.filter(seq__gt=int(cursor.value), name__in=list(WORDS)).exists()
+
+
+def _whose(row: FactRow) -> list[Any]:
+    everybody = User.objects.filter(is_active=True)
+    return list(everybody.filter(pk=row.user_id) if row.user_id else everybody)
+
+
+def _overtaken(now: datetime) -> None:
+    """A feed that is back before anybody was told that it was lost: nobody has to be told."""
+    for user in User.objects.filter(is_active=True):
+        services.suppress(user=user, batch="feed:lost", reason="it was back within seconds")
+
+
+def context_of(row: FactRow) -> Context:
+    """Return what a fact does not say by itself."""
+    if row.name == "feed.changed":
+        return Context(was_lost=_was_lost(row))
+    if row.name == "user.signed_in":
+        return Context(is_new_place=_is_new_place(row))
+    account = row.payload.get("account")
+    if account is None or not str(account).isdigit():
+        return Context()
+    known = Account.objects.filter(pk=int(account), user_id=row.user_id).first()
+    name = known.name if known else str(row.payload.get("account_name") or "")
+    if row.name not in ("order.filled", "position.closed"):
+        return Context(account=name)
+    beside = _beside(row)
+    if row.name == "position.closed":
+        fill = next((one for one in beside if one.name == "order.filled"), None)
+        return Context(account=name, exit_role=str(fill.payload.get("role")) if fill else "")
+    held = Position.objects.filter(
+        account_id=int(account), contract=row.payload["contract"], closed_at__isnull=True,
+        place=row.payload.get("strategy") or 0,
+    ).first()  # fmt: skip
+    buys = row.payload["side"] == "buy"
+    return Context(
+        account=name,
+        opens=any(one.name == "position.opened" for one in beside),
+        closes=any(one.name == "position.closed" for one in beside),
+        adds=held is None or (held.sign > 0) == buys,
+    )
+
+
+def _beside(row: FactRow) -> list[FactRow]:
+    """Return what was said of the same holding at the same instant, the nearest first."""
+    names = ("order.filled", "position.opened", "position.closed")
+    near = FactRow.objects.filter(
+        user_id=row.user_id, name__in=names, at_ns=row.at_ns,
+        seq__gt=row.seq - NEAR, seq__lt=row.seq + NEAR,
+    ).exclude(seq=row.seq)  # fmt: skip
+    same = ("account", "contract", "strategy")
+    mine = [one for one in near if all(one.payload.get(k) == row.payload.get(k) for k in same)]
+    return sorted(mine, key=lambda one: abs(one.seq - row.seq))
+
+
+def _is_new_place(row: FactRow) -> bool:
+    """Return whether he came in from elsewhere before, but never from this address."""
+    before = FactRow.objects.filter(name=row.name, user_id=row.user_id, seq__lt=row.seq)
+    address = row.payload.get("address")
+    known = before.filter(payload__address=address).exists()
+    return bool(address) and not known and before.exists()
+
+
+def _was_lost(row: FactRow) -> bool:
+    """Return whether the feed of this contract had been lost before it came back."""
+    if row.payload.get("state") != "live":
+        return False
+    before = FactRow.objects.filter(name=row.name, seq__lt=row.seq).order_by("-seq")[:200]
+    for one in before:
+        if one.payload.get("contract") != row.payload.get("contract"):
+            continue
+        state = one.payload.get("state")
+        if state == "lost":
+            return True
+        if state in ("live", "stopped", "ended"):
+            return False
+    return False

@@ -1,0 +1,44 @@
+"""A notice finds the trader on whatever page he is: the bell counts, a toast says it, the centre has it, without a reload."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS, Opened
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_notice_appears_by_itself_and_is_read_by_a_press(opened: Opened, touched: bool) -> None:
+    health, centre, own = (
+        opened(path) for path in ("/health/", "/notices/", "/settings/notifications/")
+    )
+    for page in (health, centre):
+        expect(page.locator('[data-show="bar"]')).to_contain_text("bar ends in")
+        page.evaluate("window.wasHere = true")
+    if touched:  # sounds on: a tone is made and nothing complains
+        health.evaluate("document.querySelector('.desk').dataset.sounds = ''")
+        health.mouse.click(5, 5)
+    own.get_by_role("button", name="Send me a test message").click()
+    expect(own.locator(".notice")).to_contain_text("A test message is in your notices")
+    expect(health.locator(".toast", has_text="Test message")).to_be_visible()
+    expect(health.locator(".bell-count")).to_be_visible()
+    row = centre.locator(".notice-row[data-unread]", has_text="Test message").first
+    expect(row).to_be_visible()
+    assert health.evaluate("window.wasHere") and centre.evaluate("window.wasHere")
+    centre.get_by_role("button", name="Mark all read").click()
+    expect(centre.locator(".notice-row[data-unread]")).to_have_count(0)
+
+
+def test_choices_are_made_by_keyboard_and_stay(opened: Opened) -> None:
+    page = opened("/settings/notifications/")
+    box = page.get_by_label("Stop hit: E-mail")
+    was = box.is_checked()
+    box.focus()
+    page.keyboard.press("Space")
+    page.get_by_label("From").fill("22:00")
+    page.get_by_label("Until").fill("07:00")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".notice")).to_contain_text("Kept")
+    assert page.get_by_label("Stop hit: E-mail").is_checked() != was
+    expect(page.get_by_label("From")).to_have_value("22:00")

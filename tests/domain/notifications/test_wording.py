@@ -1,0 +1,93 @@
+"""What is told of a fact: account, side, size, price, R, reason; nothing twice, nothing empty."""
+
+from typing import Any
+
+import pytest
+
+from apps.notifications.domain.kinds import Kind, Severity
+from apps.notifications.domain.wording import WORDS, Context, word
+
+ALPHA = Context(account="Alpha")
+RECORDED = {
+    "strategy": 7, "strategy_name": "NQ FVG", "account": 4, "account_name": "DEMO123",
+    "contract": "NQZ5", "side": "long", "quantity": 2, "price": "20005.25", "net": "-112.50", "r": "-1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "kind", "title", "body"),
+    [
+        ("recorder.stop_hit", RECORDED, Kind.STOP_HIT, "NQ long stopped out, NQ FVG", "DEMO123: 2 at 20,005.25. Net −$112.50, −1 R."),
+        ("recorder.opened", {k: v for k, v in RECORDED.items() if k not in ("net", "r")}, Kind.OPENED, "NQ long opened, NQ FVG", "DEMO123: 2 at 20,005.25."),
+        ("recorder.gap", {"account_name": "DEMO123", "trade_date": "2025-12-02", "reason": "the desk was off"}, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "The desk was off. Fill it from the broker's CSV before the day is forgotten."),
+        ("position.unprotected", {"account": 1, "contract": "MNQZ5", "quantity": -3}, Kind.UNPROTECTED, "MNQ without a stop in Alpha", "3 contracts have no working stop. Set one, or close the position."),
+        ("live.switched", {"account": 1, "on": True, "by": "alice"}, Kind.LIVE, "Live orders are ON in Alpha", "Switched on by alice."),
+        ("live.switched", {"account": 1, "on": False, "by": "alice"}, Kind.LIVE, "Live orders are off in Alpha", "Switched off by alice."),
+        ("connection.changed", {"name": "Tradovate", "state": "refused", "reason": "wrong password"}, Kind.CONNECTION, "Tradovate: refuses us", "Wrong password. Look at your positions at the broker until it is back."),
+        ("reconcile.differs", {"account": 1, "detail": "we hold 1, the broker 2"}, Kind.RECONCILE, "The broker's books differ from ours in Alpha", "We hold 1, the broker 2. Compare and repair it before you trade on."),
+        ("risk.level_changed", {"account": 1, "limit": "daily_loss", "level": "danger", "was": "warning", "used_pct": "71.00", "left": "290"}, Kind.RISK_WARNING, "Alpha: Risk is danger", "Was warning. 71 % of the daily loss used, $290.00 left."),
+    ],
+)  # fmt: skip
+def test_the_words(name: str, payload: dict[str, Any], kind: Kind, title: str, body: str) -> None:
+    told = word(name, [payload], ALPHA)
+    assert told is not None
+    assert (told.kind, told.title, told.body) == (kind, title, body)
+
+
+def test_a_level_that_falls_or_that_the_lock_tells_is_no_news() -> None:
+    fact = {"account": 1, "limit": "daily_loss", "used_pct": "40", "left": "600"}
+    assert word("risk.level_changed", [fact | {"level": "safe", "was": "warning"}], ALPHA) is None
+    assert word("risk.level_changed", [fact | {"level": "locked", "was": "danger"}], ALPHA) is None
+
+
+@pytest.mark.parametrize("state", ["connecting", "catching_up", "ended", "stopped", "live"])
+def test_only_a_lost_feed_is_told_and_its_return(state: str) -> None:
+    assert word("feed.changed", [{"contract": "NQZ5", "state": state}]) is None
+
+
+def test_feeds_that_are_lost_together_are_one_notice() -> None:
+    lost = [{"contract": one, "state": "lost", "reason": ""} for one in ("NQZ5", "ESZ5", "NQZ5")]
+    told = word("feed.changed", lost)
+    assert told is not None and told.title == "Market data lost: NQ, ES"
+    assert (told.severity, told.batch) == (Severity.ALARM, "feed:lost")
+
+
+def test_a_sign_in_is_told_from_a_new_place_alone_and_a_wrong_password_not() -> None:
+    fact = {"address": "10.0.0.9", "agent": "Firefox"}
+    assert word("user.signed_in", [fact]) is None
+    told = word("user.signed_in", [fact], Context(is_new_place=True))
+    assert told is not None and told.body.startswith("Firefox, 10.0.0.9.")
+    assert word("user.sign_in_failed", [fact | {"what": "password"}]) is None
+    wrong = word("user.sign_in_failed", [fact | {"what": "second factor"}])
+    assert wrong is not None and wrong.title == "Wrong second factor at the door"
+
+
+def test_a_made_token_is_told_with_its_name_and_place() -> None:
+    told = word(
+        "user.token_made", [{"token": 3, "label": "bot", "scope": "read", "address": "::1"}]
+    )
+    assert told is not None and told.body.startswith("Bot, ::1. If it was not you")
+
+
+def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
+    fills = [RECORDED | {"position": "p1", "quantity": n, "price": p} for n, p in ((1, "20005.00"), (3, "20006.00"))]  # fmt: skip
+    told = word("recorder.added", fills)
+    assert told is not None and "DEMO123: 4 at 20,005.75 on average." in told.body
+    assert told.batch == "recorder:position_added:7:4:p1"
+    part = word("recorder.target_hit", [RECORDED | {"left": 1, "net": "40", "r": None}])
+    assert part is not None and part.title == "NQ long at its target, part closed, NQ FVG"
+
+
+def test_an_unknown_fact_is_not_told() -> None:
+    assert word("order.sent", [{}]) is None
+
+
+SPARSE = {"recorder.opened", "recorder.closed", "recorder.gap", "position.unprotected", "connection.changed", "live.switched", "reconcile.differs", "signals.stopped", "user.password_changed", "user.token_made"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(SPARSE))
+def test_a_fact_of_an_app_to_come_may_lack_any_field(name: str) -> None:
+    assert name in WORDS
+    told = word(name, [{}])
+    if told is not None:
+        assert told.title.strip() and "None" not in told.title + told.body
