@@ -7,7 +7,7 @@ account (its order's). Source: protocol 11, "Notes per entity", and 14, "Carryin
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
@@ -84,9 +84,9 @@ class Rows:
                 continue
             table[number] = row
             if entity in self._of_order:
-                self._of_order[entity].setdefault(row.get("orderId", 0), {})[number] = row
+                self._of_order[entity].setdefault(_ref(row, "orderId"), {})[number] = row
             elif entity == "commandReport":
-                self._of_command.setdefault(row.get("commandId", 0), {})[number] = row
+                self._of_command.setdefault(_ref(row, "commandId"), {})[number] = row
 
     def row(self, entity: str, number: int) -> Row | None:
         """Return one row by its id."""
@@ -132,7 +132,7 @@ class Rows:
                     return self._position(row)
                 case "cashBalance":
                     return _cash(row)
-        except (KeyError, TypeError, ValueError, InvalidOperation) as problem:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
             self.dropped[f"{entity}: {type(problem).__name__}"] += 1
         return None
 
@@ -147,14 +147,14 @@ class Rows:
                     ]
                 return touched
             case "fill":
-                return [("fill", row["id"]), ("order", row.get("orderId", 0))]
+                return [("fill", row["id"]), ("order", _ref(row, "orderId"))]
             case "fillFee":
                 return [("fill", row["id"])]
             case "orderVersion" | "command":
-                return [("order", row.get("orderId", 0))]
+                return [("order", _ref(row, "orderId"))]
             case "commandReport":
-                command = self._tables["command"].get(row.get("commandId", 0))
-                return [("order", command.get("orderId", 0))] if command else []
+                command = self._tables["command"].get(_ref(row, "commandId"))
+                return [("order", _ref(command, "orderId"))] if command else []
         return []
 
     def tagged(self, tag: str) -> int | None:
@@ -274,6 +274,12 @@ class Rows:
         if word not in TIFS:
             self.dropped[f"timeInForce {word}"] += 1
         return TIFS.get(word, TimeInForce.DAY)
+
+
+def _ref(row: Row, name: str) -> int:
+    """Return the id of another row that this one names; 0 where it names none."""
+    number = row.get(name)
+    return number if isinstance(number, int) else 0
 
 
 def _cash(row: Row) -> CashSeen:
