@@ -44,11 +44,15 @@ class Connection(Owned):
     reason = models.CharField(max_length=200, blank=True, help_text="Why, in a sentence.")
     state_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True, help_text="Last time its accounts were read whole.")
+    heard_at = models.DateTimeField(null=True, help_text="Last time its stream was up.")
+    is_removed = models.BooleanField(default=False, help_text="Its rows stay, its secrets don't.")
     created_at = models.DateTimeField(auto_now_add=True)
     # one token for every process; who holds the lease logs in and renews it, nobody else
     token = SealedField(blank=True)
     token_issued_at = models.BigIntegerField(default=0, help_text="ns UTC.")
     token_expires_at = models.BigIntegerField(default=0, help_text="ns UTC.")
+    renewed_at = models.BigIntegerField(default=0, help_text="Last attempt, ns UTC.")
+    paused_until = models.BigIntegerField(default=0, help_text="No login before, ns UTC.")
     lease_by = models.CharField(max_length=64, blank=True)
     lease_until = models.BigIntegerField(default=0, help_text="ns UTC of the wall clock.")
     hosts = models.JSONField(default=dict, help_text="Where the broker steered us to.")
@@ -56,7 +60,17 @@ class Connection(Owned):
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "name"], name="connection_name_once_per_user"),
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=models.Q(is_removed=False),
+                name="connection_name_once_per_user",
+            ),
+            # two logins of one person would push each other's sessions out
+            models.UniqueConstraint(
+                fields=["user", "environment", "login"],
+                condition=models.Q(is_removed=False),
+                name="connection_login_once_per_user",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -78,6 +92,7 @@ class BrokerAccount(Owned):
     account = models.OneToOneField(
         Account, on_delete=models.SET_NULL, null=True, related_name="remote"
     )
+    version = models.PositiveIntegerField(default=1, help_text="How often it was told of.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -101,7 +116,7 @@ class BrokerOrder(Owned):
     text = models.CharField(max_length=64, blank=True, help_text="The words beside it.")
     parent = models.CharField(max_length=60, blank=True)
     oco = models.CharField(max_length=60, blank=True)
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     side = models.CharField(max_length=4, choices=[(item, item) for item in Side])
     type = models.CharField(max_length=16, choices=[(item, item) for item in OrderType])
     tif = models.CharField(max_length=4, choices=[(item, item) for item in TimeInForce])
@@ -136,7 +151,7 @@ class BrokerFill(Owned):
         max_length=120, help_text="The broker's name of it; of a file without names: what it is."
     )
     order = models.CharField(max_length=60, blank=True, help_text="The broker's order.")
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     side = models.CharField(max_length=4, choices=[(item, item) for item in Side])
     quantity = models.PositiveIntegerField()
     price = models.DecimalField(max_digits=18, decimal_places=7)
@@ -145,6 +160,7 @@ class BrokerFill(Owned):
     trade_date = models.DateField()
     source = models.CharField(max_length=24, help_text="stream, poll, or csv:<layout>.")
     is_active = models.BooleanField(default=True, help_text="Off: taken back by the exchange.")
+    version = models.PositiveIntegerField(default=1, help_text="How often it was told.")
     seen_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -168,7 +184,7 @@ class BrokerPosition(Owned):
     """What a broker says is held of a contract in one account."""
 
     account = models.ForeignKey(BrokerAccount, on_delete=models.CASCADE, related_name="positions")
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     net = models.IntegerField(help_text="Signed contracts.")
     price = price_field("Average.")
     at_ns = models.BigIntegerField()

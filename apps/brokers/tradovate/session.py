@@ -18,6 +18,7 @@ from apps.brokers.tradovate.frames import instant_of
 from apps.brokers.tradovate.hosts import TradovateSettings
 from apps.brokers.tradovate.rest import (
     CaptchaDemanded,
+    Displaced,
     Locked,
     RateLimited,
     Refused,
@@ -87,7 +88,7 @@ class Session:
         self._renewed_at = 0
         self._quiet = Backoff(chance, first=15, most=3600)
         self._rejections = Backoff(chance, first=1, most=900)
-        self._pause: LoginPaused | CredentialsRefused | None = None
+        self._pause: LoginPaused | CredentialsRefused | Displaced | None = None
 
     async def token(self) -> Token:
         """Return a token that is valid now, having logged in or renewed where it was time.
@@ -138,6 +139,28 @@ class Session:
             await self._rest.get("auth/me", token=token.access)
         self.reject(token)
 
+    async def is_taken(self, token: Token) -> bool:
+        """Return whether the server takes this token: a call may be refused for its own sake. A bad one is given up.
+
+        Raises:  Displaced and what else the server has to say
+        """
+        try:
+            await self._rest.get("auth/me", token=token.access)
+        except Unauthorised:
+            self.reject(token)
+            return False
+        return True
+
+    async def hear(self, problem: TradovateError) -> None:
+        """Hear of trouble that somebody had with our token. Once displaced, nothing here logs in again."""
+        if isinstance(problem, Displaced):
+            self.held, self._pause = None, problem
+
+    async def move(self) -> None:
+        """Learn the hosts anew after a call was sent elsewhere; trouble with that is left to the next caller."""
+        with suppress(TradovateError):
+            await self.renew()
+
     async def keep_fresh(self) -> None:
         """Renew ahead of time for as long as this runs; trouble is left to the next caller."""
         while True:
@@ -151,10 +174,24 @@ class Session:
                     log.warning("tradovate.renewal failed=%s", type(problem).__name__)
 
     async def _log_in(self) -> Token:
-        if isinstance(self._pause, CredentialsRefused):
+        if isinstance(self._pause, CredentialsRefused | Displaced):
             raise self._pause
         if self._pause is not None and self._wall.now() < self._pause.until:
             raise self._pause
+        try:
+            token = await self._ask_for_token()
+        except (CredentialsRefused, LoginPaused) as pause:
+            self._pause = pause
+            raise
+        self._pause = None
+        return token
+
+    async def _ask_for_token(self) -> Token:
+        """Log in, once.
+
+        Raises:  CredentialsRefused, LoginPaused  what the refusal means for the next attempt
+                 Unreachable, Displaced
+        """
         settings = self._settings
         body: dict[str, object] = {
             "name": settings.name,
@@ -169,10 +206,9 @@ class Session:
         try:
             token = self._read(await self._rest.post("auth/accesstokenrequest", body))
         except (Refused, RateLimited, Locked, CaptchaDemanded) as problem:
-            pause = self._pause = self._judge(problem)
+            pause = self._judge(problem)
             log.warning("tradovate.login failed=%s", type(pause).__name__)
             raise pause from None
-        self._pause = None
         self._quiet.reset()
         log.info("tradovate.login user_id=%s", token.user_id)
         return token
@@ -207,7 +243,7 @@ class Session:
                 return token
             raise
         log.info("tradovate.renewed")
-        return fresh if fresh.market_data else _with_market_data(fresh, token)
+        return fresh if fresh.market_data else with_market_data(fresh, token)
 
     def _read(self, data: Raw) -> Token:
         """Return the token in an answer and take the hosts it names.
@@ -231,7 +267,8 @@ class Session:
         )
 
 
-def _with_market_data(fresh: Token, old: Token) -> Token:
+def with_market_data(fresh: Token, old: Token) -> Token:
+    """Return a renewed token that came without one for market data, with the old one."""
     return Token(
         fresh.access,
         old.market_data,
