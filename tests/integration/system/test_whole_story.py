@@ -1,0 +1,155 @@
+"""The whole story from outside: an alert becomes an order, a fill, a recorded position, a message and a figure.
+
+The desk is the real process with its simulated market; Discord is our own server, which refuses, limits and fails.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.services.desk import Desk
+from tests.services.discord import Discord, Fault
+
+pytestmark = pytest.mark.timeout(240)
+TRADER = "trader"  # name and password of the simulated broker's second user
+SNOWFLAKE = "4711"
+
+
+@pytest.fixture
+def discord() -> Iterator[Discord]:
+    one = Discord()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, discord: Discord) -> Iterator[Desk]:
+    one = Desk(tmp_path, BROKER_POLL_SECONDS="10", **discord.settings())
+    yield one.ready()
+    one.kill()
+
+
+class Browser:
+    """A trader's browser: signed in, with the token that forms need."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.http = httpx.Client(base_url=desk.url, timeout=20)
+        self.http.get("/accounts/login/")
+        form = {"username": "demo", "password": desk.password}
+        assert self.post("/accounts/login/", data=form).status_code == 302
+
+    def post(self, path: str, **sent: Any) -> httpx.Response:
+        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": str(self.http.base_url)}
+        return self.http.post(path, headers=headers, **sent)
+
+    def put(self, path: str, **sent: Any) -> httpx.Response:
+        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": str(self.http.base_url)}
+        return self.http.put(path, headers=headers, **sent)
+
+    def get(self, path: str) -> Any:
+        answer = self.http.get(path)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text[:300])
+        return answer.json()
+
+    def page(self, path: str) -> str:
+        answer = self.http.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+        return answer.text
+
+
+def made(answer: httpx.Response) -> Any:
+    assert answer.status_code in (200, 201), (answer.status_code, answer.text[:500])
+    return answer.json()
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """Wait for something that another process brings about."""
+    end, pause = monotonic() + seconds, threading.Event()
+    while monotonic() < end:
+        if said := found():
+            return said
+        pause.wait(0.1)
+    raise AssertionError(f"no {what} in {seconds:g} s")
+
+
+def connected(browser: Browser) -> dict[str, Any]:
+    """Connect the simulated broker and use its account on the desk; return the broker's account."""
+    login = {"environment": "simulator", "login": TRADER, "password": TRADER, "name": "My demo"}
+    made(browser.post("/api/accounts/add-tradovate/", json=login))
+    account = until(
+        lambda: browser.get("/api/accounts/get-all-at-accounts/")["results"], "account at the broker"
+    )[0]
+    adopted = made(browser.post(f"/api/accounts/{account['id']}/adopt/", json={"name": "Demo one"}))
+    return {**account, "account": adopted["id"]}
+
+
+def linked(browser: Browser, discord: Discord) -> None:
+    """Link the trader's Discord account as his browser would."""
+    start = browser.post("/oauth/discord/start/")
+    assert start.status_code == 302, start.text[:300]
+    back = discord.consent(start.headers["location"], SNOWFLAKE)
+    answer = browser.http.get("/oauth/discord/callback/", params=back)
+    assert answer.status_code == 302, answer.text[:300]
+
+
+def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
+    desk: Desk, discord: Discord
+) -> None:
+    browser = Browser(desk)
+    at_broker = connected(browser)
+    linked(browser, discord)
+    strategy = browser.get("/api/strategies/")["results"][0]["id"]
+    set_up = {"name": "Demo", "symbol": "NQ1!", "account": at_broker["id"], "size": 1}
+    made(browser.put(f"/api/strategies/{strategy}/", json=set_up))
+    made(browser.post(f"/api/recorder/start/{strategy}/"))
+    routes = [{"account": at_broker["account"], "mode": "automatic", "quantity": 1}]
+    made(browser.put(f"/api/strategies/{strategy}/routes/", json={"routes": routes}))
+    discord.faults += [
+        Fault("/messages", 429, {"retry_after": 0.4, "global": False}, {"Retry-After": "0.4"}),
+        Fault("/messages", 503, {}),
+    ]
+
+    price = until(lambda: browser.get("/api/realtime/current-price/?symbol=NQ")["last"], "price")
+    stop = f"{float(price) - 60:.2f}"
+    alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss": stop, "id": "a1"}
+    said = [httpx.post(desk.webhook, json=alert).json() for _ in range(3)]
+    assert [one["status"] for one in said] == ["accepted", "duplicate", "duplicate"]
+
+    def recorded() -> list[dict[str, Any]]:
+        return browser.get(f"/api/recorder/positions/{strategy}/")["results"]
+
+    opened = until(recorded, "recorded position")
+    assert len(opened) == 1, "sent three times, bought once"
+    assert (opened[0]["side"], opened[0]["size"]) == ("long", 1)
+    until(lambda: discord.texts(SNOWFLAKE), "message of the opening")
+
+    closing = {"symbol": "NQ1!", "action": "close", "id": "a2"}
+    assert httpx.post(desk.webhook, json=closing).json()["status"] == "accepted"
+    closed = until(
+        lambda: [one for one in recorded() if one["size"] == 0 and one["net"] is not None], "close"
+    )
+    assert len(recorded()) == 1
+
+    texts = until(
+        lambda: (told := discord.texts(SNOWFLAKE)) and "losed" in " ".join(told) and told,
+        "message of the close",
+    )
+    assert len(texts) == len(set(texts)), "nothing is told twice"
+    figures = browser.get(f"/api/strategies/{strategy}/analytics/")
+    assert figures["trades"] == 1
+    assert figures["net"] == closed[0]["net"]
+    page = browser.page(f"/recorders/{strategy}/")
+    assert re.sub(r"[^0-9.]", "", closed[0]["net"]) in re.sub(r"[^0-9.>]", "", page)
+
+    assert desk.end() == 0
+    written = "\n".join(
+        path.read_text(errors="replace") for path in desk.home.rglob("*") if path.is_file()
+    )
+    for secret in (discord.settings()["DISCORD_BOT_TOKEN"], discord.settings()["DISCORD_CLIENT_SECRET"]):
+        assert secret not in written
