@@ -58,10 +58,7 @@ class World:
 
     def tell(self, said: Message) -> list[Fact]:
         """Tell the engine something, and read the turn to its end; what is to be sent is queued once."""
-        said_facts = []
-        for one in self.engine.handle(said):
-            if isinstance(one, Fact):
-                said_facts.append(one)
+        said_facts = [one for one in self.engine.handle(said) if isinstance(one, Fact)]
         for sent in self.engine.abroad.dispatches:
             if sent.key not in self.known:  # the rows' unique key
                 self.known.add(sent.key)
@@ -364,7 +361,9 @@ class Abroad(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9), by=st.integers(1, 8))
     def move_stop(self, which: int, by: int) -> None:
-        mine = [one for one in self.world.engine.ledger.books.orders.values() if one.parent and one.stop]
+        mine = [
+            one for one in self.world.engine.ledger.books.orders.values() if one.parent and one.stop
+        ]
         if mine:
             stop = f"{(self.ticks - by) / 4:.2f}"
             self.world.wish(ModifyOrder, order=mine[which % len(mine)].id, stop=stop)
