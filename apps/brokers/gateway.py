@@ -16,7 +16,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.account import Kind
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import (
@@ -122,7 +121,7 @@ class Gateway:
             if not live_of(row.account).get("is_on"):
                 return S.NOT_SENT, "LIVE_OFF"
             return None
-        if row.errand == Errand.LIQUIDATE:
+        if row.errand == Errand.LIQUIDATE or not row.tag:
             return None
         placed = Dispatch.objects.filter(errand=Errand.PLACE, tag=_head_of(row.tag)).first()
         if placed is not None and placed.status in WAITING:
@@ -141,6 +140,9 @@ class Gateway:
             return {order.tag: placed.order, **dict(legs)}
         if row.errand == Errand.LIQUIDATE:
             await self._broker.liquidate(account, row.contract, is_automated=is_automated)
+            return {}
+        if row.errand == Errand.CANCEL and "remote" in row.payload:  # an order that is none of ours
+            await self._broker.cancel(account, row.payload["remote"], is_automated=is_automated)
             return {}
         found = await self._look(account, row.tag)
         if found is None or found.is_over:
@@ -178,6 +180,8 @@ class Gateway:
                     for one in seen.positions
                 )
                 outcome = self._judge_again(row, is_done=not held)
+            elif "remote" in row.payload:
+                outcome = self._judge_again(row, is_done=False)
             else:
                 found = await self._broker.find(account, row.tag)
                 outcome = self._judge(row, found)
@@ -274,11 +278,6 @@ def new_order(row: Dispatch, account: str) -> NewOrder:
             for leg in asked["legs"]
         ),
     )  # fmt: skip
-
-
-def needs_gateway(kind: str) -> bool:
-    """Return whether orders of an account of this kind leave through a gateway."""
-    return kind != Kind.PAPER
 
 
 def _head_of(tag: str) -> str:
