@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from asgiref.sync import sync_to_async
-from django.db.models import F
 from django.utils import timezone
 
 from apps.brokers.domain.abroad import Errand
@@ -29,6 +27,7 @@ from apps.brokers.domain.ports import (
     Unavailable,
 )
 from apps.brokers.domain.seen import OrderSeen
+from apps.brokers.logins import DatabaseThread
 from apps.brokers.models import WAITING, BrokerAccount, Connection, Dispatch
 from apps.brokers.store import live_of
 from apps.bus import bus
@@ -49,20 +48,22 @@ class Gateway:
         self,
         connection: Connection,
         broker: Broker,
+        thread: DatabaseThread,
         *,
         now: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._connection, self._broker, self._now = connection, broker, now
+        self._in_database = thread.run
 
     async def start(self) -> None:
         """Take over after a start: what was being sent when the last process ended is unknown now."""
-        await sync_to_async(self._doubt)()
+        await self._in_database(self._doubt)
 
     async def step(self) -> int:
         """Carry out what is due and return how many dispatches were touched: exits first, each tag in its order."""
         touched = 0
-        for row in await sync_to_async(self._due)():
-            fresh = await Dispatch.objects.select_related("account").aget(pk=row.pk)
+        for row in await self._in_database(self._due):
+            fresh = await self._in_database(_read, row.pk)
             if fresh.status == S.QUEUED:
                 touched += await self._carry_out(fresh)
             elif fresh.status == S.UNKNOWN:
@@ -85,16 +86,12 @@ class Gateway:
     # ---- one dispatch ----
 
     async def _carry_out(self, row: Dispatch) -> int:
-        if (stays := await sync_to_async(self._stays)(row)) is not None:
+        if (stays := await self._in_database(self._stays, row)) is not None:
             if stays:
                 await self._finish(row, *stays)
             return bool(stays)
-        claimed = await Dispatch.objects.filter(pk=row.pk, status=S.QUEUED).aupdate(
-            status=S.SENDING, sent_at=self._now(), attempts=F("attempts") + 1
-        )
-        if not claimed:
+        if not await self._in_database(self._claim, row):
             return 0
-        row.attempts += 1
         try:
             remote = await self._call(row)
         except OrderRefused as problem:
@@ -106,6 +103,13 @@ class Gateway:
         else:
             await self._finish(row, S.SENT, remote=remote)
         return 1
+
+    def _claim(self, row: Dispatch) -> bool:
+        """Say that it is being sent, committed before a word goes out; False: somebody else does it."""
+        row.attempts += 1
+        queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
+        changed = {"status": S.SENDING, "sent_at": self._now(), "attempts": row.attempts}
+        return bool(queued.update(**changed))
 
     def _stays(self, row: Dispatch) -> tuple[str, str] | tuple[()] | None:
         """Return how a queued dispatch ends without a call; (): it waits; None: it goes out."""
@@ -131,7 +135,7 @@ class Gateway:
         return None
 
     async def _call(self, row: Dispatch) -> dict[str, str]:
-        account = await sync_to_async(self._remote)(row)
+        account = await self._in_database(self._remote, row)
         is_automated = bool(row.payload.get("is_automated", True))
         if row.errand == Errand.PLACE:
             order = new_order(row, account)
@@ -169,8 +173,7 @@ class Gateway:
 
     async def _resolve(self, row: Dispatch) -> None:
         """Ask the broker what became of a call that had no answer."""
-        account = await sync_to_async(self._remote)(row)
-        await Dispatch.objects.filter(pk=row.pk).aupdate(attempts=F("attempts") + 1)
+        account = await self._in_database(self._remote, row)
         row.attempts += 1
         try:
             if row.errand == Errand.LIQUIDATE:
@@ -232,20 +235,21 @@ class Gateway:
     async def _later(self, row: Dispatch, status: str, reason: str) -> None:
         wait = LOOK_AGAIN_S[min(row.attempts, len(LOOK_AGAIN_S)) - 1]
         log.warning("dispatch %s is %s: %s", row.pk, status, reason)
-        await Dispatch.objects.filter(pk=row.pk).aupdate(
-            status=status, reason=reason[:200], next_at=self._now() + timedelta(seconds=wait)
-        )
+        fields = {"status": status, "reason": reason[:200], "attempts": row.attempts}
+        next_at = self._now() + timedelta(seconds=wait)
+        await self._in_database(_write, row.pk, **fields, next_at=next_at)
 
     async def _finish(
         self, row: Dispatch, status: str, reason: str = "", text: str = "",
         remote: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Tell the engine, then write it down: told twice it changes nothing, told never it would wait for ever."""
-        await sync_to_async(tell_outcome)(row, status, reason, self._now())
+        await self._in_database(tell_outcome, row, status, reason, self._now())
         words = f"{reason}: {text}" if text else reason
-        await Dispatch.objects.filter(pk=row.pk).aupdate(
-            status=status, reason=words[:200], done_at=self._now(), remote=remote or {}
-        )
+        await self._in_database(
+            _write, row.pk, status=status, reason=words[:200], done_at=self._now(),
+            remote=remote or {}, attempts=row.attempts,
+        )  # fmt: skip
 
     def _remote(self, row: Dispatch) -> str:
         return BrokerAccount.objects.get(account_id=row.account_id).remote
@@ -278,6 +282,15 @@ def new_order(row: Dispatch, account: str) -> NewOrder:
             for leg in asked["legs"]
         ),
     )  # fmt: skip
+
+
+def _read(number: int) -> Dispatch:
+    row: Dispatch = Dispatch.objects.select_related("account").get(pk=number)
+    return row
+
+
+def _write(number: int, **fields: Any) -> None:
+    Dispatch.objects.filter(pk=number).update(**fields)
 
 
 def _head_of(tag: str) -> str:

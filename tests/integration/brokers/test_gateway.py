@@ -13,12 +13,14 @@ from django.utils import timezone
 from apps.brokers import models, reports
 from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.gateway import Gateway
+from apps.brokers.logins import DatabaseThread
 from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerAccount, Connection, Dispatch
 from apps.brokers.tradovate.broker import TradovateBroker
 from apps.bus.models import Inbox
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, Playground
+from tests.integration.brokers.shared import database_thread
 from tests.integration.brokers.test_broker import broker_at, price_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -34,8 +36,13 @@ class Desk:
     """An adopted demo account, dispatches for it, and a gateway whose clock a test moves."""
 
     def __init__(
-        self, ground: Playground, broker: TradovateBroker, account: models.Account
+        self,
+        ground: Playground,
+        broker: TradovateBroker,
+        account: models.Account,
+        thread: DatabaseThread,
     ) -> None:
+        self.thread = thread
         self.ground, self.broker, self.account = ground, broker, account
         self.connection = account.remote.connection
         self.passed = timedelta()
@@ -45,7 +52,7 @@ class Desk:
         return timezone.now() + self.passed
 
     def gateway(self) -> Gateway:
-        return Gateway(self.connection, self.broker, now=self.now)
+        return Gateway(self.connection, self.broker, self.thread, now=self.now)
 
     async def wants(self, errand: Errand = Errand.PLACE, **changed: Any) -> Dispatch:
         """Write a dispatch, as the engine does."""
@@ -108,8 +115,9 @@ async def desk(ground: Playground, alice: Actor) -> AsyncIterator[Desk]:
 
     account = await sync_to_async(adopt)()
     await price_of(ground)
-    async with broker_at(ground) as broker:
-        yield Desk(ground, broker, account)
+    with database_thread() as thread:
+        async with broker_at(ground) as broker:
+            yield Desk(ground, broker, account, thread)
 
 
 async def told(what: str) -> list[str]:
@@ -289,13 +297,13 @@ async def test_killed_at_any_step_there_is_one_order(desk: Desk) -> None:
         row = await desk.wants()
         dying = Dying(at)
         broker.dying = dying
-        await sync_to_async(break_at)(dying)
+        await desk.thread.run(break_at, dying)
         try:
-            await Gateway(desk.connection, broker, now=desk.now).step()
+            await desk.gateway().step()
         except Killed:
             pass
         finally:
-            await sync_to_async(heal)()
+            await desk.thread.run(heal)
         again = desk.gateway()
         await again.start()
         await desk.works(again)
