@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from django.conf import settings
 from django.utils import timezone
 
 from apps.brokers.domain.ports import BrokerError
@@ -88,7 +87,7 @@ class Gateways:
         if gateway is None:
             broker = self._brokers.get(connection.pk)
             if broker is None:
-                broker = open_broker(connection, self._thread, market=settings.MARKET)
+                broker = open_broker(connection, self._thread)
                 self._brokers[connection.pk] = broker
             gateway = self._gateways[connection.pk] = Gateway(connection, broker, self._thread)
             await gateway.start()

@@ -6,7 +6,6 @@ own stop and target that cancel each other there. So no part of a position depen
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final
@@ -78,6 +77,7 @@ class Line:
     closed:  of an entry: contracts that were closed otherwise than by its own stop and target
     told:    how much of it is filled by the word of the broker; ending: how it ended by that word, while a fill is missing
     changes: how often a change or an end was asked for; is_asking, is_leaving: one of them is on its way
+    uncovered: of an entry: how often it was closed because it had lost its stop
     arm_at:  of a stop: it moves to what was paid when this has traded
     """
 
@@ -118,6 +118,7 @@ class Line:
     is_asking: bool = False
     is_leaving: bool = False
     is_kill: bool = False
+    uncovered: int = 0
 
     @property
     def place(self) -> Place:
@@ -142,12 +143,6 @@ class Line:
     def price(self, ticks: int | None) -> str | None:
         """Return a price as decimal text."""
         return None if ticks is None else f"{instrument(root_of(self.contract)).price(ticks):f}"
-
-    def distance(self, ticks: int | None) -> str | None:
-        """Return a distance as decimal text."""
-        if ticks is None:
-            return None
-        return f"{Decimal(ticks) * instrument(root_of(self.contract)).tick_size:f}"
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values; `line_of` gives it back."""

@@ -48,6 +48,12 @@ from apps.marketdata.domain.messages import (
 )
 
 REAL: Final = "broker"
+MOST_TRIES: Final = (
+    3  # of closing what lost its stop; a broker that does not want it is a person's business
+)
+FOLLOWS: Final = (
+    10  # a trailing stop is moved when it is a tenth of its distance behind: calls are counted
+)
 _ENDS: Final = {
     "filled": "",
     "cancelled": Report.CANCELLED,
@@ -167,10 +173,6 @@ class BrokerVenue:
         """Measure the bracket by what was paid; with the first exit what is left of its entry is taken back."""
         if line.role is Role.ENTRY:
             self._aim(line)
-            lost = self.lines.open_of(line)
-            legs = self.lines.legs_of(line)
-            if legs and lost > 0 and all(leg.is_over for leg in legs if leg.role is Role.STOP):
-                yield self._uncovered(line, min(lost, said.quantity), said.at, said.fill)
         elif line.bracket:
             for one in self.lines.of_bracket(line.bracket):
                 if one.role is Role.ENTRY and not one.is_over:
@@ -299,6 +301,7 @@ class BrokerVenue:
         for line in [one for one in self.lines.in_place(place) if one.stage is Stage.HERE]:
             if line.stage is Stage.HERE and not line.head:
                 yield from self._go(line, at)
+        yield from self._close_uncovered(place, at)
         for line in self.lines.in_place(place):
             yield from self._ask_change(line, at)
         self._sweep(place)
@@ -319,11 +322,7 @@ class BrokerVenue:
 
     def _trim(self, place: Place, at: int) -> Iterator[Message]:
         """Let each exit be no larger than what it is there for, less what is about to be closed at the market."""
-        leaving = sum(
-            one.quantity - one.filled
-            for one in self.lines.alone(place)
-            if one.type is OrderType.MARKET and not one.is_kill
-        )
+        leaving = self._leaving(place)
         for head in self.lines.heads(place):
             due = max(0, self.lines.open_of(head))
             less = min(due, leaving)
@@ -340,6 +339,14 @@ class BrokerVenue:
             rests = one.stage is not Stage.HERE and one.type is not OrderType.MARKET
             if rests and one.remaining > held:
                 yield from self._ask_size(one, held, at)
+
+    def _leaving(self, place: Place) -> int:
+        """Return how many contracts are about to be closed at the market."""
+        return sum(
+            one.quantity - one.filled
+            for one in self.lines.alone(place)
+            if one.type is OrderType.MARKET and not one.is_kill
+        )
 
     def _ask_size(self, line: Line, left: int, at: int) -> Iterator[Message]:
         if left <= 0:
@@ -480,12 +487,9 @@ class BrokerVenue:
             return
         line.stage, line.ending, line.reason = Stage.OVER, what.value, reason
         self._note(line)
-        head = self.lines.get(line.head)
         if line.role is Role.ENTRY and not line.filled:
             for leg in self.lines.legs_of(line):
                 yield from self._end(leg, Report.CANCELLED, at, "ENTRY_ENDED")
-        elif head is not None and line.role is Role.STOP and what is Report.REJECTED:
-            yield from self._cover(head, at, line.tag)
         yield from self._end_desk(line, at)
 
     def _end_desk(self, line: Line, at: int) -> Iterator[Message]:
@@ -511,16 +515,29 @@ class BrokerVenue:
             order.account, order.id, what, at, reason=worst.reason or ("OCO" if line.head else "")
         )
 
-    def _cover(self, head: Line, at: int, name: str) -> Iterator[Message]:
-        lost = self.lines.open_of(head)
-        if lost > 0:
-            yield self._uncovered(head, lost, at, name)
+    def _close_uncovered(self, place: Place, at: int) -> Iterator[Message]:
+        """Close what lost its stop by the broker's no, or was filled while its bracket was being ended.
 
-    def _uncovered(self, head: Line, size: int, at: int, name: str) -> Uncovered:
-        key = f"uncovered.{tag_of(f'{head.tag}.{name}')}"
-        return Uncovered(
-            head.account, head.contract, head.strategy, size, at, key, "NO_STOP"
-        )  # fmt: skip
+        A stop that somebody ends in the broker's own program is his: it raises the alarm, nothing is closed for it.
+        """
+        leaving = self._leaving(place)
+        for head in self.lines.heads(place):
+            due = max(0, self.lines.open_of(head))
+            less = min(due, leaving)
+            leaving -= less
+            stops = [one for one in self.lines.legs_of(head) if one.role is Role.STOP]
+            by_hand = any(
+                one.ending == Report.CANCELLED and not one.is_leaving and one.filled == 0
+                for one in stops
+            )
+            is_lost = stops and all(one.is_over for one in stops) and not by_hand
+            if due > less and is_lost and head.uncovered < MOST_TRIES:
+                head.uncovered += 1
+                self._note(head)
+                key = f"uncovered.{tag_of(f'{head.tag}.{head.uncovered}')}"
+                yield Uncovered(
+                    head.account, head.contract, head.strategy, due - less, at, key, "NO_STOP"
+                )
 
     # ---- prices: break-even ----
 
@@ -556,6 +573,8 @@ class BrokerVenue:
         for place in mine:
             for line in self._armed(place):
                 best = high if line.side is Side.SELL else low
+                if line.trail is not None:
+                    self._follow(line, best)
                 if line.arm_at is not None and (best - line.arm_at) * -line.side.sign >= 0:
                     line.arm_at = None
                     level = self._average(line.bracket)
@@ -566,13 +585,24 @@ class BrokerVenue:
         if of not in self._waits:
             yield Leaves(of, contract)
 
+    def _follow(self, line: Line, best: int) -> None:
+        """Let a trailing stop follow a new best price; it never goes back."""
+        assert line.trail is not None
+        hold, level = -line.side.sign, best + line.side.sign * line.trail
+        lies = line.want_stop if line.want_stop is not None else line.stop
+        if lies is None or (level - lies) * hold > 0:
+            line.want_stop = level
+            self._note(line)
+
     def _armed(self, place: Place) -> list[Line]:
         return [
             one
             for one in self.lines.in_place(place)
-            if one.arm_at is not None and not one.is_over and one.head in self.lines
-            and self.lines.open_of(self.lines[one.head]) > 0
-        ]  # fmt: skip
+            if (one.arm_at is not None or (one.trail is not None and one.is_exit))
+            and not one.is_over
+            and one.stage is not Stage.HERE
+            and (not one.head or self.lines.open_of(self.lines[one.head]) > 0)
+        ]
 
     def _wait(self, place: Place) -> Iterator[Message]:
         """Tell the market between which prices no stop has to be moved."""
@@ -581,11 +611,11 @@ class BrokerVenue:
         below, above = -NEVER, NEVER
         for other in {one.place for one in self.lines.values()}:
             for line in self._armed(other) if other[:2] == (account, contract) else []:
-                assert line.arm_at is not None
+                edge = _edge(line)
                 if line.side is Side.SELL:
-                    above = min(above, line.arm_at)
+                    above = min(above, edge)
                 else:
-                    below = max(below, line.arm_at)
+                    below = max(below, edge)
         if (below, above) == (-NEVER, NEVER):
             if self._waits.pop(of, None) is not None:
                 yield Leaves(of, contract)
@@ -614,8 +644,20 @@ class BrokerVenue:
                     self.ended.add(one.tag)
 
 
+def _edge(line: Line) -> int:
+    """Return the price at which a stop has to be moved: armed, or followed by a tenth of its distance at a time."""
+    if line.trail is None:
+        assert line.arm_at is not None
+        return line.arm_at
+    lies = line.want_stop if line.want_stop is not None else line.stop
+    assert lies is not None
+    return lies - line.side.sign * (line.trail + max(1, line.trail // FOLLOWS))
+
+
 def _wanted(line: Line) -> dict[str, Any]:
+    # a trailing stop goes out as a stop that we move: which way a broker signs its distance is documented nowhere
+    is_trailing = line.type is OrderType.TRAILING_STOP
     return {
-        "type": line.type.value, "limit": line.price(line.limit), "stop": line.price(line.stop),
-        "trail": line.distance(line.trail),
+        "type": OrderType.STOP.value if is_trailing else line.type.value,
+        "limit": line.price(line.limit), "stop": line.price(line.stop), "trail": None,
     }  # fmt: skip

@@ -232,6 +232,21 @@ def test_targets_in_r_and_break_even_are_measured_by_what_was_paid() -> None:
     assert Decimal(world.broker.orders[world.tags("s")[0]].stop or 0) == Decimal("20001.00")
 
 
+def test_a_trailing_stop_is_a_stop_that_follows_and_never_goes_back() -> None:
+    world = World()
+    world.buy(1, bracket={"trail_points": "10"})
+    assert world.queue[0].payload["legs"][0]["type"] == "stop"
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 1)
+    world.quiet()
+    seen = []
+    for price in (80_003, 80_004, 80_040, 79_990):
+        world.price(price)
+        world.quiet()
+        seen.append(Decimal(world.broker.orders[world.tags("s")[0]].stop or 0))
+    assert [f"{one:.2f}" for one in seen] == ["19990.00", "19991.00", "20000.00", "20000.00"]
+
+
 def test_a_stop_that_the_broker_does_not_take_closes_what_it_was_for() -> None:
     world = World()
     world.buy(2)
@@ -312,11 +327,19 @@ class Abroad(RuleBasedStateMachine):
     def _working(self) -> list[str]:
         return [tag for tag in self.world.broker.orders if self.world.broker.may_fill(tag)]
 
-    @rule(size=st.integers(1, 4), aimed=st.integers(0, 2), limit=st.booleans(), r=st.booleans())
-    def buy(self, size: int, aimed: int, limit: bool, r: bool) -> None:
+    @rule(
+        size=st.integers(1, 4),
+        aimed=st.integers(0, 2),
+        limit=st.booleans(),
+        r=st.booleans(),
+        trails=st.booleans(),
+    )
+    def buy(self, size: int, aimed: int, limit: bool, r: bool, trails: bool) -> None:
         stop = f"{(self.ticks - 40) / 4:.2f}"
         aims = [{"r": str(n + 1), "quantity": 1} for n in range(min(aimed, size))]
         bracket: dict[str, Any] = {"stop": stop, "targets": aims}
+        if trails:
+            bracket = {"trail_points": "10", "targets": aims}
         if r:
             bracket["break_even_r"] = "1"
         kind = {"type": "limit", "limit": f"{self.ticks / 4:.2f}"} if limit else {}
