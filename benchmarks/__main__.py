@@ -15,7 +15,17 @@ from typing import Any
 from benchmarks.measure import Result
 from benchmarks.tape import ROOT
 
-NAMES = ("engine", "orders", "frames", "storage", "replay", "pages", "fanout", "memory")
+NAMES = (
+    "engine",
+    "orders",
+    "frames",
+    "storage",
+    "replay",
+    "pages",
+    "performance",
+    "fanout",
+    "memory",
+)
 OUT = ROOT / "var" / "bench.json"
 LIMIT_S = 1500  # of one benchmark
 

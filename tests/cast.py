@@ -22,4 +22,5 @@ def actor(name: str, *, staff: bool = False) -> Actor:
     )
     client = Client(headers={"accept": "application/json"})
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/api/auth/check-auth/")  # a session's first request notes that it is in use
     return Actor(user, client)

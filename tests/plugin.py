@@ -17,7 +17,20 @@ from tests.services.redis import Redis
 
 ON_SQLITE = os.environ.get("DATABASE", "postgres") == "sqlite"
 _FIRST = "PYTEST_XDIST_WORKER" not in os.environ
-_CLEAR = ("MARKET", "SPEED", "SEED", "PORT", "HOST", "SYMBOL", "DEBUG", "PUBLIC_URL", "PROXIES")
+_CLEAR = (
+    "MARKET",
+    "SPEED",
+    "SEED",
+    "PORT",
+    "HOST",
+    "SYMBOL",
+    "DEBUG",
+    "PUBLIC_URL",
+    "PROXIES",
+    "SIGNUP_OPEN",
+    "EMAIL_URL",
+    "EMAIL_FROM",
+)
 _undo: list[Callable[[], None]] = []
 
 

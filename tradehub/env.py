@@ -9,9 +9,10 @@ import secrets
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 
@@ -210,6 +211,49 @@ def _sqlite(path: Path) -> dict[str, Any]:
         # Tests share it between threads and processes, which an in-memory one cannot be.
         "TEST": {"NAME": str(path.with_name("test-tradehub.sqlite3"))},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How letters leave the desk."""
+
+    backend: str
+    folder: str | None = None
+    host: str = "localhost"
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starts_tls: bool = False
+    is_tls: bool = False
+
+
+_SMTP_PORTS: Final = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def mail(name: str, home: Path) -> Mail:
+    """Return how letters are sent: by a mail server, else laid down as files in `home`/mail (mode 0700).
+
+    `console:` writes them to standard output.
+    """
+    value, backends = given(name), "django.core.mail.backends"
+    if value is None:
+        letters = home / "mail"
+        letters.mkdir(mode=0o700, exist_ok=True)
+        return Mail(f"{backends}.filebased.EmailBackend", folder=str(letters))
+    if value.rstrip("/") == "console:":
+        return Mail(f"{backends}.console.EmailBackend")
+    address = url(name, tuple(_SMTP_PORTS), "smtp+tls://user:password@mail.example.com:587")
+    assert address is not None
+    parts = urlsplit(address)
+    return Mail(
+        f"{backends}.smtp.EmailBackend",
+        host=parts.hostname or "",
+        port=parts.port or _SMTP_PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starts_tls=parts.scheme == "smtp+tls",
+        is_tls=parts.scheme == "smtps",
+    )
 
 
 def secret_key(name: str, home: Path) -> str:

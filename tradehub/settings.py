@@ -65,6 +65,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "csp",
     "axes",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "apps.bus",
     "apps.users",
     "apps.marketdata",
@@ -88,6 +93,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.users.seen.note",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "tradehub.urls"
@@ -102,6 +109,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "apps.dashboards.settings_pages.frame",
             ],
         },
     }
@@ -179,6 +187,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
+# Wrong passwords are counted by axes alone; wrong codes, letters and sign-ups by allauth.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -187,6 +196,43 @@ AXES_LOCKOUT_CALLABLE = "apps.users.pages.locked_out"
 AXES_IPWARE_PROXY_COUNT = PROXIES
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+SIGNUP_OPEN = env.flag("SIGNUP_OPEN", env.text("MARKET", "generated") != "tradovate")
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES
+ACCOUNT_ADAPTER = "apps.users.entrance.Entrance"
+ACCOUNT_FORMS = {"login": "apps.users.entrance.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "root", "staff", "support", "tradehub"]
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # for who signs up: apps/users/entrance.py
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "tradehub: "
+ACCOUNT_MAX_EMAIL_ADDRESSES = 3
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+MFA_ADAPTER = "apps.users.entrance.SecondFactor"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "apps.users.entrance.AddPasskey",
+    "authenticate_webauthn": "apps.users.entrance.SecondPasskey",
+    "login_webauthn": "apps.users.entrance.LoginPasskey",
+    "reauthenticate_webauthn": "apps.users.entrance.AgainPasskey",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "tradehub"
+MFA_TOTP_TOLERANCE = 1  # the code before and the one after count too: clocks of phones differ
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https  # browsers allow http for localhost alone
+
+# --- Letters ---------------------------------------------------------------------------------------------
+_mail = env.mail("EMAIL_URL", HOME)
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail.backend, _mail.folder
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starts_tls, _mail.is_tls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "tradehub@localhost")
 
 LANGUAGE_CODE = "en-us"
 USE_TZ = True
@@ -210,7 +256,10 @@ UNFOLD = {"SITE_TITLE": "tradehub", "SITE_HEADER": "tradehub", "SHOW_HISTORY": T
 
 # --- API -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.signin.SessionSignIn"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.users.signin.TokenSignIn",
+        "apps.users.signin.SessionSignIn",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "apps.users.paging.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -1,5 +1,6 @@
 """Every address of the desk."""
 
+from allauth.account.decorators import secure_admin_login
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.urls import include, path
@@ -9,6 +10,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 docs = csp_update({"style-src": "'unsafe-inline'"})(
     SpectacularSwaggerSplitView.as_view(url_name="schema")
 )
+
+# The admin has no door of its own: whoever has a second factor shows it at the one there is.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler404 = "apps.users.pages.not_found"
 handler500 = "apps.users.pages.broken"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
-from typing import Any, Final
+from functools import cache, cached_property
+from math import lcm
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -15,7 +16,7 @@ from apps.analytics.domain.breakdown import Cell
 from apps.analytics.domain.performance import Drawdown, Figures, Level, Period, Result
 from apps.brokers.domain.account import day_of
 from apps.brokers.models import Position
-from apps.brokers.queries import PositionView, positions
+from apps.brokers.queries import PositionView, accounts, positions
 from apps.bus.domain.message import SECOND, to_instant
 from apps.marketdata.domain.calendar import trade_date
 from apps.marketdata.domain.instrument import instrument
@@ -29,6 +30,8 @@ from apps.trades.store import to_trade
 
 BY_HAND: Final = 0  # as the number of a strategy
 CENT: Final = Decimal("0.01")
+MONEY_PARTS: Final = 10_000  # of a dollar, as rows keep money
+_AT_ONCE: Final = 5_000  # names in one query
 # A trade date begins at most three days before its date (Friday evening) and ends at most one after.
 _EARLIEST: Final = timedelta(days=4)
 _LATEST: Final = timedelta(days=2)
@@ -55,9 +58,18 @@ class Scope:
         )
 
 
+class Brief(NamedTuple):
+    """A position that is flat again: what figures need of it."""
+
+    pk: int
+    strategy_id: int | None
+    closed_ns: int
+    result: Result
+
+
 @dataclass(frozen=True)
 class Closed:
-    """A position that is flat again, with its result."""
+    """A position that is flat again, with its result and its row."""
 
     row: Position
     result: Result
@@ -92,7 +104,7 @@ class Performance:
     @cached_property
     def figures(self) -> Figures:
         """Return the figures over all of them."""
-        return performance.measure(self.results)
+        return performance.measure(self.results, self.days)
 
     @cached_property
     def days(self) -> list[Period]:
@@ -102,12 +114,12 @@ class Performance:
     @cached_property
     def weeks(self) -> list[Period]:
         """Return their weeks, oldest first."""
-        return performance.by_week(self.results)
+        return performance.gathered(self.days, performance.monday)
 
     @cached_property
     def months(self) -> list[Period]:
         """Return their months, oldest first."""
-        return performance.by_month(self.results)
+        return performance.gathered(self.days, performance.first_of_month)
 
     @cached_property
     def curve(self) -> list[Level]:
@@ -156,21 +168,35 @@ def as_text(amount: Fraction) -> str:
 # ---- closed positions ----
 
 
-def closed(user: Any, scope: Scope = Scope()) -> list[Closed]:
-    """Return a trader's positions that are flat again, the first closed first, in three queries."""
+def closed(user: Any, scope: Scope = Scope()) -> list[Brief]:
+    """Return a trader's positions that are flat again, the first closed first, in two queries."""
+    clocks = {pk: (tz, reset) for pk, tz, reset in accounts(user).values_list("pk", "tz", "reset")}
     found = []
     days: dict[int, tuple[date, int]] = {}  # of each account the day that was met last, and its end
-    for row in _rows(user, scope):
-        at = row.closed_ns or 0
-        known = days.get(row.account_id)
+    for pk, account, strategy, *made in _rows(user, scope).values_list(*_COLUMNS):
+        at = made[-1]
+        known = days.get(account)
         if known is None or at >= known[1]:
-            known = days[row.account_id] = day_of(at, row.account.tz, row.account.reset)
+            known = days[account] = day_of(at, *clocks[account])
         if scope.holds(known[0]):
-            found.append(Closed(row, result_of(row, known[0])))
+            found.append(Brief(pk, strategy, at, _result(known[0], *made)))
     return found
 
 
-def performance_of(rows: Iterable[Closed]) -> Performance:
+def in_full(user: Any, briefs: Sequence[Brief]) -> list[Closed]:
+    """Return positions with their rows, in the order in which they are given, in three queries."""
+    # One object for each account and strategy, not one for each position: they hold settings, which are parsed.
+    rows = positions(user).select_related(None).prefetch_related("account", "strategy")
+    numbers = [one.pk for one in briefs]
+    known = {
+        row.pk: row
+        for start in range(0, len(numbers), _AT_ONCE)
+        for row in rows.filter(pk__in=numbers[start : start + _AT_ONCE])
+    }
+    return [Closed(known[one.pk], one.result) for one in briefs if one.pk in known]
+
+
+def performance_of(rows: Iterable[Brief]) -> Performance:
     """Return what these positions came to."""
     return Performance([one.result for one in rows])
 
@@ -204,11 +230,11 @@ class OfStrategy:
         return self.row.name if self.row else "By hand"
 
 
-def by_strategy(user: Any, rows: Iterable[Closed]) -> list[OfStrategy]:
+def by_strategy(user: Any, rows: Iterable[Brief]) -> list[OfStrategy]:
     """Return each strategy of a trader with what it came to, those without trades too, and what was by hand if any."""
     groups: dict[int | None, list[Result]] = {}
     for one in rows:
-        groups.setdefault(one.row.strategy_id, []).append(one.result)
+        groups.setdefault(one.strategy_id, []).append(one.result)
     found = [
         OfStrategy(row, performance.measure(groups.pop(row.pk, ()))) for row in strategies(user)
     ]
@@ -249,33 +275,51 @@ class Summary:
 
 
 def summary(user: Any, scope: Scope = Scope()) -> Summary:
-    """Return a trader's books at a glance, in two queries."""
+    """Return a trader's books at a glance, in three queries."""
     held = positions(user).filter(closed_at__isnull=True)
     if scope.account is not None:
         held = held.filter(account_id=scope.account)
     return Summary(market_day(), [one.result for one in closed(user, scope)], held.count())
 
 
-def result_of(row: Position, day: date) -> Result:
+_COLUMNS: Final = (
+    "pk", "account_id", "strategy_id", "root", "sign", "entered", "entered_paid", "high", "low",
+    "realized", "fees", "risk", "opened_ns", "closed_ns",
+)  # fmt: skip
+
+
+def _result(
+    day: date, root: str, sign: int, entered: int, paid: int, high: int, low: int,
+    realized: Decimal, fees: Decimal, risk: Decimal, opened: int, closed: int,
+) -> Result:  # fmt: skip
     """Return what a closed position came to, on the trading day of its account on which it was closed.
 
     Its MFE and MAE are those of all contracts that were entered, from their average entry. So a position that was
     made smaller before it was added to is told a little further ahead than it was.
     """
-    tick = instrument(row.root).tick_value
-    high, low = ((one * row.entered - row.entered_paid) * row.sign for one in (row.high, row.low))
-    best, worst = (high, low) if row.sign > 0 else (low, high)
+    over, tick = _parts(root)
+    ups, downs = (high * entered - paid) * sign, (low * entered - paid) * sign
+    best, worst = (ups, downs) if sign > 0 else (downs, ups)
     return Result(
-        opened_at=row.opened_ns,
-        closed_at=row.closed_ns,
+        opened_at=opened,
+        closed_at=closed,
         day=day,
-        is_bullish=row.sign > 0,
-        gross=Fraction(row.realized),
-        fees=Fraction(row.fees),
-        risk=Fraction(row.risk) if row.risk else None,
-        best=Fraction(max(best, 0) * tick),
-        worst=Fraction(min(worst, 0) * tick),
+        is_bullish=sign > 0,
+        gross=int(realized * over),
+        fees=int(fees * over),
+        risk=int(risk * over) if risk else None,
+        best=max(best, 0) * tick,
+        worst=min(worst, 0) * tick,
+        over=over,
     )
+
+
+@cache
+def _parts(root: str) -> tuple[int, int]:
+    """Return of how many parts of a dollar amounts are whole, money with its four decimals and ticks; and a tick in them."""
+    tick = Fraction(instrument(root).tick_value)
+    over = lcm(MONEY_PARTS, tick.denominator)
+    return over, int(tick * over)
 
 
 def _rows(user: Any, scope: Scope) -> QuerySet[Position]:
@@ -289,9 +333,7 @@ def _rows(user: Any, scope: Scope) -> QuerySet[Position]:
         chosen &= Q(closed_ns__gte=_midnight(scope.since) - _ns(_EARLIEST))
     if scope.until is not None:
         chosen &= Q(closed_ns__lt=_midnight(scope.until) + _ns(_LATEST))
-    # One object for each account and strategy, not one for each position: they hold settings, which are parsed.
-    rows = positions(user).select_related(None).prefetch_related("account", "strategy")
-    return rows.filter(chosen).order_by("closed_ns", "id")
+    return positions(user).filter(chosen).order_by("closed_ns", "id")
 
 
 # ---- the Signal Lab ----

@@ -124,7 +124,11 @@ class PositionView:
 
     @property
     def r_now(self) -> Fraction | None:
-        """Return realised and open profit in R, None if it was entered without a stop."""
+        """Return the position's R: (realised + open) / initial risk, before fees. None if it was entered without a stop.
+
+        Every page and the API tell this one; it ends as the R of the closed position. What exits have realised counts,
+        so after one it is not the R of the price, at which a ladder draws its pointer.
+        """
         if not self.row.risk or (self.unrealized is None and self.row.size):
             return None
         return Fraction(self.row.realized + (self.unrealized or 0)) / Fraction(self.row.risk)

@@ -5,6 +5,7 @@ All raise `Refused` with code, sentence and field, or `NoAnswer` when the engine
 
 import uuid
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -26,9 +27,10 @@ from apps.brokers.domain.messages import (
 from apps.brokers.domain.order import Role
 from apps.brokers.domain.routing import route_for
 from apps.brokers.models import OPEN, Account, Order, Position, Route
-from apps.brokers.store import config_of
+from apps.brokers.store import config_of, to_position
 from apps.bus import bus, transport
 from apps.bus.models import FactRow, Inbox
+from apps.marketdata.domain.instrument import instrument
 from apps.signals.models import Signal, Strategy
 from apps.trades.services import Refused, ask_engine
 
@@ -188,12 +190,46 @@ def answer_order(
     return _order(user, fact)
 
 
-def modify_order(*, user: Any, order: Order, source: str = "api", **asked: Any) -> Order:
-    """Ask for a working order to be moved or made smaller; `asked`: quantity, limit, stop, trail_points."""
+def modify_order(
+    *, user: Any, order: Order, confirmed: bool = False, source: str = "api", **asked: Any
+) -> Order:
+    """Ask for a working order to be moved or made smaller; `asked`: quantity, limit, stop, trail_points.
+
+    Raises:  Refused  NEEDS_CONFIRMATION: it takes a protecting stop farther away, and nobody has said yes to that
+    """
+    if not confirmed and (more := _more_at_stake(user, order, asked)):
+        raise Refused("NEEDS_CONFIRMATION", more)
     fact = ask_engine(
         user, ModifyOrder(id=_id(), user=user.pk, order=order.key, **asked), None, source
     )
     return _order(user, fact)
+
+
+def _more_at_stake(user: Any, order: Order, asked: Mapping[str, Any]) -> str:
+    """Return by how much a position can lose more when its stop is moved so; empty where it can not."""
+    mine = {"account": order.account_id, "contract": order.contract, "place": order.place}
+    held = Position.objects.of(user).filter(**mine, closed_at__isnull=True).first()
+    if order.role != Role.STOP or order.stop is None or held is None:
+        return ""
+    product, size = instrument(order.root), order.quantity - order.filled
+    sign = 1 if order.side == "buy" else -1  # a stop that buys lies above the price
+    try:
+        if asked.get("trail_points") not in (None, "") and order.trail is not None:
+            farther = Decimal(asked["trail_points"]) - product.points(order.trail)
+        elif asked.get("stop") not in (None, ""):
+            farther = (Decimal(asked["stop"]) - order.stop) * sign
+        else:
+            return ""
+    except InvalidOperation:
+        return ""  # the engine says what is wrong with it
+    if not farther.is_finite() or farther <= 0:
+        return ""
+    entry = product.tick_size * abs(to_position(held).cost) / held.size
+    lost = (order.stop - entry) * sign
+    was, will = (
+        max(Decimal(0), one) * size * product.point_value for one in (lost, lost + farther)
+    )
+    return f"this moves your stop away: the worst case grows from ${was:,.2f} to ${will:,.2f}"
 
 
 def cancel_order(*, user: Any, order: Order, source: str = "api") -> Order:
@@ -215,13 +251,14 @@ def close_position(
     position: Position,
     quantity: int | None = None,
     reverse: bool = False,
+    stop_points: str | None = None,
     source: str = "api",
     key: str | None = None,
 ) -> FactRow:
-    """Ask for a position to be closed at the market, in part, or turned round."""
+    """Ask for a position to be closed at the market, in part, or turned round, then with a stop so far away."""
     wish = ClosePosition(
         id=_id(), user=user.pk, account=position.account_id, contract=position.contract,
-        strategy=position.place, quantity=quantity, reverse=reverse,
+        strategy=position.place, quantity=quantity, reverse=reverse, stop_points=stop_points,
     )  # fmt: skip
     return ask_engine(user, wish, key, source, holds=not reverse)
 

@@ -30,7 +30,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Held:
-    """One position. R on the ladder is that of a price: how far it lies from the average entry."""
+    """One position. R on the ladder is that of a price: how far it lies from the average entry.
+
+    The position's own R, everywhere else, is `PositionView.r_now`: it counts what exits have realised as well. Once
+    part of it was closed the two differ, so the ladder then names its pointer as the price's.
+    """
 
     view: PositionView
 
@@ -46,6 +50,14 @@ class Held:
             return None
         value = Fraction(self.view.instrument.tick_value) * self.view.row.entered
         return Fraction(self.view.row.risk) / value
+
+    @property
+    def stop_points(self) -> Decimal | None:
+        """Return how far its stop lay at first, on the grid: so far away a turned position's may lie. None without one."""
+        if self.unit is None:
+            return None
+        whole = -(-self.unit.numerator // self.unit.denominator)
+        return self.view.instrument.points(max(1, whole))
 
     @property
     def unit_points(self) -> str:
@@ -66,6 +78,11 @@ class Held:
         if self.unit is None or self.view.last_ticks is None:
             return None
         return self.r_of(self.view.last_ticks)
+
+    @property
+    def pointer(self) -> str:
+        """Return what the ladder's pointer is called: nothing while its R is that of the whole position."""
+        return "price " if self.view.row.exited else ""
 
     @property
     def stop(self) -> Decimal | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import ClassVar, Final
 
 from apps.trades.queries import Target, TradeView
 
@@ -68,6 +68,7 @@ class Ladder:
 
     view: TradeView
     scale: Scale
+    pointer: ClassVar[str] = ""  # a trade has no partial exits: its R is that of the price
 
     @property
     def best(self) -> Fraction:

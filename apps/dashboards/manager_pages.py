@@ -53,21 +53,26 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     """Move an order to another price."""
     row = _order(request, pk)
     line = manager.lines([row])[0]
-    problem = ""
+    problem, more = "", ""
     value = str(request.POST.get("price", "")).strip().replace(",", "")
     if request.method == "POST":
         try:
             services.modify_order(
-                user=request.user, order=row, source="page", **{line.move_field: value}
+                user=request.user,
+                order=row,
+                source="page",
+                confirmed=request.POST.get("confirmed") == value,
+                **{line.move_field: value},
             )
         except NoAnswer:
             problem = UNANSWERED
         except Refused as refused:
             problem = f"{refused.detail[:1].upper()}{refused.detail[1:]}."
+            more = value if refused.reason == "NEEDS_CONFIRMATION" else ""
         else:
             messages.success(request, f"{line.type} of {row.contract}: moved to {value}.")
             return redirect(shell.back(request, HOME))
-    context = {"line": line, "problem": problem, "value": value or line.move_value}
+    context = {"line": line, "problem": problem, "value": value or line.move_value, "more": more}
     return _question(
         request, "manager/_move.html", "Move an order", context, 422 if problem else 200
     )
@@ -130,6 +135,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
         context = {"one": _held(request, position), "how": how}
         return _question(request, "manager/_close.html", "Close a position", context)
     half = position.size // 2 if how == "half" else None
+    stop_points = request.POST.get("stop_points", "").strip().replace(",", "")
 
     def act() -> str:
         services.close_position(
@@ -137,6 +143,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
             position=position,
             quantity=half,
             reverse=how == "reverse",
+            stop_points=(stop_points or None) if how == "reverse" else None,
             source="page",
         )
         words = {
@@ -166,7 +173,9 @@ def stop_to_entry(request: HttpRequest, pk: int) -> HttpResponse:
 
     def act() -> str:
         for order in one.view.protections:
-            services.modify_order(user=request.user, order=order, stop=f"{level:f}", source="page")
+            services.modify_order(
+                user=request.user, order=order, stop=f"{level:f}", confirmed=True, source="page"
+            )
         return f"{one.view.row.contract}: stop on its way to {level:,f}."
 
     return _done(request, act)

@@ -1,11 +1,13 @@
 """Main and its regions: the same query and the same partial for first paint and for every refresh."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -27,6 +29,8 @@ from apps.users.models import Theme
 
 EVENTS: Final = 60
 TRACK_ENDS: Final = ("trade.stopped_out", "trade.break_even_hit")
+DAY_CLOSED: Final = "account.day_closed"
+QUIET_DAY: Final = Q(name=DAY_CLOSED, payload__trades=0, payload__net="0.00")
 SETTLED: Final = ("signal.confirmed", "signal.cancelled")
 
 
@@ -165,7 +169,19 @@ def _sessions(request: HttpRequest) -> dict[str, Any]:
 
 
 def _events(request: HttpRequest) -> dict[str, Any]:
-    return {"events": _told_once(queries.events(request.user, EVENTS, without=UNSAID))}
+    found = queries.events(request.user, EVENTS, without=UNSAID, unless=QUIET_DAY)
+    is_named = any(one.row.name == DAY_CLOSED for one in found)
+    views = accounts_of(request).views if is_named else ()
+    names = {str(one.row.pk): one.row.name for one in views}
+    return {"events": [_of_account(one, names) for one in _told_once(found)]}
+
+
+def _of_account(event: queries.Event, names: Mapping[str, str]) -> queries.Event:
+    """Name the account of a day that is over: all of them end at the same moment."""
+    name = names.get(event.row.of) if event.row.name == DAY_CLOSED else None
+    if name is None:
+        return event
+    return replace(event, told=event.told._replace(title=f"{name}, {event.told.title}"))
 
 
 def _told_once(events: list[queries.Event]) -> list[queries.Event]:

@@ -15,7 +15,7 @@ from django import forms
 from apps.analytics import queries
 from apps.analytics.domain import performance as domain
 from apps.analytics.domain.performance import Period
-from apps.analytics.queries import BY_HAND, Closed, Scope
+from apps.analytics.queries import BY_HAND, Brief, Closed, Scope
 from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
@@ -203,9 +203,9 @@ def whole(amount: Fraction) -> Decimal:
 # ---- the list ----
 
 
-def on_day(rows: Iterable[Closed], wanted: str) -> tuple[list[Closed], date | None]:
+def on_day(rows: Iterable[Brief], wanted: str) -> tuple[list[Brief], date | None]:
     """Return the positions of the day that is asked for, newest first; all of them if none is, or it is no date."""
-    newest = sorted(rows, key=lambda one: (one.row.closed_ns or 0, one.row.pk), reverse=True)
+    newest = sorted(rows, key=lambda one: (one.closed_ns, one.pk), reverse=True)
     try:
         day = date.fromisoformat(wanted)
     except ValueError:

@@ -28,6 +28,7 @@ def page(request: HttpRequest) -> HttpResponse:
     rows = queries.closed(request.user, filters.scope)
     listed, day = performance.on_day(rows, request.GET.get("day", ""))
     made = queries.performance_of(rows)
+    found = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "filters": filters,
         "where": filters.where,
@@ -38,7 +39,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "weeks": made.weeks[-LISTED:],
         "month": performance.month_of(made.days, request.GET.get("month", "")),
         "day": day,
-        "found": Paginator(listed, PER_PAGE).get_page(request.GET.get("page")),
+        "found": found,
+        "shown": queries.in_full(request.user, list(found.object_list)),
         "of_strategies": queries.by_strategy(request.user, rows)
         if filters.scope.strategy is None
         else [],
@@ -70,7 +72,10 @@ def positions_csv(request: HttpRequest) -> HttpResponse:
     filters = PerformanceFilter(request.GET, user=request.user)
     rows = queries.closed(request.user, filters.scope)
     listed, day = performance.on_day(rows, request.GET.get("day", ""))
-    answer = HttpResponse(performance.as_csv(listed), content_type="text/csv; charset=utf-8")
+    answer = HttpResponse(
+        performance.as_csv(queries.in_full(request.user, listed)),
+        content_type="text/csv; charset=utf-8",
+    )
     name = f"positions-{day.isoformat()}" if day else "positions"
     answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer

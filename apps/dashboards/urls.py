@@ -13,6 +13,7 @@ from apps.dashboards import (
     trade_pages,
 )
 from apps.dashboards import prop_pages as prop
+from apps.dashboards import settings_pages as own
 
 app_name = "desk"
 
@@ -58,5 +59,12 @@ urlpatterns = [
     path("strategies/<row:pk>/senders/", strategy_pages.change, name="senders"),
     path("strategies/<row:pk>/rotate/", strategy_pages.rotate, name="rotate"),
     path("strategies/<row:pk>/try/", strategy_pages.try_payload, name="try"),
+    path("settings/", own.preferences, name="settings"),
+    path("settings/security/", own.security, name="security"),
+    path("settings/sessions/", own.sessions, name="sessions"),
+    path("settings/sessions/end/", own.end_sessions, name="end_sessions"),
+    path("settings/sessions/<row:pk>/end/", own.end_session, name="end_session"),
+    path("settings/tokens/", own.tokens, name="tokens"),
+    path("settings/tokens/<row:pk>/revoke/", own.revoke, name="revoke_token"),
     path("manual/webhooks/", strategy_pages.manual, name="manual"),
 ]

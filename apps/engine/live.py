@@ -362,17 +362,20 @@ class LiveEngine:
             self._inbox_seen = 0.0  # wishes that came meanwhile are next
         elif item.state in (FeedState.CONNECTING, FeedState.CATCHING_UP, FeedState.LOST):
             self._caught_up = False
-        at = self.at or item.at or None  # a first start knows no time yet, and 1970 is none
-        transport.set_market_time(at, item.state is FeedState.LIVE)
+        # The feed says the last time that it heard of, which may lie before the ticks that we know: a market whose own
+        # clock ticks every second, or none at all after a start. Market time never steps back.
+        at = max(item.at, self.at)
+        # a first start knows no time yet, and 1970 is none
+        transport.set_market_time(self.at or item.at or None, item.state is FeedState.LIVE)
         said = FeedChangedState(
-            at=item.at or self.at,
+            at=at,
             contract=item.contract,
             state=item.state,
             reason=item.reason,
             wall_at=item.wall_at,
         )
         self._turn.facts.append(said)
-        self._readings.say_feed(item, item.at or self.at)
+        self._readings.say_feed(item, at)
         if item.state is FeedState.ENDED:  # no later frame will close the recording's last minute
             self._take(self.engine.handle(ClockTicked(self.at + LATENESS)))
 

@@ -22,6 +22,9 @@ class ChangeAsked(Asked):
     limit = AskedDecimal()
     stop = AskedDecimal()
     trail_points = AskedDecimal()
+    confirmed = serializers.BooleanField(
+        default=False, help_text="Yes to a stop that moves away, so that more can be lost."
+    )
     snap = serializers.BooleanField(default=False)
 
 
@@ -39,6 +42,9 @@ class StopsAsked(Asked):
     trail_points = AskedDecimal(help_text="The new distance of its trailing stop.")
     target = AskedDecimal(help_text="For a position with one target.")
     targets = TargetMoved.up_to(MOST_TARGETS)
+    confirmed = serializers.BooleanField(
+        default=False, help_text="Yes to a stop that moves away, so that more can be lost."
+    )
     snap = serializers.BooleanField(default=False)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -119,7 +119,11 @@ class ChangeOrder(Wishing):
         used, _ = on_grid(instrument(order.root), prices, snap=given["snap"])
         with granted(*wish.fields):
             order = services.modify_order(
-                user=request.user, order=order, quantity=given["quantity"], **used
+                user=request.user,
+                order=order,
+                quantity=given["quantity"],
+                confirmed=given["confirmed"],
+                **used,
             )
         return Response(OrderSerializer(order).data)
 
@@ -231,7 +235,12 @@ class UpdateStops(Wishing):
                 if order is None:
                     keys.append(_protect(user, view, used[field]).key)
                 else:
-                    services.modify_order(user=user, order=order, **{name: used[field]})
+                    services.modify_order(
+                        user=user,
+                        order=order,
+                        confirmed=wish.validated_data["confirmed"],
+                        **{name: used[field]},
+                    )
                     keys.append(order.key)
         return _changed(user, position, keys, notices)
 

@@ -32,6 +32,7 @@ from apps.trades.models import Trade
 from apps.trades.store import to_trade
 
 NEAR_STOP: Final = Decimal(10)  # points, for instruments without a setting of their own
+NOT_THE_MARKET: Final = "user."  # who came in and how: told under Settings
 PUBLIC: Final = ("feed.changed", "feed.gap", "tick.quarantined", "tick.quarantine_ended")
 
 
@@ -415,8 +416,14 @@ class Event:
         return self.row.name.partition(".")[0]
 
 
-def events(user: Any, limit: int = 40, *, without: Iterable[str] = ()) -> list[Event]:
-    """Return what happened to this trader and to the market's feed, newest first; `without` facts of these names."""
+def events(
+    user: Any, limit: int = 40, *, without: Iterable[str] = (), unless: Q | None = None
+) -> list[Event]:
+    """Return what happened to this trader and to the market's feed, newest first.
+
+    `without` facts of these names, and those that are so `unless`.
+    """
     mine = Q(user_id=user.pk) | Q(user_id=0, name__in=PUBLIC)
-    found = FactRow.objects.filter(mine).exclude(name__in=list(without)).order_by("-seq")[:limit]
-    return [Event(row, tell(row.name, row.payload)) for row in found]
+    facts = FactRow.objects.filter(mine).exclude(name__startswith=NOT_THE_MARKET)
+    found = facts.exclude(Q(name__in=list(without)) | (unless or Q()))
+    return [Event(row, tell(row.name, row.payload)) for row in found.order_by("-seq")[:limit]]

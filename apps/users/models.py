@@ -45,6 +45,11 @@ class User(AbstractUser):
     units = models.CharField(
         max_length=8, choices=Units, default=Units.R, help_text="In what results are shown first."
     )
+    sounds = models.BooleanField(default=False, help_text="A short tone with each message.")
+    must_confirm = models.BooleanField(
+        default=False,
+        help_text="Signed up by himself and has not confirmed his e-mail address: he may not come in yet.",
+    )
 
 
 class OwnedQuerySet(models.QuerySet[Any]):
@@ -66,3 +71,36 @@ class Owned(models.Model):
 
     class Meta:
         abstract = True
+
+
+class Scope(models.TextChoices):
+    """What a token may do."""
+
+    READ = "read", "Read only"
+    FULL = "full", "Read and change"
+
+
+class ApiToken(Owned):
+    """A program's way in, in its owner's name. Only a hash of the secret is kept."""
+
+    name = models.CharField(max_length=60)
+    scope = models.CharField(max_length=8, choices=Scope, default=Scope.READ)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256, hex
+    hint = models.CharField(
+        max_length=8, editable=False
+    )  # the end of the secret, to tell them apart
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)  # None: never
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(scope__in=Scope.values), name="users_apitoken_known_scope"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.hint})"

@@ -18,7 +18,7 @@ def locked_out(
     """Answer somebody who has tried too many passwords."""
     if _is_api(request):
         return _problem(429, LOCKED, code="locked_out")
-    return render(request, "registration/locked_out.html", {"detail": LOCKED}, status=429)
+    return render(request, "account/locked_out.html", {"detail": LOCKED}, status=429)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

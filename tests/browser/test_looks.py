@@ -23,6 +23,10 @@ PAGES = {
     "health": "/health/",
     "prop": "/prop/",
     "simulate": "/prop/simulate/",
+    "preferences": "/settings/",
+    "security": "/settings/security/",
+    "sessions": "/settings/sessions/",
+    "tokens": "/settings/tokens/",
 }
 SIZES: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},

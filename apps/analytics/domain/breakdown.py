@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from apps.analytics.domain.performance import (
@@ -20,7 +21,7 @@ from apps.analytics.domain.performance import (
     profit_factor,
     win_rate,
 )
-from apps.bus.domain.message import SECOND
+from apps.bus.domain.message import HOUR
 from apps.marketdata.domain.calendar import CHICAGO
 from apps.marketdata.domain.session import Session, session_of
 
@@ -104,7 +105,13 @@ def _cell(key: Key, name: str, results: Sequence[Result]) -> Cell[Key]:
 
 
 def _hour(one: Result) -> int:
-    return datetime.fromtimestamp(one.opened_at // SECOND, CHICAGO).hour
+    return _chicago(one.opened_at // HOUR)
+
+
+@lru_cache(maxsize=20_000)
+def _chicago(hours: int) -> int:
+    """Return the hour on the Chicago clock, which is whole hours away from UTC."""
+    return datetime.fromtimestamp(hours * 3600, CHICAGO).hour
 
 
 def _session_name(session: Session) -> str:

@@ -11,11 +11,12 @@ Source:  reference/methodology.md, 13; product-spec.md, 7.4 and 10.1
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from math import lcm, sqrt
+from math import gcd, lcm, sqrt
+from operator import attrgetter
 from statistics import median_high, median_low
 from typing import Final
 
@@ -33,52 +34,157 @@ class Outcome(StrEnum):
     BREAK_EVEN = "break_even"
 
 
-@dataclass(frozen=True, slots=True)
 class Result:
-    """One closed trade. Instants are ns UTC.
+    """One closed trade. Instants are ns UTC; nobody changes it.
 
     closed_at:   None where it was not kept; then it has no time in trade
     day:         the trade date on which it counts
+    gross, fees: before fees, and the fees
     risk:        what was at risk when it was entered; None: without a stop, so it has no R
     best, worst: the most that it was ahead (0 or more) and behind (0 or less); None: not known
+    over:        of how many parts a unit has; then all amounts are given in whole parts. None: as fractions
+
+    Amounts are kept in whole parts (`net_parts` and so on), because there are thousands of results and adding fractions
+    is slow; asked for by their own names they are fractions. All parts of one result are over the same number.
     """
 
-    opened_at: int
-    closed_at: int | None
-    day: date
-    is_bullish: bool
-    gross: Fraction
-    fees: Fraction = NOTHING
-    risk: Fraction | None = None
-    best: Fraction | None = None
-    worst: Fraction | None = None
-    net: Fraction = field(init=False)
-    net_r: Fraction | None = field(init=False)
-    outcome: Outcome = field(init=False)
-    mfe: Fraction | None = field(init=False)
-    mae: Fraction | None = field(init=False)
+    __slots__ = (
+        "best_parts", "closed_at", "day", "fees_parts", "gross_parts", "is_bullish", "mae_parts", "mfe_parts",
+        "net_parts", "opened_at", "outcome", "over", "risk_parts", "worst_parts",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        opened_at: int,
+        closed_at: int | None,
+        day: date,
+        is_bullish: bool,
+        gross: Fraction | int,
+        fees: Fraction | int = 0,
+        risk: Fraction | int | None = None,
+        best: Fraction | int | None = None,
+        worst: Fraction | int | None = None,
+        over: int | None = None,
+    ) -> None:
         """Work out once what nearly every figure asks for.
 
-        net, net_r: after fees; in R where it was entered with a stop
-        outcome:    above, below or exactly 0 before fees
-        mfe, mae:   the best is never below 0 nor below what was made, because the exit was a price, too; the worst
-                    likewise
+        net:      after fees
+        outcome:  above, below or exactly 0 before fees
+        mfe, mae: the best is never below 0 nor below what was made, because the exit was a price, too; the worst
+                  likewise
         """
-        net = self.gross - self.fees
-        keep = object.__setattr__  # it is frozen for everybody else
-        keep(self, "net", net)
-        keep(self, "net_r", net / self.risk if self.risk else None)
-        keep(self, "outcome", _class(self.gross))
-        keep(self, "mfe", None if self.best is None else max(NOTHING, self.best, self.gross))
-        keep(self, "mae", None if self.worst is None else min(NOTHING, self.worst, self.gross))
+        if over is None:
+            known = [one for one in (gross, fees, risk, best, worst) if one is not None]
+            over = lcm(*(one.denominator for one in known))
+            gross, fees = int(gross * over), int(fees * over)
+            risk, best, worst = (
+                None if one is None else int(one * over) for one in (risk, best, worst)
+            )
+        self.opened_at, self.closed_at, self.day = opened_at, closed_at, day
+        self.is_bullish, self.over = is_bullish, over
+        self.gross_parts, self.fees_parts = int(gross), int(fees)
+        self.net_parts = self.gross_parts - self.fees_parts
+        self.risk_parts = int(risk) if risk else None
+        self.best_parts = self.mfe_parts = None if best is None else int(best)
+        self.worst_parts = self.mae_parts = None if worst is None else int(worst)
+        if self.mfe_parts is not None:
+            self.mfe_parts = max(0, self.mfe_parts, self.gross_parts)
+        if self.mae_parts is not None:
+            self.mae_parts = min(0, self.mae_parts, self.gross_parts)
+        self.outcome = _class(self.gross_parts)
+
+    @property
+    def gross(self) -> Fraction:
+        """Return what it made before fees."""
+        return Fraction(self.gross_parts, self.over)
+
+    @property
+    def fees(self) -> Fraction:
+        """Return its fees."""
+        return Fraction(self.fees_parts, self.over)
+
+    @property
+    def net(self) -> Fraction:
+        """Return what it made after fees."""
+        return Fraction(self.net_parts, self.over)
+
+    @property
+    def risk(self) -> Fraction | None:
+        """Return what was at risk, None without a stop."""
+        return self._exact(self.risk_parts)
+
+    @property
+    def net_r(self) -> Fraction | None:
+        """Return its net in R, None without a stop."""
+        return Fraction(self.net_parts, self.risk_parts) if self.risk_parts else None
+
+    @property
+    def mfe(self) -> Fraction | None:
+        """Return its MFE, None where it is not known."""
+        return self._exact(self.mfe_parts)
+
+    @property
+    def mae(self) -> Fraction | None:
+        """Return its MAE, 0 or below, None where it is not known."""
+        return self._exact(self.mae_parts)
+
+    @property
+    def best(self) -> Fraction | None:
+        """Return the most that it was ahead, as it was given."""
+        return self._exact(self.best_parts)
+
+    @property
+    def worst(self) -> Fraction | None:
+        """Return the most that it was behind, as it was given."""
+        return self._exact(self.worst_parts)
+
+    def _exact(self, parts: int | None) -> Fraction | None:
+        return None if parts is None else Fraction(parts, self.over)
 
 
-def _class(gross: Fraction) -> Outcome:
-    if not gross.numerator:
+def _class(gross: int) -> Outcome:
+    if not gross:
         return Outcome.BREAK_EVEN
-    return Outcome.WIN if gross.numerator > 0 else Outcome.LOSS
+    return Outcome.WIN if gross > 0 else Outcome.LOSS
+
+
+Part = Callable[[Result], int]
+_GROSS: Final[Part] = attrgetter("gross_parts")
+_FEES: Final[Part] = attrgetter("fees_parts")
+_NET: Final[Part] = attrgetter("net_parts")
+_MFE: Final[Part] = attrgetter("mfe_parts")
+_MAE: Final[Part] = attrgetter("mae_parts")
+
+
+def _common(results: Iterable[Result]) -> int:
+    return lcm(*{one.over for one in results})
+
+
+def _sum(results: Sequence[Result], part: Part) -> Fraction:
+    """Return the exact sum of one of their amounts, 0 without trades."""
+    overs = {one.over for one in results}
+    if len(overs) == 1:  # nearly always
+        return Fraction(sum(map(part, results)), overs.pop())
+    common = lcm(*overs)
+    return Fraction(sum(part(one) * (common // one.over) for one in results), common)
+
+
+def _sum_r(results: Sequence[Result], part: Part) -> Fraction:
+    """Return the exact sum of one of their amounts in R; all of them had a stop. Within a result the parts cancel."""
+    of_risk: dict[int, int] = {}
+    for one in results:
+        assert one.risk_parts is not None
+        of_risk[one.risk_parts] = of_risk.get(one.risk_parts, 0) + part(one)
+    return total(Fraction(parts, risk) for risk, parts in of_risk.items())
+
+
+def _mean(results: Sequence[Result], part: Part) -> Fraction | None:
+    return _sum(results, part) / len(results) if results else None
+
+
+def _mean_r(results: Sequence[Result], part: Part) -> Fraction | None:
+    return _sum_r(results, part) / len(results) if results else None
 
 
 def total(amounts: Iterable[Fraction]) -> Fraction:
@@ -125,43 +231,43 @@ def longest_streak(results: Sequence[Result], outcome: Outcome) -> int:
 
 def gross(results: Sequence[Result]) -> Fraction:
     """Return the sum of all results before fees, 0 without trades."""
-    return total(one.gross for one in results)
+    return _sum(results, _GROSS)
 
 
 def fees(results: Sequence[Result]) -> Fraction:
     """Return the sum of all fees, 0 without trades."""
-    return total(one.fees for one in results)
+    return _sum(results, _FEES)
 
 
 def net(results: Sequence[Result]) -> Fraction:
     """Return the sum of all results after fees, 0 without trades."""
-    return total(one.net for one in results)
+    return _sum(results, _NET)
 
 
 def net_r(results: Sequence[Result]) -> Fraction | None:
     """Return the sum in R, after fees, of the trades that had a stop; None if none had."""
-    each = in_r(results)
-    return total(each) if each else None
+    known = with_risk(results)
+    return _sum_r(known, _NET) if known else None
 
 
-def in_r(results: Sequence[Result]) -> list[Fraction]:
-    """Return the nets in R of the trades that were entered with a stop, in their order."""
-    return [one.net_r for one in results if one.net_r is not None]
+def with_risk(results: Sequence[Result]) -> list[Result]:
+    """Return the trades that were entered with a stop, in their order."""
+    return [one for one in results if one.risk_parts]
 
 
 def average(results: Sequence[Result], outcome: Outcome) -> Fraction | None:
     """Return the mean net of the wins, or of the losses (below 0). None without such a trade."""
-    return mean([one.net for one in of(results, outcome)])
+    return _mean(of(results, outcome), _NET)
 
 
 def largest_win(results: Sequence[Result]) -> Fraction | None:
     """Return the highest net among the wins, None without wins."""
-    return max((one.net for one in of(results, Outcome.WIN)), default=None)
+    return _most(of(results, Outcome.WIN), 1)
 
 
 def largest_loss(results: Sequence[Result]) -> Fraction | None:
     """Return the lowest net among the losses, None without losses."""
-    return min((one.net for one in of(results, Outcome.LOSS)), default=None)
+    return _most(of(results, Outcome.LOSS), -1)
 
 
 def profit_factor(results: Sequence[Result]) -> Fraction | None:
@@ -169,18 +275,25 @@ def profit_factor(results: Sequence[Result]) -> Fraction | None:
 
     None, not infinite, without losses; 0 with losses alone. Below 0 where fees ate more than the wins made.
     """
-    lost = -total(one.net for one in of(results, Outcome.LOSS))
-    return total(one.net for one in of(results, Outcome.WIN)) / lost if lost > 0 else None
+    lost = -net(of(results, Outcome.LOSS))
+    return net(of(results, Outcome.WIN)) / lost if lost > 0 else None
 
 
 def expectancy(results: Sequence[Result]) -> Fraction | None:
     """Return the mean net of a trade, None without trades."""
-    return mean([one.net for one in results])
+    return _mean(results, _NET)
 
 
 def expectancy_r(results: Sequence[Result]) -> Fraction | None:
     """Return the mean net in R of the trades that had a stop, None if none had."""
-    return mean(in_r(results))
+    return _mean_r(with_risk(results), _NET)
+
+
+def _most(results: Sequence[Result], sign: int) -> Fraction | None:
+    common = _common(results)
+    each = (one.net_parts * (common // one.over) * sign for one in results)
+    most = max(each, default=None)
+    return None if most is None else Fraction(most * sign, common)
 
 
 # ---- how deep ----
@@ -202,34 +315,42 @@ class Drawdown:
     recovered_on: date | None = None
 
 
-def drawdown(
-    results: Sequence[Result], amount: Callable[[Result], Fraction | None] = lambda one: one.net
-) -> Drawdown:
+def drawdown(results: Sequence[Result]) -> Drawdown:
     """Return the deepest fall of the summed nets from their running peak, which starts at 0, trade by trade.
 
-    So a first trade that loses is a drawdown. Of equal falls the first counts. A trade without `amount` (no R)
-    is passed over. Without trades, or without a fall, the depth is 0 and no day is told.
+    So a first trade that loses is a drawdown. Of equal falls the first counts. Without trades, or without a fall, the
+    depth is 0 and no day is told.
     """
-    each = [(one.day, value) for one in results if (value := amount(one)) is not None]
-    whole, denominator = _over_one(value for _, value in each)
-    level = peak = deepest = 0
-    peak_on: date | None = None
-    found = Drawdown()
-    for (day, _), step in zip(each, whole, strict=True):
-        level += step
-        if level >= peak and found.deepest_on is not None and found.recovered_on is None:
-            found = replace(found, recovered_on=day)
-        if level > peak:
-            peak, peak_on = level, day
-        elif peak - level > deepest:
-            deepest = peak - level
-            found = Drawdown(Fraction(deepest, denominator), peak_on, day)
-    return found
+    common = _common(results)
+    steps = ((one.day, one.net_parts * (common // one.over)) for one in results)
+    return _deepest(steps, common)
 
 
 def drawdown_r(results: Sequence[Result]) -> Drawdown:
-    """Return the drawdown in R, over the trades that were entered with a stop."""
-    return drawdown(results, lambda one: one.net_r)
+    """Return the drawdown in R, over the trades that were entered with a stop; the others are passed over."""
+    known = []
+    for one in results:
+        if one.risk_parts:
+            shared = gcd(one.net_parts, one.risk_parts)
+            known.append((one.day, one.net_parts // shared, one.risk_parts // shared))
+    common = lcm(*{risk for _, _, risk in known})
+    return _deepest(((day, made * (common // risk)) for day, made, risk in known), common)
+
+
+def _deepest(steps: Iterable[tuple[date, int]], common: int) -> Drawdown:
+    level = peak = deepest = 0
+    peak_on: date | None = None
+    found: tuple[date | None, date] | None = None  # the peak before the deepest fall, and its day
+    recovered_on: date | None = None
+    for day, step in steps:
+        level += step
+        if level >= peak and found is not None and recovered_on is None:
+            recovered_on = day
+        if level > peak:
+            peak, peak_on = level, day
+        elif peak - level > deepest:
+            deepest, found, recovered_on = peak - level, (peak_on, day), None
+    return Drawdown(Fraction(deepest, common), *found, recovered_on) if found else Drawdown()
 
 
 # ---- by day, week and month ----
@@ -248,22 +369,55 @@ class Period:
 
 def by_day(results: Sequence[Result]) -> list[Period]:
     """Return each trade date on which a trade was closed, oldest first. Days without a trade are not listed."""
-    return _periods(results, lambda day: day)
+    common = _common(results)
+    days: dict[date, list[int]] = {}  # of each: net, trades, wins, losses
+    for one in results:
+        tally = days.get(one.day) or days.setdefault(one.day, [0, 0, 0, 0])
+        tally[0] += one.net_parts if one.over == common else one.net_parts * (common // one.over)
+        tally[1] += 1
+        tally[2] += one.outcome is Outcome.WIN
+        tally[3] += one.outcome is Outcome.LOSS
+    return [
+        Period(day, Fraction(whole, common), *counts)
+        for day, (whole, *counts) in sorted(days.items())
+    ]
 
 
 def by_week(results: Sequence[Result]) -> list[Period]:
     """Return each week, named by its Monday, in which a trade was closed, oldest first."""
-    return _periods(results, monday)
+    return gathered(by_day(results), monday)
 
 
 def by_month(results: Sequence[Result]) -> list[Period]:
     """Return each month, named by its first day, in which a trade was closed, oldest first."""
-    return _periods(results, lambda day: day.replace(day=1))
+    return gathered(by_day(results), first_of_month)
+
+
+def gathered(days: Sequence[Period], start: Callable[[date], date]) -> list[Period]:
+    """Return days put together by the first day of the longer period that holds them, oldest first."""
+    groups: dict[date, list[Period]] = {}
+    for day in days:
+        groups.setdefault(start(day.start), []).append(day)
+    return [
+        Period(
+            first,
+            total(one.net for one in group),
+            sum(one.trades for one in group),
+            sum(one.wins for one in group),
+            sum(one.losses for one in group),
+        )
+        for first, group in sorted(groups.items())
+    ]
 
 
 def monday(day: date) -> date:
     """Return the Monday of the week that holds a day."""
     return day - timedelta(days=day.weekday())
+
+
+def first_of_month(day: date) -> date:
+    """Return the first day of the month that holds a day."""
+    return day.replace(day=1)
 
 
 def best_day(days: Sequence[Period]) -> Period | None:
@@ -359,22 +513,22 @@ def _lengths(results: Sequence[Result]) -> list[int]:
 
 def average_mfe(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MFE of the trades that have one, None if none has."""
-    return mean([one.mfe for one in results if one.mfe is not None])
+    return _mean([one for one in results if one.mfe_parts is not None], _MFE)
 
 
 def average_mae(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MAE, 0 or below, of the trades that have one, None if none has."""
-    return mean([one.mae for one in results if one.mae is not None])
+    return _mean([one for one in results if one.mae_parts is not None], _MAE)
 
 
 def average_mfe_r(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MFE in R of the trades that have one and had a stop, None if none has."""
-    return mean([one.mfe / one.risk for one in results if one.risk and one.mfe is not None])
+    return _mean_r([one for one in with_risk(results) if one.mfe_parts is not None], _MFE)
 
 
 def average_mae_r(results: Sequence[Result]) -> Fraction | None:
     """Return the mean MAE in R, 0 or below, of the trades that have one and had a stop, None if none has."""
-    return mean([one.mae / one.risk for one in results if one.risk and one.mae is not None])
+    return _mean_r([one for one in with_risk(results) if one.mae_parts is not None], _MAE)
 
 
 def efficiency(results: Sequence[Result]) -> Fraction | None:
@@ -383,9 +537,9 @@ def efficiency(results: Sequence[Result]) -> Fraction | None:
     A loss captured nothing, and no trade captures more than its MFE, so it lies between 0 and 1 by definition.
     None where no MFE is known or nothing was available.
     """
-    known = [one for one in results if one.mfe is not None]
-    whole = total(one.mfe for one in known if one.mfe is not None)
-    return total(one.gross for one in of(known, Outcome.WIN)) / whole if whole else None
+    known = [one for one in results if one.mfe_parts is not None]
+    whole = _sum(known, _MFE)
+    return gross(of(known, Outcome.WIN)) / whole if whole else None
 
 
 # ---- all together ----
@@ -430,15 +584,15 @@ class Figures:
     efficiency: Fraction | None
 
 
-def measure(results: Sequence[Result]) -> Figures:
-    """Return every figure over these trades."""
-    days = by_day(results)
+def measure(results: Sequence[Result], days: Sequence[Period] | None = None) -> Figures:
+    """Return every figure over these trades; `days` are their days where the caller has them already."""
+    days = by_day(results) if days is None else days
     return Figures(
         trades=len(results),
         wins=len(of(results, Outcome.WIN)),
         losses=len(of(results, Outcome.LOSS)),
         break_evens=len(of(results, Outcome.BREAK_EVEN)),
-        with_risk=len(in_r(results)),
+        with_risk=len(with_risk(results)),
         win_rate=win_rate(results),
         gross=gross(results),
         fees=fees(results),
@@ -475,22 +629,6 @@ def _over_one(amounts: Iterable[Fraction]) -> tuple[list[int], int]:
     parts = [one.as_integer_ratio() for one in amounts]
     common = lcm(*{denominator for _, denominator in parts})
     return [numerator * (common // denominator) for numerator, denominator in parts], common
-
-
-def _periods(results: Sequence[Result], start: Callable[[date], date]) -> list[Period]:
-    groups: dict[date, list[Result]] = {}
-    for one in results:
-        groups.setdefault(start(one.day), []).append(one)
-    return [
-        Period(
-            first,
-            net(group),
-            len(group),
-            len(of(group, Outcome.WIN)),
-            len(of(group, Outcome.LOSS)),
-        )
-        for first, group in sorted(groups.items())
-    ]
 
 
 def _annual(middle: Fraction, spread: Fraction) -> float | None:

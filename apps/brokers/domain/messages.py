@@ -118,7 +118,10 @@ class CancelAll(Wish):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePosition(Wish):
-    """Close a position at the market, or `quantity` contracts of it; `reverse` opens the opposite one too."""
+    """Close a position at the market, or `quantity` contracts of it; `reverse` opens the opposite one too.
+
+    stop_points: how far from its entry the opposite position's stop lies, decimal text; None: it has no stop
+    """
 
     name: ClassVar[str] = "position.close"
     account: int
@@ -126,6 +129,7 @@ class ClosePosition(Wish):
     strategy: int = 0
     quantity: int | None = None
     reverse: bool = False
+    stop_points: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

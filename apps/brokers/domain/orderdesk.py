@@ -450,21 +450,24 @@ class OrderDesk:
             return
         try:
             size = position.size if wish.quantity is None else whole("quantity", wish.quantity)
+            if wish.reverse and wish.stop_points:
+                _distance(position.instrument, wish.stop_points)
         except BadOrder as problem:
             yield self.books.refused(wish, problem.code, str(problem))
             return
         size = min(size, position.size)
         side = side_of(position.quantity).opposite
-        if wish.reverse and account.kind is not Kind.PAPER:
+        if wish.reverse and not wish.stop_points and account.kind is not Kind.PAPER:
             detail = "reverse: it would open without a stop, which no order to a broker does; close, then enter anew"
             yield self.books.refused(wish, "NO_STOP", detail)
             return
+        bracket = {"stop_points": wish.stop_points} if wish.reverse and wish.stop_points else None
         yield from self._exit(position, size, wish.id, Origin.PERSON, self.books.at, "CLOSE")
         if wish.reverse:
             opposite = PlaceOrder(
                 id=f"{wish.id}-r", user=wish.user, account=account.id, symbol=wish.contract,
                 side=side, type=OrderType.MARKET, quantity=size, strategy=wish.strategy,
-                confirmed=True,
+                bracket=bracket, confirmed=True,
             )  # fmt: skip
             yield from self._place(opposite, self.books.at, Origin.PERSON, after=wish.id)
 
@@ -542,3 +545,16 @@ class OrderDesk:
 
 def _price(order: Order, ticks: int | None) -> Decimal | None:
     return None if ticks is None else instrument(root_of(order.contract)).price(ticks)
+
+
+def _distance(product: Instrument, points: str) -> None:
+    """Refuse what is no distance on the grid, before anything of the wish is done.
+
+    Raises:  BadOrder
+    """
+    try:
+        ticks = product.to_ticks(points)
+    except ValueError as problem:
+        raise BadOrder("stop_points", None, str(problem), "OFF_TICK") from None
+    if ticks <= 0:
+        raise BadOrder("stop_points", points, "must be more than 0")

@@ -26,7 +26,11 @@ def bars(
         for one in books.orders_of(account.id)
         if not one.is_exit and one.status in ON_ITS_WAY and one.contract == order.contract
     ]
-    others = [one for one in books.held_by(account.id) if one.contract == order.contract]
+    others = [
+        one
+        for one in books.held_by(account.id)
+        if one.contract == order.contract and not (order.after and one.strategy == order.strategy)
+    ]  # what it comes after closes its own place first
     signs = {one.sign for one in others} | {one.side.sign for one in pending}
     if -order.side.sign in signs:
         return "HEDGED", (

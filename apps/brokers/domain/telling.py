@@ -1,6 +1,7 @@
 """Facts about accounts, orders and positions in plain words. `apps.trades.domain.telling` learns them at the start."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -134,10 +135,14 @@ def _payout(p: Payload) -> Told:
 
 
 def _day(p: Payload) -> Told:
+    """Say what a trading day came to; of a day on which nothing happened there is nothing to say."""
     net, many = Decimal(p["net"]), int(p["trades"])
+    if not many and not net:
+        return Told("", "")
     text = f"{many} trade{'s' if many != 1 else ''}, balance ${Decimal(p['balance']):,.2f}."
     tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
-    return Told(f"Trading day closed, {money(net)}", text, tone, "clock")
+    day = date.fromisoformat(str(p["trade_date"]))
+    return Told(f"{day:%a} {day.day} {day:%b} closed, {money(net)}", text, tone, "clock")
 
 
 def _flatten(p: Payload) -> Told:

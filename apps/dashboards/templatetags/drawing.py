@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from apps.brokers.queries import AccountView
 from apps.bus.domain.message import in_r
 from apps.dashboards.gauges import NAMES
-from apps.dashboards.templatetags.desk import CHICAGO, NOTHING, minute, money
+from apps.dashboards.templatetags.desk import CHICAGO, NOTHING, minute, money, signed
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.risk.domain.limits import LimitName
@@ -42,6 +42,19 @@ def is_demo() -> bool:
     return bool(settings.MARKET != "tradovate")
 
 
+@register.simple_tag
+def signup_is_open() -> bool:
+    """Return whether strangers may make themselves an account."""
+    return bool(settings.SIGNUP_OPEN)
+
+
+@register.simple_tag
+def letters() -> str:
+    """Return where letters go: files, console, or away by smtp."""
+    kind = settings.EMAIL_BACKEND.split(".")[-2]
+    return {"filebased": "files"}.get(kind, kind)
+
+
 @register.filter
 def exact(value: Fraction | Decimal | None) -> str:
     """Write a number for a script to read: four decimals, no commas."""
@@ -65,6 +78,15 @@ def distance_signed(value: Fraction | Decimal | None) -> str:
     """Write a gain or loss in points: two decimals with a sign."""
     text = distance(value)
     return f"+{text}" if value is not None and value > 0 and text != "0.00" else text
+
+
+@register.filter
+def ticks_of(value: Fraction | Decimal | None, product: Instrument) -> str:
+    """Write a gain or loss in ticks with a sign; an average entry may lie between two, so to a tenth."""
+    if value is None:
+        return NOTHING
+    tenths = round(Fraction(value) / Fraction(product.tick_size) * 10)
+    return signed(Decimal(tenths // 10) if tenths % 10 == 0 else Decimal(tenths) / 10)
 
 
 @register.filter

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.models import Position
 from apps.bus import transport
 from tests.cast import Actor
 from tests.factories import a_price, a_strategy
@@ -192,3 +194,20 @@ def test_the_list_is_paged(traded: Actor) -> None:
     assert "Page 1 of 2" in words(first)
     assert "page=2#positions" in first
     assert "Page 2 of 2" in words(shown(traded, page="2"))
+
+
+def test_only_the_positions_that_are_listed_are_read_in_full(alice: Actor) -> None:
+    account = an_account(alice.user)
+    for number in range(60):
+        a_position(account, closed=f"2025-12-02T16:{number:02d}:00Z", realized=Decimal(10))
+    made: list[Any] = []
+
+    def note(instance: Any, **_: Any) -> None:
+        made.append(instance)
+
+    post_init.connect(note, Position)
+    try:
+        assert "60 closed positions" in words(shown(alice))
+    finally:
+        post_init.disconnect(note, Position)
+    assert len(made) == 50

@@ -63,7 +63,7 @@ def test_what_is_open_and_what_is_anothers_does_not_count(alice: Actor, bob: Act
     a_position(an_account(alice.user))
     made(an_account(bob.user, "Bobs"), "2025-12-02T16:00:00Z", "999")
     mine = made(an_account(alice.user), "2025-12-02T16:00:00Z", "10", place=1)
-    assert [one.row.pk for one in queries.closed(alice.user)] == [mine.pk]
+    assert [one.pk for one in queries.closed(alice.user)] == [mine.pk]
     bobs = an_account(bob.user, "Bobs")
     assert queries.closed(alice.user, Scope(account=bobs.pk)) == []
 
@@ -95,7 +95,9 @@ def test_the_excursion_of_a_position_in_dollars(alice: Actor) -> None:
     short = made(
         an_account(alice.user), "2025-12-02T16:01:00Z", "-100", sign=-1, high=entry + 40, low=entry - 8,
     )  # fmt: skip
-    up, down = (queries.result_of(one, date(2025, 12, 2)) for one in (long, short))
+    found = queries.closed(alice.user)
+    assert [one.pk for one in found] == [long.pk, short.pk]
+    up, down = (one.result for one in found)
     assert (up.best, up.worst) == (40 * 2 * 5, -8 * 2 * 5)
     assert (down.best, down.worst) == (8 * 2 * 5, -40 * 2 * 5)
     assert (up.net_r, down.net_r) == (Fraction(9220, 40_000), None)
@@ -160,12 +162,19 @@ def test_signal_lab_trades_agree_with_the_signal_lab(alice: Actor) -> None:
     assert queries.lab_performance(alice.user, later).figures.trades == 0
 
 
-def test_figures_cost_three_queries_however_many_positions_there_are(alice: Actor) -> None:
+def test_figures_cost_two_queries_and_rows_three_however_many_positions_there_are(
+    alice: Actor,
+) -> None:
     account = an_account(alice.user)
     for minute in range(12):
         made(account, f"2025-12-02T16:{minute:02d}:00Z", "10", strategy=a_strategy(alice.user))
     with CaptureQueriesContext(connection) as asked:
         rows = queries.closed(alice.user)
         assert queries.performance_of(rows).figures.trades == 12
-        assert {one.row.account.name for one in rows} == {"Alpha"}
+    assert len(asked) == 2
+    with CaptureQueriesContext(connection) as asked:
+        full = queries.in_full(alice.user, rows)
+        assert {(one.row.account.name, one.row.strategy.name) for one in full} == {
+            ("Alpha", "NQ FVG")
+        }
     assert len(asked) == 3

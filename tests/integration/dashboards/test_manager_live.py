@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from apps.brokers.models import Account, Fill, Order, Position
+from apps.brokers.queries import account_views
+from apps.dashboards.held import Held
 from apps.risk.services import set_own_limits
 from tests.cast import Actor
 from tests.factories import a_signal, a_trade
@@ -175,11 +179,52 @@ def test_the_stop_goes_to_the_entry(alice: Actor, desk: Desk, account: Account) 
     assert float(Order.objects.get(role="stop").stop or 0) == entry
 
 
+def test_a_stop_is_moved_away_only_after_a_yes_to_what_it_can_cost(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    entered(alice, desk, template="stop", quantity="1")
+    stop = Order.objects.get(role="stop")
+    level = Decimal(stop.stop)
+    path, away = f"/manager/orders/{stop.pk}/move/", str(level - 10)
+    asked = alice.client.post(path, {"price": away})
+    assert asked.status_code == 422
+    html = asked.content.decode()
+    assert "the worst case grows from $" in html
+    assert f'name="confirmed" value="{away}"' in html
+    other = alice.client.post(path, {"price": str(level - 20), "confirmed": away})
+    assert other.status_code == 422  # a yes to another price is none
+    assert "moved to" in sent(alice, path, price=str(level + 1))  # nearer: nobody asks
+    desk.trades("20006.00", "20006.25")
+    assert "moved to" in sent(alice, path, price=away, confirmed=away)
+    desk.trades("20006.00", "20006.25")
+    stop.refresh_from_db()
+    assert Decimal(stop.stop) == level - 10
+
+
 def test_a_position_is_turned_round(alice: Actor, desk: Desk, account: Account) -> None:
     position = entered(alice, desk, template="stop", quantity="1")
     assert "turning round" in sent(alice, f"/manager/positions/{position.pk}/close/", how="reverse")
     desk.trades("20006.00", "20006.25", "20006.50", "20006.75", "20007.00")
     assert Position.objects.get(closed_at__isnull=True).sign == -1
+
+
+def test_a_turned_position_has_a_stop_as_far_away_as_the_first_ones(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    position = entered(alice, desk, template="stop", quantity="1")
+    path = f"/manager/positions/{position.pk}/close/"
+    asked = alice.client.get(path, {"how": "reverse"}).content.decode()
+    found = re.search(r'name="stop_points"[^>]* value="([0-9.]+)"', asked)
+    assert found is not None
+    wrong = sent(alice, path, how="reverse", stop_points="0.10")
+    assert "Stop_points" in wrong or "off" in wrong or "grid" in wrong
+    assert Order.objects.filter(role="exit").count() == 0
+    sent(alice, path, how="reverse", stop_points=found[1])
+    desk.trades("20006.00", "20006.25", "20006.50", "20006.75", "20007.00")
+    turned = Position.objects.get(closed_at__isnull=True)
+    stop = Order.objects.get(role="stop", status="working")
+    assert turned.sign == -1 and stop.side == "buy"
+    assert float(found[1]) <= float(stop.stop or 0) - turned.entered_paid / 4 <= float(found[1]) + 1
 
 
 def test_orders_are_cancelled_one_by_one_and_all(
@@ -218,3 +263,29 @@ def test_flatten_that_nobody_answers_is_stored(
     desk.engine.stop()
     said = sent(alice, "/manager/flatten/", account="all")
     assert "Your wish is stored and is carried out as soon as the engine is back" in said
+
+
+def test_after_an_exit_the_ladder_names_its_r_as_the_prices(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    position = entered(alice, desk, template="stop", quantity="2")
+    named = re.compile(r'class="now-text" y="9">price <tspan data-show="r">')
+    page = "/desk/region/position/"
+    assert not named.search(alice.client.get(page).content.decode())
+    sent(alice, f"/manager/positions/{position.pk}/close/", how="half")
+    desk.trades("20016.00", "20016.25", "20016.50")
+    assert named.search(alice.client.get(page).content.decode())
+    (one,) = account_views(alice.user)[0].positions
+    assert one.r_now == Fraction(one.row.realized + (one.unrealized or 0)) / Fraction(one.row.risk)
+    assert one.r_now != Held(one).now_r
+
+
+def test_every_place_of_the_open_profit_is_painted_from_one_sum(
+    alice: Actor, desk: Desk, account: Account
+) -> None:
+    entered(alice, desk, template="stop", quantity="2")
+    desk.trades("20016.00", "20016.25")
+    panel = alice.client.get("/desk/region/gauges/").content.decode()
+    row = alice.client.get("/desk/region/position/").content.decode()
+    assert 'data-part="open-money"' in panel and 'data-part="open-money"' in row
+    assert "data-balance=" in panel and "data-open=" in row

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.domain.facts import DayClosed
 from apps.bus import transport
 from apps.bus.domain.message import iso
 from apps.marketdata.domain.candle import Candle
@@ -16,6 +19,7 @@ from apps.signals.domain.messages import SignalRejected
 from apps.trades.domain.messages import TradeEntered
 from tests.cast import Actor
 from tests.factories import ENTERED, NOW, NQ, a_fact, a_price, a_signal, a_strategy, a_trade, at
+from tests.integration.papertrading.rows import an_account
 
 pytestmark = pytest.mark.django_db
 PAGES = (
@@ -253,7 +257,24 @@ def test_more_trades_cost_no_more_queries(alice: Actor) -> None:
     a_price("20036.50")
     for _ in range(2):
         a_trade(alice.user, signal=a_signal(alice.user))
+    cost()  # the first notes that the session is in use
     few = cost()
     for _ in range(6):
         a_trade(alice.user, signal=a_signal(alice.user))
     assert cost() == few <= 30
+
+
+def test_the_rail_names_a_day_that_was_traded_and_is_silent_about_the_others(alice: Actor) -> None:
+    a_price("20005.25")
+    account = an_account(alice.user, "Alpha")
+    for day, net, trades in (("2025-11-28", "0.00", 0), ("2025-12-01", "45.00", 2)):
+        a_fact(
+            DayClosed(
+                at=at(f"{day}T23:00:00Z"), user=alice.user.pk, account=account.pk,
+                trade_date=date.fromisoformat(day), balance=Decimal("50045.00"),
+                net=Decimal(net), trades=trades,
+            )
+        )  # fmt: skip
+    text = words(shown(alice, "/desk/region/events/"))
+    assert "Alpha, Mon 1 Dec closed, +$45.00" in text
+    assert text.count("closed") == 1

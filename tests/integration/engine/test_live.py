@@ -115,6 +115,23 @@ def test_before_its_first_tick_the_market_has_no_time(begin: Callable[..., LiveE
     assert transport.market_time() == transport.MarketTime(START, True)
 
 
+def test_a_feeds_changes_are_told_in_the_order_of_market_time(
+    begin: Callable[..., LiveEngine],
+) -> None:
+    """Its own clock, which ticks every second, lies behind the ticks that were missed."""
+    let(
+        begin(),
+        LIVE,
+        ticks("20005.25", "20006.00", "20007.00"),
+        FeedChanged(FeedState.CATCHING_UP, "", 0, 2),
+        FeedChanged(FeedState.LIVE, "", START + SECOND, 3),
+    )
+    told = FactRow.objects.filter(name="feed.changed").order_by("seq")
+    assert [(row.payload["state"], row.at_ns - START) for row in told] == [
+        ("live", 0), ("catching_up", 2 * SECOND), ("live", 2 * SECOND),
+    ]  # fmt: skip
+
+
 def test_a_wish_that_comes_too_late_is_refused_not_executed(
     begin: Callable[..., LiveEngine],
 ) -> None:

@@ -174,6 +174,20 @@ def test_a_position_without_a_stop_gets_one(alice: Actor, desk: Desk, account: i
     assert positions(alice) == []
 
 
+def test_a_stop_that_moves_away_needs_a_yes(alice: Actor, desk: Desk, account: int) -> None:
+    send(alice, "post", PLACE, market_order(account, bracket={"stop": "19990.00"}))
+    desk.trades("20005.25", "20005.50")
+    (held,) = positions(alice)
+    path = f"paper-trading/update-stops/{held['id']}/"
+    asked = send(alice, "put", path, {"stop": "19980.00"})
+    assert (asked.status_code, asked.json()["code"]) == (409, "needs_confirmation")
+    assert "the worst case grows from $" in asked.json()["detail"]
+    assert send(alice, "put", path, {"stop": "19995.00"}).status_code == 200
+    desk.trades("20005.25", "20005.50")
+    sure = send(alice, "put", path, {"stop": "19980.00", "confirmed": True})
+    assert sure.status_code == 200, sure.content
+
+
 def test_a_position_is_turned_round(alice: Actor, desk: Desk, account: int) -> None:
     send(alice, "post", PLACE, market_order(account))
     desk.trades("20005.25", "20005.50")

@@ -47,6 +47,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         ("SEED", "-1", "0 to"),
         ("HASHED_STATIC", "2", "1 or 0"),
         ("TICK_DAYS", "1", "2 to 3650"),
+        ("SIGNUP_OPEN", "perhaps", "1 or 0"),
+        ("EMAIL_URL", "pigeon://coop", "smtp+tls://"),
         ("WEBHOOK_RATE_PER_STRATEGY", "many", "/min"),
         ("WEBHOOK_RATE_PER_ADDRESS", "5/fortnight", "/min"),
         ("DATABASE_URL", "postgres://localhost", "/tradehub"),
@@ -61,6 +63,12 @@ def test_a_wrong_variable_is_named_with_its_value_and_the_cure(
     assert name in said
     assert value in said
     assert cure in said
+
+
+def test_a_wrong_variable_with_a_password_is_named_without_it(tmp_path: Path) -> None:
+    said = refused(tmp_path, EMAIL_URL="smtps://desk:hunter2@:465")
+    assert "EMAIL_URL is 'smtps://***@:465'" in said
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize("missing", TRADOVATE)

@@ -9,6 +9,8 @@ from django.urls.resolvers import RoutePattern
 
 from apps.signals.models import Strategy
 from apps.trades.models import Trade
+from apps.users.models import Scope
+from apps.users.services import make_token
 from tests.cast import Actor
 from tests.factories import a_signal, a_strategy, a_trade
 from tests.integration.papertrading.rows import a_position, an_account, an_order
@@ -16,6 +18,10 @@ from tests.integration.papertrading.rows import a_position, an_account, an_order
 OPEN = {
     "login", "logout", "check-auth", "csrf-token", "schema", "docs",
     "health-system", "health-component",
+    "account_login", "account_logout", "account_inactive", "account_signup",
+    "account_email_verification_sent", "account_confirm_email", "account_reset_password",
+    "account_reset_password_done", "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
 }  # fmt: skip
 OPEN_SPACES = {"admin", "webhooks"}  # the admin has its own door, a webhook its token
 
@@ -88,6 +94,42 @@ def test_bob_gets_nothing_of_alices_by_its_number(method: str, alice: Actor, bob
         assert answer["Content-Type"] == "application/problem+json", path
         asked += answer.status_code == 404
     assert asked >= {"get": 4, "post": 2, "put": 3, "delete": 2}[method]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_a_read_only_token_changes_nothing_anywhere(method: str, alice: Actor) -> None:
+    _, secret = make_token(user=alice.user, name="reader", scope=Scope.READ)
+    client = Client(headers={"authorization": f"Bearer {secret}"})
+    asked = 0
+    for path in private():
+        if path.startswith("/api/"):
+            answer = getattr(client, method)(path, {}, content_type="application/json")
+            assert answer.status_code == 403, (path, answer.content)
+            assert answer.json()["code"] == "READ_ONLY_TOKEN", path
+            asked += 1
+    assert asked > 15
+
+
+@pytest.mark.django_db
+def test_a_read_only_token_is_asked_for_no_login(alice: Actor) -> None:
+    _, secret = make_token(user=alice.user, name="reader", scope=Scope.READ)
+    client = Client(headers={"authorization": f"Bearer {secret}"})
+    stranger = Client()
+    for path in private():
+        if path.startswith("/api/") and stranger.get(path).status_code == 401:
+            assert client.get(path).status_code not in (401, 403, 500), path
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("scope", Scope.values)
+def test_a_token_opens_the_api_and_no_page(alice: Actor, scope: str) -> None:
+    _, secret = make_token(user=alice.user, name="program", scope=Scope(scope))
+    client = Client(headers={"authorization": f"Bearer {secret}"})
+    for path in private():
+        if not path.startswith("/api/"):
+            answer = client.get(path)
+            assert (answer.status_code, answer["Location"][:16]) == (302, "/accounts/login/"), path
 
 
 @pytest.mark.django_db

@@ -54,6 +54,7 @@ export class LiveTrade extends HTMLElement {
     this.worst = Math.min(this.worst, r);
     this.show("r", formats.r(r.toFixed(4)), r);
     this.show("points", `${formats.signed(points.toFixed(this.decimals))} pts`, points);
+    if (this.dataset.tick) this.show("ticks", `${formats.signed(String(Number((points / this.dataset.tick).toFixed(1))))} ticks`, points);
     this.show("away", formats.points(away.toFixed(this.decimals)));
     this.show("best", formats.r(this.best.toFixed(4)));
     this.show("gave-back", `${(this.best - r).toFixed(2)} R`);

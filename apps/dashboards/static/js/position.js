@@ -6,6 +6,9 @@ import { LiveTrade } from "./ladder.js";
 import { listen } from "./socket.js";
 
 const open = new Map(); // the open dollars of every position in the list, for their sum
+const dirty = new Set(); // positions with a price that is not painted yet
+let frame;
+const PAINT_MS = 250;
 const SCALE = 10_000; // parts of a dollar: ticks are worth no smaller ones
 
 /** A decimal text as a whole number of parts. */
@@ -31,15 +34,24 @@ class LivePosition extends LiveTrade {
     this.realized = parts(given.realized);
     this.riskMoney = parts(given.riskMoney);
     this.risk = Number(given.unitPoints || NaN);
+    if (this.closest(".position") && given.open) open.set(this, parts(given.open));
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     open.delete(this);
+    dirty.delete(this);
+  }
+
+  /** All positions of a page, its header's too, are painted in one frame, so that none lags behind another. */
+  price(said) {
+    if (said.kind !== "reading" || !said.last) return;
+    this.last = Number(said.last);
+    dirty.add(this);
+    frame ??= setTimeout(paintAll, this.painted ? PAINT_MS : 0);
   }
 
   paint() {
-    this.timer = undefined;
     this.painted = true;
     const ticks = BigInt(Math.round(this.last / Number(this.dataset.tick)));
     const now = (this.size * ticks - this.cost) * this.tickValue;
@@ -48,12 +60,10 @@ class LivePosition extends LiveTrade {
     const away = (this.last - this.stop) * this.sign;
     this.show("money", formats.money(decimal(now)), Number(now) / SCALE);
     this.show("points", `${formats.signed(points.toFixed(2))} pts`, points);
+    this.show("ticks", `${formats.signed(String(Number((points / this.dataset.tick).toFixed(1))))} ticks`, points);
     if (this.dataset.stop) this.show("away", formats.points(away.toFixed(2)));
     if (this.dataset.next) this.show("next-away", formats.points(((this.next - this.last) * this.sign).toFixed(2)));
-    if (this.closest(".position")) {
-      open.set(this, now);
-      sum();
-    }
+    if (this.closest(".position")) open.set(this, now);
     if (Number.isNaN(r)) return;
     const total = Number(this.realized + now) / Number(this.riskMoney);
     this.best = Math.max(this.best, r);
@@ -67,13 +77,27 @@ class LivePosition extends LiveTrade {
   }
 }
 
-function sum() {
-  const place = document.querySelector('[data-part="open-money"]');
-  if (!place) return;
-  const all = decimal([...open.values()].reduce((total, one) => total + one, 0n));
-  place.firstElementChild.textContent = formats.money(all);
-  place.dataset.sign = formats.sign(all);
+function paintAll() {
+  frame = undefined;
+  for (const one of dirty) one.paint();
+  dirty.clear();
+  if (open.size) sum();
 }
+
+/** Say the sum of what is open, and the equity with it, wherever the page does: one reading for all of them. */
+function sum() {
+  const all = [...open.values()].reduce((total, one) => total + one, 0n);
+  for (const place of document.querySelectorAll('[data-part="open-money"]')) {
+    place.firstElementChild.textContent = formats.money(decimal(all));
+    place.dataset.sign = formats.sign(decimal(all));
+  }
+  for (const place of document.querySelectorAll("[data-balance]")) {
+    place.textContent = formats.dollars(decimal(parts(place.dataset.balance) + all));
+  }
+}
+
+// A panel that the server has drawn again is right for the price of its own moment: it follows the positions at once.
+document.addEventListener("live-drawn", () => open.size && sum());
 
 /** The points between the price and a working order. */
 class LiveAway extends HTMLElement {

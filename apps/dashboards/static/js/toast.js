@@ -2,6 +2,7 @@
 // One toast per fact that has a text and is not in `leave`; at most three; they leave by themselves, or at a click or Esc.
 
 import { listen } from "./socket.js";
+import { tone as sound } from "./sound.js";
 
 const STAY_MS = { bad: 12000 };
 const USUAL_MS = 6000;
@@ -35,6 +36,7 @@ class LiveToasts extends HTMLElement {
     toast.dataset.tone = tone;
     toast.append(sign(icon), part("strong", text), close(toast), part("p", detail));
     this.append(toast);
+    if (document.body.dataset.sounds === "on") sound(tone);
     while (this.childElementCount > AT_MOST) this.firstElementChild.remove();
     if (tone !== "locked") setTimeout(() => toast.remove(), STAY_MS[tone] ?? USUAL_MS);
   }

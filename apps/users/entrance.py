@@ -1,0 +1,127 @@
+"""How allauth lets people in here: its forms, letters and steps as this desk wants them."""
+
+from typing import Any
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import LoginForm
+from allauth.account.models import EmailAddress
+from allauth.account.stages import EmailVerificationStage
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+
+from apps.users.models import User
+
+log = structlog.get_logger(__name__)
+NO_LETTER = "No letter could be sent: the mail server does not answer. Try again later, or ask whoever runs the desk."
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
+    """The sign-in. Its field is called `username`, by which axes counts wrong passwords."""
+
+    def add_prefix(self, field_name: str) -> str:
+        """Return the name of a field on the page."""
+        return super().add_prefix("username" if field_name == "login" else field_name)  # type: ignore[no-any-return]
+
+
+class Credential:
+    """What a browser sends of a passkey is read with care: what is none is wrong, and breaks nothing."""
+
+    def full_clean(self) -> None:
+        """Clean the form; a credential that cannot even be read is an incorrect one."""
+        try:
+            super().full_clean()  # type: ignore[misc]
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            self.cleaned_data: dict[str, Any] = {}
+            self.add_error("credential", "This passkey cannot be read.")  # type: ignore[attr-defined]
+
+
+class AddPasskey(Credential, AddWebAuthnForm):  # type: ignore[misc]
+    """A new passkey."""
+
+
+class LoginPasskey(Credential, LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in place of the password."""
+
+
+class SecondPasskey(Credential, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey after the password."""
+
+
+class AgainPasskey(Credential, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey, once more."""
+
+
+class ConfirmOwnAddress(EmailVerificationStage):  # type: ignore[misc]
+    """Who signed up by himself shows first that his address is his; the demo, and whom staff made, need not."""
+
+    def handle(self) -> tuple[HttpResponseBase | None, bool]:
+        """Go on, or send the letter and stop."""
+        user = self.login.user
+        if user is not None and not user.must_confirm:
+            return None, True
+        return super().handle()  # type: ignore[no-any-return]
+
+
+class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
+    """The desk's own answers to allauth's questions."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": "Wrong user or password.",
+        "incorrect_password": "Wrong password.",
+        "incorrect_code": "That was not it. A code is good for half a minute, and each only once.",
+        "too_many_login_attempts": "Too many wrong codes. Wait five minutes, then try again.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return whether strangers may make themselves an account."""
+        return bool(settings.SIGNUP_OPEN)
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """Remember of whoever signs up that he has an address to confirm."""
+        user.must_confirm = True
+        return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Leave the counting of wrong passwords to axes; allauth counts wrong codes."""
+
+    def get_login_stages(self) -> list[str]:
+        """Return the steps of a sign-in, with our own way to ask for an address."""
+        ours = f"{__name__}.{ConfirmOwnAddress.__name__}"
+        theirs = "allauth.account.stages.EmailVerificationStage"
+        return [ours if one == theirs else one for one in super().get_login_stages()]
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a letter. Where that fails it is said to everybody alike, so it betrays no account."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError as problem:  # smtplib's own are such too
+            log.error("letter not sent", letter=template_prefix, problem=type(problem).__name__)
+            messages.error(self.request, NO_LETTER)
+
+
+class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
+    """What second factors are called here."""
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """Return a name for somebody's next passkey."""
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return f"Passkey {count + 1}"
+
+    def get_totp_label(self, user: User) -> str:
+        """Return the name that an app shows beside the code."""
+        return user.get_username()
+
+
+def address_confirmed(email_address: EmailAddress, **_: Any) -> None:
+    """Let somebody in who has shown that his address is his."""
+    User.objects.filter(pk=email_address.user_id).update(must_confirm=False)
