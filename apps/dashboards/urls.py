@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.dashboards import manager_pages as manager
 from apps.dashboards import (
+    live_pages,
     pages,
     performance_pages,
     simulate_pages,
@@ -12,6 +12,7 @@ from apps.dashboards import (
     ticket_pages,
     trade_pages,
 )
+from apps.dashboards import manager_pages as manager
 from apps.dashboards import prop_pages as prop
 from apps.dashboards import settings_pages as own
 
@@ -35,6 +36,11 @@ urlpatterns = [
     path("manager/flatten/", manager.flatten, name="flatten"),
     path("manager/execute/<str:key>/", manager.execute, name="execute"),
     path("manager/open-account/", manager.open_account, name="open_account"),
+    path("live/", live_pages.page, name="live"),
+    path("live/kill/", live_pages.kill, name="kill"),
+    path("live/<row:pk>/switch/", live_pages.switch, name="live_switch"),
+    path("live/<row:pk>/off/", live_pages.off, name="live_off"),
+    path("live/differences/<row:pk>/repair/", live_pages.repair, name="live_repair"),
     path("prop/", prop.page, name="prop"),
     path("prop/region/<slug:name>/", prop.region, name="prop_region"),
     path("prop/open/", prop.open_new, name="prop_open"),
