@@ -153,6 +153,7 @@ BROKER_ENVIRONMENTS = env.words("BROKER_ENVIRONMENTS", ("demo", "live", "simulat
 BROKER_POLL_SECONDS = env.whole("BROKER_POLL_SECONDS", 60, least=15, most=3600)
 AT_NIGHT = crontab(hour=22, minute=5)  # in the daily break, all year
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "brokers.reconcile": {"task": "apps.brokers.tasks.reconcile_accounts", "schedule": 60.0},
     "system.worker_heartbeat": {"task": "apps.system.tasks.worker_heartbeat", "schedule": 10.0},
     "marketdata.make_partitions": {
         "task": "apps.marketdata.tasks.make_partitions",

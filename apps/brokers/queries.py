@@ -36,7 +36,7 @@ from apps.marketdata.price import Price
 
 def accounts(user: Any) -> QuerySet[Account]:
     """Return a trader's accounts, oldest first."""
-    rows: QuerySet[Account] = Account.objects.of(user)
+    rows: QuerySet[Account] = Account.objects.of(user).select_related("live_switch")
     return rows
 
 

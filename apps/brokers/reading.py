@@ -14,12 +14,14 @@ from random import Random
 
 from django.utils import timezone
 
+from apps.brokers import reports
 from apps.brokers.domain.backoff import Backoff
 from apps.brokers.domain.ports import BrokerError, FeedState, LoginRefused, Unavailable
 from apps.brokers.domain.seen import Seen, Snapshot
 from apps.brokers.logins import DatabaseThread, State, open_broker, stand
 from apps.brokers.mirror import Taken, take_in
-from apps.brokers.models.remote import Connection
+from apps.brokers.models.remote import BrokerAccount, Connection
+from apps.brokers.reconciling import reconcile
 from apps.bus.models import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -100,7 +102,7 @@ class Reader:
             if isinstance(heard, _Now):
                 await self._stands(heard.state, heard.why)
                 continue
-            taken = await self._thread.run(take_in, self.row, heard, "stream")
+            taken = await self._thread.run(take_home, self.row, heard, "stream")
             if taken.unknown:
                 log.warning("brokers.unknown_account rows=%s", taken.unknown)
 
@@ -221,11 +223,20 @@ def poll(number: int) -> Taken | None:
         if not _is_fresh(row) and not isinstance(problem, LoginRefused):
             _lost(number, str(problem))
         return None
-    taken = take_in(row, snapshot, "poll")
+    taken = take_home(row, snapshot, "poll")
+    for account in BrokerAccount.objects.filter(connection=row).select_related("account"):
+        reconcile(account)
     Connection.objects.filter(pk=number).update(polled_at=timezone.now())
     row.refresh_from_db()
     if not _is_fresh(row) and row.state in (State.LOST, State.NEW):
         stand(number, State.OK)
+    return taken
+
+
+def take_home(row: Connection, seen: Snapshot | Sequence[Seen], source: str) -> Taken:
+    """Keep what a broker says, and bring what is new of it to the engine."""
+    taken = take_in(row, seen, source)
+    reports.tell(taken.orders, taken.fills)
     return taken
 
 

@@ -66,7 +66,7 @@ def open_account(
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
         raise Refused("NAME_TAKEN", detail, "name") from None
-    _tell(row, source)
+    tell_engine(row, source)
     return row
 
 
@@ -82,7 +82,7 @@ def change_account(*, account: Account, source: str = "api", **config: Any) -> A
     """
     _set(account, config)
     account.save(update_fields=list(config))
-    _tell(account, source)
+    tell_engine(account, source)
     return account
 
 
@@ -99,7 +99,8 @@ def _set(row: Account, config: Mapping[str, Any]) -> None:
     row.start_balance = read.start_balance
 
 
-def _tell(row: Account, source: str) -> None:
+def tell_engine(row: Account, source: str) -> None:
+    """Let the engine take an account's settings over."""
     wish = ListAccount(id=_id(), user=row.user_id, account=row.pk, config=config_of(row))
     bus.submit(wish, user=row.user_id, source=source)
 

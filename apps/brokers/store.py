@@ -1,7 +1,7 @@
 """Accounts, orders and positions between rows and the ledger. Only the engine writes them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from apps.brokers import models
 from apps.brokers.domain.account import Account, Kind
@@ -16,6 +16,7 @@ from apps.bus.domain.message import DAY, to_datetime
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import Instrument, instrument
 
+DEMO_SIZES: Final = {"automatic": True, "per_order": 10, "per_position": 20, "per_day": 200}
 _RECENT = 2 * DAY  # signals that were sent longer ago are long over
 
 
@@ -24,7 +25,10 @@ def load() -> LedgerState:
     orders = models.Order.objects.filter(status__in=models.OPEN).order_by("id")
     positions = models.Position.objects.filter(closed_at__isnull=True).order_by("id")
     return LedgerState(
-        [to_account(row) for row in models.Account.objects.order_by("id")],
+        [
+            to_account(row)
+            for row in models.Account.objects.select_related("live_switch").order_by("id")
+        ],
         [to_order(row) for row in orders],
         [to_position(row) for row in positions],
     )
@@ -110,6 +114,7 @@ def _account_row(account: Account) -> dict[str, Any]:
         "wins_today": account.wins_today,
         "losses_today": account.losses_today,
         "payouts": account.payouts,
+        "opened_today": account.opened_today,
     }
 
 
@@ -129,6 +134,7 @@ def to_account(row: models.Account) -> Account:
         wins_today=row.wins_today,
         losses_today=row.losses_today,
         payouts=row.payouts,
+        opened_today=row.opened_today,
     )
     account.configure(config_of(row))
     if row.trade_date is not None:
@@ -147,7 +153,24 @@ def config_of(row: models.Account) -> dict[str, Any]:
         "fees": row.fees,
         "paper": row.paper,
         "is_open": row.is_open,
+        "live": live_of(row),
     }
+
+
+def live_of(row: models.Account) -> dict[str, Any]:
+    """Return what may leave for an account's broker. A demo account's orders may, as soon as one is adopted for it."""
+    if row.kind == Kind.PAPER or row.pk is None:
+        return {}
+    switch = getattr(row, "live_switch", None)
+    if switch is None:
+        adopted = (
+            row.kind == Kind.DEMO and models.BrokerAccount.objects.filter(account=row).exists()
+        )
+        return {"is_on": True, **DEMO_SIZES} if adopted else {}
+    return {
+        "is_on": switch.is_on, "automatic": switch.automatic, "per_order": switch.per_order,
+        "per_position": switch.per_position, "per_day": switch.per_day,
+    }  # fmt: skip
 
 
 # ---- orders ----

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from apps.brokers.reading import poll, to_read
+from apps.brokers.reconciling import reconcile_all
 
 
 @shared_task(time_limit=30, soft_time_limit=25)
@@ -11,6 +12,12 @@ def poll_all() -> None:
     """Have every login polled that is to be read; a poll that waits until the next round is dropped."""
     for number in to_read():
         poll_one.apply_async((number,), expires=settings.BROKER_POLL_SECONDS)
+
+
+@shared_task(time_limit=50, soft_time_limit=45)
+def reconcile_accounts() -> int:
+    """Compare every adopted account with its broker, whether or not a poll came through."""
+    return reconcile_all()
 
 
 @shared_task(time_limit=180, soft_time_limit=170)

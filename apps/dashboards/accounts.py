@@ -8,6 +8,7 @@ from typing import Final
 
 from django.http import Http404, HttpRequest
 
+from apps.brokers.domain.account import Kind
 from apps.brokers.models import Account, Order
 from apps.brokers.queries import AccountView, PositionView, account_views
 from apps.dashboards.gauges import Gauge, Risk, risk_of
@@ -30,6 +31,16 @@ class Accounts:
     def env(self) -> str:
         """Return the kind of the chosen account, paper where there is none: nothing can be sent without one."""
         return self.chosen.row.kind if self.chosen else "paper"
+
+    @property
+    def live(self) -> list[AccountView]:
+        """Return the accounts whose orders reach a broker with real money at this moment."""
+        return [one for one in self.views if one.row.kind == Kind.LIVE and _is_on(one.row)]
+
+    @property
+    def at_brokers(self) -> list[AccountView]:
+        """Return the accounts that trade at a broker."""
+        return [one for one in self.views if one.row.kind != Kind.PAPER]
 
     @property
     def others(self) -> list[AccountView]:
@@ -66,6 +77,11 @@ class Accounts:
         if self.chosen is None or self.chosen.unrealized is None:
             return None
         return self.chosen.net_today + self.chosen.unrealized
+
+
+def _is_on(row: Account) -> bool:
+    switch = getattr(row, "live_switch", None)
+    return switch is not None and switch.is_on
 
 
 def accounts_of(request: HttpRequest) -> Accounts:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.dashboards import (
     connection_pages,
+    live_pages,
     pages,
     performance_pages,
     simulate_pages,
@@ -37,6 +38,11 @@ urlpatterns = [
     path("manager/flatten/", manager.flatten, name="flatten"),
     path("manager/execute/<str:key>/", manager.execute, name="execute"),
     path("manager/open-account/", manager.open_account, name="open_account"),
+    path("live/", live_pages.page, name="live"),
+    path("live/kill/", live_pages.kill, name="kill"),
+    path("live/<row:pk>/switch/", live_pages.switch, name="live_switch"),
+    path("live/<row:pk>/off/", live_pages.off, name="live_off"),
+    path("live/differences/<row:pk>/repair/", live_pages.repair, name="live_repair"),
     path("prop/", prop.page, name="prop"),
     path("prop/region/<slug:name>/", prop.region, name="prop_region"),
     path("prop/open/", prop.open_new, name="prop_open"),

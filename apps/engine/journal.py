@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apps.brokers import abroad_store
 from apps.brokers import store as broker_store
 from apps.bus import bus
 from apps.bus.domain.message import DAY, MINUTE, Fact
@@ -84,6 +85,7 @@ class Journal:
             ledger,
             risk_store.load(),
             paper_store.load(ledger),
+            abroad_store.load(now),
             str(settings.SEED),
         )
 
@@ -112,6 +114,7 @@ class Journal:
             broker_store.save(engine.ledger.books)
             risk_store.save(engine.guard)
             paper_store.save(engine.venue)
+            abroad_store.save(engine.abroad)
             for contract, seconds, candle in turn.candles:
                 market_store.save_candles(contract, seconds, [candle])
             market_store.save_tapes(
@@ -128,6 +131,7 @@ class Journal:
         engine.guard.changed.clear()
         engine.venue.changed.clear()
         engine.venue.ended.clear()
+        engine.abroad.written()
         return rows
 
     def _write_ticks(self, turn: Turn) -> None:

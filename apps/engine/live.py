@@ -17,6 +17,7 @@ from itertools import groupby
 from django.contrib.auth import get_user_model
 from django.db import close_old_connections, connection
 
+from apps.brokers.domain.messages import Flatten, ReportBroker
 from apps.brokers.domain.ports import (
     FeedChanged,
     FeedItem,
@@ -454,9 +455,18 @@ class LiveEngine:
         elif isinstance(command, Alert):
             if self.at or row.market_at is not None:  # else it waits until the market has a time
                 self._hold(row, command)
-        elif self._caught_up or isinstance(command, posted.Posted):
+        elif self._caught_up or isinstance(command, posted.Posted) or self._is_from_broker(command):
             self._obey(row, command)
         # else it waits: a wish is carried out at the market's price, or expires, and we know neither price nor time
+
+    def _is_from_broker(self, command: Command) -> bool:
+        """Return whether a wish is none of the market's: what a broker did is done, and a kill waits for no feed.
+
+        While missed ticks are worked off it waits all the same, or a position would meet prices from before its fill.
+        """
+        is_kill = isinstance(command, Flatten) and command.is_kill
+        told = is_kill or isinstance(command, ReportBroker)
+        return told and bool(self.at) and self.feed_state is not FeedState.CATCHING_UP
 
     def _has_owner(self, command: Command, user: int) -> bool:
         """Return whether user and strategy are still there; without them nothing could be kept."""

@@ -14,7 +14,7 @@ from apps.notifications.domain.kinds import Kind
 from apps.notifications.models import Notice
 from apps.notifications.serializers import (
     DiscordSerializer,
-    NoticeSerializer,
+    NoticeRowSerializer,
     ReadAnswerSerializer,
     ReadSerializer,
     ToggleSerializer,
@@ -33,14 +33,14 @@ class NoticeFilter(django_filters.FilterSet):  # type: ignore[misc]  # it is not
 class Notices(GenericAPIView[Any]):
     """The notification centre."""
 
-    serializer_class = NoticeSerializer
+    serializer_class = NoticeRowSerializer
     filterset_class = NoticeFilter
 
     def get_queryset(self) -> QuerySet[Notice]:
         """Return the asker's own notices, newest first."""
         return queries.notices(self.request.user)
 
-    @extend_schema(responses=NoticeSerializer(many=True))
+    @extend_schema(responses=NoticeRowSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Return your notices, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from apps.notifications.models import Notice
 
 
-class NoticeSerializer(serializers.ModelSerializer[Notice]):
+class NoticeRowSerializer(serializers.ModelSerializer[Notice]):
     """A notice."""
 
     is_read = serializers.SerializerMethodField()

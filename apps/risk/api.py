@@ -9,8 +9,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.brokers import live
 from apps.brokers import queries as books
-from apps.brokers.answers import PROBLEM, WISH, Listing, Wishing, granted, own_account, read
+from apps.brokers.answers import PROBLEM, WISH, Listing, Wishing, granted, key_of, own_account, read
 from apps.brokers.asked import AccountAsked, OrderAsked
 from apps.brokers.models import Account
 from apps.marketdata import price
@@ -20,8 +21,10 @@ from apps.risk.serializers import (
     ComplianceSerializer,
     DayNowSerializer,
     ExposureSerializer,
+    KilledSerializer,
     LockedSerializer,
     LockoutAsked,
+    NothingAsked,
     OwnLimitsAsked,
     OwnLimitsSerializer,
     RiskStatusSerializer,
@@ -183,6 +186,21 @@ class LockOut(Wishing):
             "blocks": told["blocks"],
         }
         return Response(LockedSerializer(body).data)
+
+
+class KillSwitch(Wishing):
+    """Out of everything."""
+
+    serializer_class = NothingAsked
+
+    @extend_schema(responses={200: KilledSerializer, 400: PROBLEM})
+    def post(self, request: Request) -> Response:
+        """Switch live orders off, end every order and close every position of all accounts. Never refused.
+
+        Where the engine does not answer, the brokers' liquidations go out without it; look at the broker's platform, too.
+        """
+        done = live.kill(user=request.user, source="api", key=key_of(request))
+        return Response(KilledSerializer(done).data)
 
 
 class LiftLock(Wishing):

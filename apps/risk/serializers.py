@@ -324,3 +324,18 @@ class LockedSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     until = serializers.CharField(allow_null=True)
     blocks = serializers.CharField(help_text="Empty: nothing any more.")
+
+
+class NothingAsked(serializers.Serializer[Any]):
+    """A wish without anything to say."""
+
+
+class KilledSerializer(serializers.Serializer[Any]):
+    """What the kill switch has done."""
+
+    accounts = serializers.ListField(child=serializers.IntegerField(), help_text="At brokers.")
+    engine_answered = serializers.BooleanField()
+    sent_directly = serializers.IntegerField(
+        help_text="Liquidations that went to the gateway without the engine."
+    )
+    key = serializers.CharField(help_text="The same key is the same wish.")

@@ -12,5 +12,6 @@ urlpatterns = [
     path("risk/check/", api.CheckOrder.as_view(), name="risk-check"),
     path("risk/own-limits/", api.OwnLimits.as_view(), name="own-limits"),
     path("risk/lockout/", api.LockOut.as_view(), name="lockout"),
+    path("risk/kill-switch/", api.KillSwitch.as_view(), name="kill-switch"),
     path("risk/lift-lock/", api.LiftLock.as_view(), name="lift-lock"),
 ]

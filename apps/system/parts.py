@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from apps.brokers.gateways import Gateways
 from apps.brokers.logins import register_market
 from apps.brokers.reading import Readers
 from apps.brokers.tradovate.hosts import Hosts, TradovateSettings
@@ -80,7 +81,7 @@ def parts(market: Market | None, *, webhook: str) -> list[Part]:
     worker = EmbeddedCelery()
     if market is None:
         trading = Trading(source_elsewhere if is_elsewhere(settings.MARKET) else real_source)
-        return [worker, trading, OwnLoop("brokers", Readers())]
+        return [worker, trading, *_brokers()]
     simulator = _simulator(market, webhook)
 
     def source() -> Source:
@@ -93,8 +94,12 @@ def parts(market: Market | None, *, webhook: str) -> list[Part]:
 
         return Source(login, roots[0], market.start, fronts, has_clock=True)
 
-    readers = OwnLoop("brokers", Readers())
-    return [worker, OwnLoop("simulator", simulator), Trading(source), readers]
+    return [worker, OwnLoop("simulator", simulator), Trading(source), *_brokers()]
+
+
+def _brokers() -> list[Part]:
+    """Return who reads brokers, and who brings orders to them."""
+    return [OwnLoop("brokers", Readers()), OwnLoop("gateway", Gateways())]
 
 
 def _simulator(market: Market, webhook: str) -> Simulator:

@@ -35,6 +35,38 @@ class Kind(StrEnum):
     LIVE = "live"
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What may leave for the broker of an account. Of size limits 0 is none; they bind entries alone.
+
+    is_on:      entries may leave; exits always may
+    automatic:  a signal's entry may leave without a person's yes, where the firm allows it too
+    per_order, per_position, per_day: contracts; of a day those that were opened
+    """
+
+    is_on: bool = False
+    automatic: bool = False
+    per_order: int = 1
+    per_position: int = 1
+    per_day: int = 10
+
+
+def passage_of(config: Mapping[str, Any]) -> Passage:
+    """Return what may leave, as settings say it.
+
+    Raises:  BadAccount
+    """
+    sizes: dict[str, int] = {}
+    for name in ("per_order", "per_position", "per_day"):
+        value = config.get(name, getattr(Passage(), name))
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 500:
+            raise BadAccount(f"{name}: {value!r} must be a whole number of contracts, 1 to 500")
+        sizes[name] = value
+    return Passage(
+        is_on=bool(config.get("is_on")), automatic=bool(config.get("automatic")), **sizes
+    )
+
+
 @dataclass(slots=True)
 class Account:
     """One account of one user.
@@ -43,6 +75,7 @@ class Account:
     day_ends:  the next reset, ns UTC; 0 = no time is known yet
     realized_today, fees_today: since the last reset; trades_today: positions closed since then
     fees:      a side, by root, where they differ from the instrument's
+    passage:   of an account at a broker: what may leave; opened_today: contracts that were opened since the reset
     """
 
     id: int
@@ -63,6 +96,8 @@ class Account:
     wins_today: int = 0
     losses_today: int = 0
     payouts: Decimal = Decimal(0)
+    passage: Passage = Passage()
+    opened_today: int = 0
     fee_table: dict[str, Decimal] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +119,7 @@ class Account:
         self.trade_date, self.day_ends = day_of(at, self.tz, self.reset)
         self.day_start_balance = self.balance
         self.realized_today = self.fees_today = Decimal(0)
-        self.trades_today = self.wins_today = self.losses_today = 0
+        self.trades_today = self.wins_today = self.losses_today = self.opened_today = 0
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Take over settings as a page or the admin wrote them.
@@ -108,6 +143,7 @@ class Account:
             if root not in INSTRUMENTS:
                 raise BadAccount(f"fees.{root}: no such instrument")
         self.is_open = bool(config.get("is_open", True))
+        self.passage = passage_of(config.get("live") or {})
         self.__post_init__()
 
 

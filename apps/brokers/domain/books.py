@@ -130,6 +130,7 @@ class Books:
         if position is not None and closing:
             yield from self._after_closing(position, account, said.at)
         if opening:
+            account.opened_today += opening
             lot = Lot(opening, said.price, said.at, said.fill)
             yield from self._open(order, account, product, lot, fee * opening)
         if order.is_over:

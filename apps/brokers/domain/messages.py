@@ -134,10 +134,43 @@ class ClosePosition(Wish):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flatten(Wish):
-    """Close every position and cancel every order of an account, 0 = of all his accounts. Never refused."""
+    """Close every position and cancel every order of an account, 0 = of all his accounts. Never refused.
+
+    is_kill: at brokers by their own liquidation, which cancels and closes in one step
+    """
 
     name: ClassVar[str] = "account.flatten"
     account: int = 0
+    is_kill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportBroker(Command):
+    """What a broker said of an order, a fill, or what became of a dispatch. Brought by the gateway, never by a person.
+
+    what:    order, fill or dispatch
+    account: the desk's; tag: our mark, empty where the broker's order carries none of ours
+    status:  of an order as in `BrokerStatus`; of a dispatch sent, refused, not_sent or expired
+    fill:    the broker's own name of it; prices are decimal text
+    filled:  of an order: how much of it is filled by the broker's word
+    """
+
+    name: ClassVar[str] = "broker.report"
+    account: int
+    what: str
+    at: int
+    tag: str = ""
+    status: str = ""
+    errand: str = ""
+    fill: str = ""
+    contract: str = ""
+    side: str = ""
+    quantity: int = 0
+    filled: int = 0
+    price: str | None = None
+    limit: str | None = None
+    stop: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +362,19 @@ class EntriesForbidden(Message):
 
     account: int
     at: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered(Message):
+    """Contracts at a broker lost their stop though nobody wanted that: they are closed at the market. `key` names it."""
+
+    account: int
+    contract: str
+    strategy: int
+    quantity: int
+    at: int
+    key: str
     reason: str
 
 

@@ -38,6 +38,7 @@ from apps.brokers.domain.messages import (
     OrderStopped,
     PlaceOrder,
     RouteOrder,
+    Uncovered,
     Wish,
 )
 from apps.brokers.domain.order import (
@@ -49,6 +50,7 @@ from apps.brokers.domain.order import (
     Side,
     side_of,
 )
+from apps.brokers.domain.passage import bars
 from apps.brokers.domain.position import Position
 from apps.brokers.domain.ticket import BadOrder, Setting, orders_for, whole
 from apps.bus.domain.message import MINUTE, Message
@@ -127,10 +129,6 @@ class OrderDesk:
         if isinstance(account, CommandRefused):
             yield account
             return
-        if account.kind is not Kind.PAPER:
-            detail = f"account: a {account.kind} account has no broker connected here; use a paper account"
-            yield self.books.refused(wish, "NOT_CONNECTED", detail)
-            return
         if wish.id in self.books.orders or f"{wish.id}-x" in self.books.orders:
             return  # the same wish, said again
         contract = self._contract(wish.symbol)
@@ -158,6 +156,11 @@ class OrderDesk:
             yield self.books.refused(wish, "MARKET_CLOSED", detail)
             return
         for order, legs in made:
+            if account.kind is not Kind.PAPER and not order.is_exit:
+                if refusal := bars(account, order, legs, self.books):
+                    yield self.books.refused(wish, *refusal)
+                    continue
+                ask = ask or (origin is Origin.AUTOMATIC and not account.passage.automatic)
             if ask:
                 order.verdict = {"ask": True}
             yield from self._propose(order, legs, wish.confirmed)
@@ -222,6 +225,8 @@ class OrderDesk:
             yield self.books.refused(wish, "NOT_HELD", detail)
         elif not wish.yes:
             yield from self._drop_held(order, OrderStatus.CANCELLED, self.books.at, "DECLINED")
+        elif refusal := self._barred(order):
+            yield self.books.refused(wish, *refusal)
         else:
             yield from self._ask_market(order.contract)
             market = self._market[order.contract]
@@ -230,6 +235,13 @@ class OrderDesk:
             order.at, order.reference = self.books.at, market.last
             order.verdict.pop("ask", None)
             yield from self._propose(order, tuple(self.books.legs_of(order)), True)
+
+    def _barred(self, order: Order) -> tuple[str, str] | None:
+        """Return why a held order may not leave for its broker any more, None if it may."""
+        account = self.books.accounts[order.account]
+        if account.kind is Kind.PAPER:
+            return None
+        return bars(account, order, tuple(self.books.legs_of(order)), self.books)
 
     def _drop_held(
         self, order: Order, status: OrderStatus, at: int, reason: str
@@ -299,6 +311,12 @@ class OrderDesk:
             cure = f"a {order.side} stop must lie {where} the last price {product.text(last)}"
             raise BadOrder("stop", product.text(stop), cure, "WRONG_SIDE")
         size = None if wish.quantity is None else whole("quantity", wish.quantity)
+        at_broker = self.books.accounts[order.account].kind is not Kind.PAPER
+        if size is not None and at_broker and (order.parent or self.books.legs_of(order)):
+            cure = (
+                "of a bracket at a broker stays as it was sent: cancel the entry, or close a part"
+            )
+            raise BadOrder("quantity", size, cure, "PROTECTS")
         if size is not None and size > order.quantity:
             raise BadOrder(
                 "quantity", size, "can only become smaller: place another order for more"
@@ -376,7 +394,16 @@ class OrderDesk:
                 wish, "NO_ACCOUNT", f"account: {wish.account} is none of yours"
             )
         for account in chosen:
-            yield from self._flatten(account, f"{wish.id}.{account.id}", "BY_HAND", Origin.PERSON)
+            reason = "KILL" if wish.is_kill else "BY_HAND"
+            yield from self._flatten(account, f"{wish.id}.{account.id}", reason, Origin.PERSON)
+
+    @handles(Uncovered)
+    def close_uncovered(self, said: Uncovered) -> Iterator[Message]:
+        """Close what lost its stop at the broker: nothing is left naked."""
+        position = self.books.positions.get((said.account, said.contract, said.strategy))
+        if position is not None:
+            size = min(said.quantity, position.size)
+            yield from self._exit(position, size, said.key, Origin.RULE, said.at, said.reason)
 
     @handles(FlattenRequested)
     def flatten_by_rule(self, said: FlattenRequested) -> Iterator[Message]:
@@ -430,6 +457,10 @@ class OrderDesk:
             return
         size = min(size, position.size)
         side = side_of(position.quantity).opposite
+        if wish.reverse and not wish.stop_points and account.kind is not Kind.PAPER:
+            detail = "reverse: it would open without a stop, which no order to a broker does; close, then enter anew"
+            yield self.books.refused(wish, "NO_STOP", detail)
+            return
         bracket = {"stop_points": wish.stop_points} if wish.reverse and wish.stop_points else None
         yield from self._exit(position, size, wish.id, Origin.PERSON, self.books.at, "CLOSE")
         if wish.reverse:

@@ -31,6 +31,14 @@ REASONS: Final[Mapping[str, str]] = {
     "NOT_ANSWERED": "nobody answered in 15 minutes",
     "EXIT_FILLED": "another exit was filled first",
     "EXPIRED_CONTRACT": "the contract has expired",
+    "KILL": "kill switch",
+    "NO_STOP": "it had lost its stop",
+    "NOT_SENT": "it never reached the broker and is not sent again",
+    "TOO_LATE": "it could not be sent in time",
+    "LIVE_OFF": "live orders were switched off",
+    "AT_BROKER": "traded at the broker",
+    "WOULD_REVERSE": "with the exits at work it could turn the position round",
+    "NOT_AT_BROKER": "the broker does not have it",
     "OCO": "the other leg of its bracket was filled",
     "SIGNAL_VOID": "its signal is void after all",
     "FLAT": "the position is flat",
@@ -146,7 +154,11 @@ def _day(p: Payload) -> Told:
 
 
 def _flatten(p: Payload) -> Told:
-    by = "You asked for it" if p["reason"] == "BY_HAND" else f"A rule wants it: {why(p['reason'])}"
+    by = (
+        "You asked for it"
+        if p["reason"] in ("BY_HAND", "KILL")
+        else f"A rule wants it: {why(p['reason'])}"
+    )
     positions, orders = int(p["positions"]), int(p["orders"])
     text = (
         f"{by}. {positions} position{'s' if positions != 1 else ''} to close, "
@@ -158,6 +170,17 @@ def _flatten(p: Payload) -> Told:
 def _skipped(p: Payload) -> Told:
     detail = str(p.get("detail") or "").partition(": ")[2] or str(p.get("detail") or "")
     return Told("No order for this signal", f"{detail} {p['reason']}".strip(), "wait", "no")
+
+
+def _live(p: Payload) -> Told:
+    if not p["is_on"]:
+        return Told(f"{p['called']}: live orders off", "Exits still leave.", "quiet", "shield")
+    text = f"At most {p['per_order']} an order, {p['per_position']} held, {p['per_day']} a day."
+    return Told(f"{p['called']}: orders reach the broker", text, "wait", "warn")
+
+
+def _differs(p: Payload) -> Told:
+    return Told(f"{p['called']}: the broker says otherwise", str(p["words"]), "bad", "warn")
 
 
 WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
@@ -182,4 +205,15 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "position.opened": lambda p: Told(f"{_root(p)} {p['direction']} opened", ""),
     "position.closed": _closed,
     "route.skipped": _skipped,
+    "live.switched": _live,
+    "live.killed": lambda p: Told(
+        f"{p['called']}: kill switch", "Out of everything.", "bad", "stop"
+    ),
+    "reconcile.differs": _differs,
+    "reconcile.agrees": lambda p: Told(
+        f"{p['called']}: agrees with the broker again", str(p["subject"]), "good", "ok"
+    ),
+    "position.unprotected": lambda p: Told(
+        f"{p['called']}: position without a working stop", str(p["words"]), "bad", "warn"
+    ),
 }

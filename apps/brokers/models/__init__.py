@@ -1,4 +1,4 @@
-"""Rows of this app: what the engine keeps of each account (`desk.py`), and what brokers say of theirs (`remote.py`)."""
+"""Rows of this app: what the engine keeps of each account (`desk.py`), what leaves for brokers (`live.py`), what brokers say of theirs (`remote.py`)."""
 
 from apps.brokers.models.desk import (
     OPEN,
@@ -10,6 +10,13 @@ from apps.brokers.models.desk import (
     Route,
     money_field,
 )
+from apps.brokers.models.live import (
+    WAITING,
+    AbroadLine,
+    Difference,
+    Dispatch,
+    LiveSwitch,
+)
 from apps.brokers.models.remote import (
     BrokerAccount,
     BrokerFill,
@@ -20,6 +27,8 @@ from apps.brokers.models.remote import (
 
 __all__ = [
     "OPEN",
+    "WAITING",
+    "AbroadLine",
     "Account",
     "AccountDay",
     "BrokerAccount",
@@ -27,7 +36,10 @@ __all__ = [
     "BrokerOrder",
     "BrokerPosition",
     "Connection",
+    "Difference",
+    "Dispatch",
     "Fill",
+    "LiveSwitch",
     "Order",
     "Position",
     "Route",

@@ -49,6 +49,7 @@ class Account(Owned):
     wins_today = models.PositiveIntegerField(default=0)
     losses_today = models.PositiveIntegerField(default=0)
     payouts = money_field(default=0)
+    opened_today = models.PositiveIntegerField(default=0, help_text="Contracts.")
 
     class Meta:
         ordering: ClassVar = ["id"]

@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from apps.brokers.domain.abroad import AbroadState
 from apps.brokers.domain.books import Books, LedgerState
+from apps.brokers.domain.brokervenue import BrokerVenue
 from apps.brokers.domain.ledger import Ledger
 from apps.brokers.domain.orderdesk import OrderDesk
 from apps.brokers.domain.routing import Router, RouterState
@@ -33,6 +35,7 @@ class EngineState:
     ledger: LedgerState = field(default_factory=LedgerState)
     standings: list[Standing] = field(default_factory=list)
     paper: VenueState = field(default_factory=VenueState)
+    abroad: AbroadState = field(default_factory=AbroadState)
     seed: str = "1"
 
 
@@ -49,12 +52,13 @@ class Engine:
         orders: OrderDesk,
         guard: RiskGuard,
         venue: PaperVenue,
+        abroad: BrokerVenue,
     ) -> None:
         self.market, self.desk, self.book = market, desk, book
         self.router, self.ledger, self.orders = router, ledger, orders
-        self.guard, self.venue = guard, venue
+        self.guard, self.venue, self.abroad = guard, venue, abroad
         self._routes: dict[type[Message], list[Hears]] = defaultdict(list)
-        for stage in (market, desk, book, router, ledger, orders, guard, venue):
+        for stage in (market, desk, book, router, ledger, orders, guard, venue, abroad):
             for kind, hear in ears(stage):
                 self._routes[kind].append(hear)
 
@@ -95,6 +99,9 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
         OrderDesk(books, state.signals.calendar),  # wish -> order
         RiskGuard(state.standings, state.signals.calendar),  # order -> allowed, held or blocked
         PaperVenue(state.paper, state.seed),  # allowed order, price -> fill
+        BrokerVenue(
+            books, state.abroad
+        ),  # the same order abroad -> what is to be sent; report -> fill
     )
 
 

@@ -16,7 +16,9 @@ CHECKS = [content_type_conformance, response_schema_conformance]
 
 
 @pytest.fixture
-def one_connection() -> Iterator[None]:
+def one_connection(
+    alice: Actor,
+) -> Iterator[None]:  # after her first request, which connects them again
     """Keep the test's own connection, as Django's test client does; a served request would close it."""
     for sign in (request_started, request_finished):
         sign.disconnect(close_old_connections)

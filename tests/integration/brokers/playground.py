@@ -105,6 +105,7 @@ class ScriptedSimulator(Simulator):
         super().__init__(*args, **kwargs)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.script: list[tuple[str, Answer]] = []
+        self.lost: list[str] = []
         self.redirects: list[str] = []
         self.refused_upgrades: list[int] = []
         self.upgrades = 0
@@ -117,6 +118,10 @@ class ScriptedSimulator(Simulator):
     def put_up(self, path: str, status: int = 200, body: object = None) -> None:
         """Answer the next call of this path so, once."""
         self.script.append((path, Answer(status, body)))
+
+    def lose_answer(self, path: str) -> None:
+        """Carry the next call of this path out, and let its answer get lost on the way."""
+        self.lost.append(path)
 
     def asked(self, path: str) -> list[dict[str, Any]]:
         """Return what was asked of a path, over REST and sockets."""
@@ -131,7 +136,11 @@ class ScriptedSimulator(Simulator):
 
     def _rest(self, path: str, asked: dict[str, Any], authorization: str) -> Answer:
         answer = self._scripted(path, asked | {"authorization": authorization})
-        return answer or super()._rest(path, asked, authorization)
+        answer = answer or super()._rest(path, asked, authorization)
+        if path in self.lost:
+            self.lost.remove(path)
+            return Answer(502, None)
+        return answer
 
     async def answer(self, connection: Connection, request: Request) -> Answer:
         body = json.loads(request.body) if request.body.startswith("{") else {}

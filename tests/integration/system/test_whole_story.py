@@ -45,11 +45,17 @@ class Browser:
         assert self.post("/accounts/login/", data=form).status_code == 302
 
     def post(self, path: str, **sent: Any) -> httpx.Response:
-        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": str(self.http.base_url)}
+        headers = {
+            "X-CSRFToken": self.http.cookies["csrftoken"],
+            "Referer": str(self.http.base_url),
+        }
         return self.http.post(path, headers=headers, **sent)
 
     def put(self, path: str, **sent: Any) -> httpx.Response:
-        headers = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": str(self.http.base_url)}
+        headers = {
+            "X-CSRFToken": self.http.cookies["csrftoken"],
+            "Referer": str(self.http.base_url),
+        }
         return self.http.put(path, headers=headers, **sent)
 
     def get(self, path: str) -> Any:
@@ -83,7 +89,8 @@ def connected(browser: Browser) -> dict[str, Any]:
     login = {"environment": "simulator", "login": TRADER, "password": TRADER, "name": "My demo"}
     made(browser.post("/api/accounts/add-tradovate/", json=login))
     account = until(
-        lambda: browser.get("/api/accounts/get-all-at-accounts/")["results"], "account at the broker"
+        lambda: browser.get("/api/accounts/get-all-at-accounts/")["results"],
+        "account at the broker",
     )[0]
     adopted = made(browser.post(f"/api/accounts/{account['id']}/adopt/", json={"name": "Demo one"}))
     return {**account, "account": adopted["id"]}
@@ -151,5 +158,8 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     written = "\n".join(
         path.read_text(errors="replace") for path in desk.home.rglob("*") if path.is_file()
     )
-    for secret in (discord.settings()["DISCORD_BOT_TOKEN"], discord.settings()["DISCORD_CLIENT_SECRET"]):
+    for secret in (
+        discord.settings()["DISCORD_BOT_TOKEN"],
+        discord.settings()["DISCORD_CLIENT_SECRET"],
+    ):
         assert secret not in written

@@ -1,0 +1,233 @@
+"""Live orders: letting them out, the kill switch, and the one-click repairs of what differs at the broker."""
+
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.brokers import services
+from apps.brokers.domain.abroad import Errand
+from apps.brokers.domain.account import BadAccount, Kind, passage_of
+from apps.brokers.domain.comparing import Differs
+from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
+from apps.brokers.domain.messages import Flatten, ReportBroker
+from apps.brokers.domain.order import OrderStatus
+from apps.brokers.models import (
+    Account,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Difference,
+    Dispatch,
+    LiveSwitch,
+)
+from apps.brokers.models.remote import AT_WORK
+from apps.bus import bus
+from apps.bus.domain.message import to_instant
+from apps.marketdata import price
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import instrument
+from apps.trades.services import Refused
+
+ANSWER_S = 2.0
+
+
+def to_type(account: Account, per_order: int) -> str:
+    """Return what has to be typed to let live orders out: the account and the size."""
+    return f"LIVE {account.name} {per_order}"
+
+
+def switch_on(
+    *, user: Any, account: Account, typed: str, is_proved: bool, source: str = "page",
+    automatic: bool = False, **sizes: int,
+) -> LiveSwitch:  # fmt: skip
+    """Let orders of an account leave for its broker, within these sizes.
+
+    is_proved: its owner has shown his second factor just now; asked for where real money is meant
+    sizes:     per_order, per_position, per_day
+
+    Raises:  Refused
+    """
+    if account.kind == Kind.PAPER:
+        raise Refused(
+            "PAPER", f"{account.name} is a paper account: nothing leaves the desk", "account"
+        )
+    remote = BrokerAccount.objects.of(user).filter(account=account).first()
+    if remote is None or not remote.is_open:
+        detail = (
+            f"no open account of a broker is adopted for {account.name}; adopt one under Accounts"
+        )
+        raise Refused("NOT_CONNECTED", detail, "account")
+    try:
+        read = passage_of({"is_on": True, "automatic": automatic, **sizes})
+    except BadAccount as problem:
+        field, _, detail = str(problem).partition(": ")
+        raise Refused("BAD_VALUE", detail, field) from None
+    if read.per_order > read.per_position:
+        detail = (
+            f"{read.per_order} is more than the {read.per_position} of a position; make it smaller"
+        )
+        raise Refused("BAD_VALUE", detail, "per_order")
+    if account.kind == Kind.LIVE:
+        if not is_proved:
+            detail = "show your second factor first: real money leaves only after it"
+            raise Refused("SECOND_FACTOR", detail, "account")
+        wanted = to_type(account, read.per_order)
+        if typed.strip() != wanted:
+            raise Refused("NOT_TYPED", f"type exactly: {wanted}", "typed")
+    limits: dict[str, Any] = sizes
+    return _switch(account, source, is_on=True, automatic=automatic, **limits)
+
+
+def switch_off(*, account: Account, source: str = "page", reason: str = "") -> LiveSwitch:
+    """Let no entry leave any more. Exits go on leaving."""
+    return _switch(account, source, reason, is_on=False)
+
+
+def _switch(account: Account, source: str, reason: str = "", **values: Any) -> LiveSwitch:
+    with transaction.atomic():
+        row, _ = LiveSwitch.objects.update_or_create(
+            account=account, defaults={"user_id": account.user_id, **values}
+        )
+        fact = LiveSwitched(
+            at=to_instant(timezone.now()), user=account.user_id, account=account.pk,
+            called=account.name, is_on=row.is_on, automatic=row.automatic, per_order=row.per_order,
+            per_position=row.per_position, per_day=row.per_day, source=source, reason=reason,
+        )  # fmt: skip
+        bus.publish(fact)
+    services.tell_engine(Account.objects.select_related("live_switch").get(pk=account.pk), source)
+    return row
+
+
+def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str, Any]:
+    """Get out of everything: nothing may leave, every order ends, every position closes. Never refused.
+
+    The engine takes everything back and closes it, at brokers by their own liquidation. If it does not answer, because it
+    is down or its rows are locked, the liquidations are queued for the gateway without it; what they trade is booked later.
+    """
+    wish = key or uuid.uuid4().hex
+    accounts = list(Account.objects.of(user).exclude(kind=Kind.PAPER))
+    now = to_instant(timezone.now())
+    for account in accounts:
+        switch_off(account=account, source=source, reason="KILL")
+        bus.publish(
+            KillPressed(
+                at=now, user=user.pk, account=account.pk, called=account.name, wish=wish, source=source
+            )
+        )  # fmt: skip
+    flat = Flatten(id=f"kill{wish[:40]}", user=user.pk, is_kill=True)
+    fact = bus.ask(
+        flat, user=user.pk, source=source, key=f"kill:{user.pk}:{wish}", timeout=ANSWER_S
+    )
+    directly = 0 if fact is not None else sum(_liquidate(one, wish) for one in accounts)
+    return {
+        "accounts": [one.pk for one in accounts], "engine_answered": fact is not None,
+        "sent_directly": directly, "key": wish,
+    }  # fmt: skip
+
+
+def _liquidate(account: Account, wish: str, contract: str = "") -> int:
+    """Queue a liquidation of each contract that the broker holds or works in, without the engine."""
+    remote = BrokerAccount.objects.filter(account=account).first()
+    if remote is None:
+        return 0
+    held = BrokerPosition.objects.filter(account=remote).exclude(net=0)
+    work = BrokerOrder.objects.filter(account=remote, status__in=AT_WORK)
+    contracts = {*held.values_list("contract", flat=True), *work.values_list("contract", flat=True)}
+    wanted = {contract} if contract else contracts
+    for one in sorted(wanted):
+        _dispatch(account, Errand.LIQUIDATE, f"kill.{wish}.{account.pk}.{one}", one, "", {})
+    return len(wanted)
+
+
+def _dispatch(
+    account: Account, errand: Errand, key: str, contract: str, tag: str, payload: dict[str, Any]
+) -> Dispatch:
+    row, _ = Dispatch.objects.get_or_create(
+        key=key[:120],
+        defaults={
+            "user_id": account.user_id, "account": account, "order": "", "errand": errand,
+            "tag": tag, "contract": contract, "payload": {"is_automated": False, **payload},
+            "is_exit": True, "at_ns": to_instant(timezone.now()),
+        },
+    )  # fmt: skip
+    return row
+
+
+# ---- repairs ----
+
+
+def repair(
+    *, user: Any, difference: Difference, how: str, stop: str = "", source: str = "page"
+) -> str:
+    """Mend one difference with one click and return what is being done, in words.
+
+    how: take_over the broker's position, close it at the broker, cancel an order there, place a stop,
+         forget an order that the broker does not have
+
+    Raises:  Refused, NoAnswer
+    """
+    account = difference.account
+    if difference.gone_at is not None:
+        raise Refused("GONE", "this difference is gone already: both sides agree", "difference")
+    if how not in REPAIRS[difference.kind]:
+        detail = f"{how!r} does not mend this; use one of {', '.join(REPAIRS[difference.kind])}"
+        raise Refused("BAD_VALUE", detail, "how")
+    if how == "take_over":
+        return _take_over(account, difference)
+    if how == "close":
+        _liquidate(account, f"repair{difference.pk}.{uuid.uuid4().hex[:8]}", difference.subject)
+        return f"Closing {difference.subject} at the broker, with all its orders there."
+    if how == "cancel":
+        detail = difference.detail
+        key = f"repair.{difference.pk}.{uuid.uuid4().hex[:8]}"
+        payload = {"remote": detail["remote"]}
+        _dispatch(account, Errand.CANCEL, key, detail["contract"], detail.get("tag", ""), payload)
+        return "Cancelling that order at the broker."
+    if how == "forget":
+        said = ReportBroker(
+            account=account.pk, what="order", at=to_instant(timezone.now()), tag=difference.subject,
+            status="cancelled", reason="NOT_AT_BROKER",
+        )  # fmt: skip
+        bus.submit(said, user=account.user_id, source=source, key=f"forget:{difference.pk}")
+        return "The desk lets go of that order."
+    order = services.place_order(
+        user=user, account=account, symbol=difference.subject, side=difference.detail["side"],
+        type="stop", stop=stop, tif="gtc", confirmed=True, source=source,
+        quantity=abs(difference.detail["net"]) - difference.detail["covered"],
+    )  # fmt: skip
+    if order.status == OrderStatus.REJECTED:
+        raise Refused("REJECTED", f"the stop was not placed: {order.reason}", "stop")
+    return f"A stop at {stop} is on its way to the broker."
+
+
+REPAIRS: Final[Mapping[str, tuple[str, ...]]] = {
+    Differs.POSITION: ("take_over", "close"),
+    Differs.ORPHAN: ("cancel",),
+    Differs.MISSING: ("forget",),
+    Differs.UNPROTECTED: ("stop", "close"),
+}
+
+
+def _take_over(account: Account, difference: Difference) -> str:
+    """Book the contracts that make the desk's position the broker's, at its average price or the market's."""
+    contract = difference.subject
+    ours, theirs = int(difference.detail["ours"]), int(difference.detail["theirs"])
+    remote = BrokerPosition.objects.filter(account__account=account, contract=contract).first()
+    paid: Decimal | None = remote.price if remote is not None and theirs else None
+    if paid is None:
+        now = price.price_now(root_of(contract))
+        if now is None or now.reading.get("last") is None:
+            raise Refused("NO_MARKET", f"{contract} has no price here to book it at", "difference")
+        paid = Decimal(str(now.reading["last"]))
+    paid = instrument(root_of(contract)).snap(paid)
+    said = ReportBroker(
+        account=account.pk, what="fill", at=to_instant(timezone.now()),
+        fill=f"takeover.{difference.pk}", contract=contract,
+        side="buy" if theirs > ours else "sell", quantity=abs(theirs - ours), price=f"{paid:f}",
+    )  # fmt: skip
+    bus.submit(said, user=account.user_id, source="page", key=f"takeover:{difference.pk}")
+    return f"Taking the broker's position in {contract} over."

@@ -1,0 +1,128 @@
+"""Reconciling: each minute, after each reconnect, and every few seconds from the rows that are mirrored anyway.
+
+A difference that is seen opens a row; one that has stood for some seconds is told, a position without a working stop as an
+alarm, each once until it is gone. What to do about it is a person's one click (`repairs.py`).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from apps.brokers import reports
+from apps.brokers.domain.abroad import line_of
+from apps.brokers.domain.comparing import Differs, Found, compare
+from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
+from apps.brokers.domain.seen import BrokerStatus, OrderSeen, PositionSeen
+from apps.brokers.models import (
+    AbroadLine,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Difference,
+    Position,
+)
+from apps.brokers.models.remote import AT_WORK
+from apps.bus import bus
+from apps.bus.domain.message import to_instant
+
+GRACE: Final = {
+    Differs.UNPROTECTED: timedelta(seconds=5),
+    Differs.POSITION: timedelta(seconds=10),
+    Differs.ORPHAN: timedelta(seconds=10),
+    Differs.MISSING: timedelta(seconds=10),
+}
+
+
+def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Difference]:
+    """Compare an adopted account with its broker and return what differs at this moment."""
+    desk = account.account
+    if desk is None:
+        return []
+    reports.sweep(account)
+    now = now or timezone.now()
+    found = {(one.kind.value, one.subject): one for one in differences(account)}
+    with transaction.atomic():
+        known = {
+            (row.kind, row.subject): row
+            for row in Difference.objects.select_for_update().filter(
+                account=desk, gone_at__isnull=True
+            )
+        }
+        for name, row in known.items():
+            if name not in found:
+                row.gone_at = now
+                row.save(update_fields=["gone_at"])
+                if row.told_at is not None:
+                    bus.publish(ReconcileAgrees(**_told(row, now)))
+        return [_keep(desk, known.get(name), one, now) for name, one in found.items()]
+
+
+def reconcile_all(now: datetime | None = None) -> int:
+    """Reconcile every adopted account and return how many differences stand."""
+    adopted = BrokerAccount.objects.filter(account__isnull=False).select_related("account")
+    return sum(len(reconcile(account, now)) for account in adopted)
+
+
+def differences(account: BrokerAccount) -> list[Found]:
+    """Return where the rows of the desk and those that mirror the broker differ."""
+    sizes = (
+        Position.objects.filter(account=account.account, closed_at__isnull=True)
+        .values("contract", "sign")
+        .annotate(total=Sum("size"))
+    )
+    held: dict[str, int] = {}
+    for one in sizes:
+        held[one["contract"]] = held.get(one["contract"], 0) + one["sign"] * one["total"]
+    lines = [line_of(row.plain) for row in AbroadLine.objects.filter(account=account.account)]
+    at_work = BrokerOrder.objects.filter(account=account, status__in=AT_WORK)
+    positions = BrokerPosition.objects.filter(account=account)
+    return compare(
+        held, lines, [_order(row, account.remote) for row in at_work],
+        [PositionSeen(account.remote, row.contract, row.net, row.at_ns, row.price) for row in positions],
+    )  # fmt: skip
+
+
+def open_differences(accounts: Iterable[Any]) -> list[Difference]:
+    """Return what stands now of these accounts, what is told first."""
+    rows = Difference.objects.filter(account__in=list(accounts), gone_at__isnull=True)
+    return list(rows.select_related("account").order_by("told_at", "id"))
+
+
+def _keep(desk: Any, row: Difference | None, found: Found, now: datetime) -> Difference:
+    if row is None:
+        row = Difference(
+            user_id=desk.user_id, account=desk, kind=found.kind, subject=found.subject, seen_at=now
+        )
+    row.words, row.detail = found.words[:300], found.detail
+    is_news = row.told_at is None and now - row.seen_at >= GRACE[found.kind]
+    if is_news:
+        row.told_at = now
+    row.save()
+    if is_news:
+        alarm = found.kind is Differs.UNPROTECTED
+        fact = PositionUnprotected if alarm else ReconcileDiffers
+        bus.publish(fact(**_told(row, now)))
+    return row
+
+
+def _told(row: Difference, now: datetime) -> dict[str, Any]:
+    return {
+        "at": to_instant(now), "user": row.user_id, "account": row.account_id,
+        "called": row.account.name, "difference": row.pk, "kind": row.kind,
+        "subject": row.subject, "words": row.words,
+    }  # fmt: skip
+
+
+def _order(row: BrokerOrder, account: str) -> OrderSeen:
+    return OrderSeen(
+        account=account, remote=row.remote, contract=row.contract, side=Side(row.side),
+        type=OrderType(row.type), status=BrokerStatus(row.status), at=row.at_ns,
+        quantity=row.quantity, filled=row.filled, limit=row.limit, stop=row.stop,
+        tif=TimeInForce(row.tif), tag=row.tag, text=row.text, parent=row.parent, oco=row.oco,
+        reason=row.reason,
+    )  # fmt: skip

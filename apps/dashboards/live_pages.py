@@ -1,0 +1,204 @@
+"""Live orders: what may leave each account, what has left, where the broker disagrees, and the kill switch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.brokers import live
+from apps.brokers.domain.account import Kind, Passage
+from apps.brokers.models import WAITING, Account, BrokerAccount, Difference, Dispatch
+from apps.brokers.queries import accounts as accounts_of_user
+from apps.brokers.reconciling import open_differences
+from apps.brokers.store import live_of
+from apps.dashboards import shell
+from apps.dashboards.accounts import accounts_of
+from apps.trades.services import NoAnswer, Refused
+from apps.users.recent import has_second_factor, second_factor_recent, second_factor_required
+
+HOME: Final = "desk:live"
+SHOWN: Final = 15
+HOW: Final = {
+    "take_over": "Take the broker's position over", "close": "Close it at the broker",
+    "cancel": "Cancel it at the broker", "forget": "Let go of it here", "stop": "Place this stop",
+}  # fmt: skip
+
+
+class SizesForm(forms.Form):
+    """What may leave an account, and the words that mean it."""
+
+    per_order = forms.IntegerField(min_value=1, max_value=500, label="Contracts of one order")
+    per_position = forms.IntegerField(min_value=1, max_value=500, label="Contracts held at once")
+    per_day = forms.IntegerField(min_value=1, max_value=500, label="Contracts opened in a day")
+    automatic = forms.BooleanField(
+        required=False, label="Signals may enter without my yes, where the firm allows it"
+    )
+    typed = forms.CharField(required=False, max_length=80, label="To switch on, type")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One account at a broker, as the page shows it."""
+
+    row: Account
+    remote: BrokerAccount | None
+    passage: Passage
+    form: SizesForm
+    to_type: str
+    waiting: list[Dispatch]
+    sent: list[Dispatch]
+    differences: list[Difference]
+
+
+@login_required
+@never_cache
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    """Show every account that trades at a broker."""
+    return _page(request)
+
+
+def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> HttpResponse:
+    context = shell.around(request, "live")
+    rows = list(accounts_of_user(request.user).exclude(kind=Kind.PAPER))
+    found = [_panel(row, (failed or {}).get(row.pk)) for row in rows]
+    user: Any = request.user
+    context |= {
+        "panels": found, "how": HOW, "has_factor": has_second_factor(user),
+        "is_proved": second_factor_recent(request),
+    }  # fmt: skip
+    return render(request, "live/page.html", context, status=400 if failed else 200)
+
+
+def _panel(row: Account, form: SizesForm | None) -> Panel:
+    plain = live_of(row)
+    passage = Passage(**plain) if plain else Passage()
+    sizes = {name: getattr(passage, name) for name in ("per_order", "per_position", "per_day")}
+    recent = list(Dispatch.objects.filter(account=row)[:SHOWN])
+    return Panel(
+        row=row,
+        remote=BrokerAccount.objects.filter(account=row).select_related("connection").first(),
+        passage=passage,
+        form=form or SizesForm(initial={**sizes, "automatic": passage.automatic}),
+        to_type=live.to_type(row, passage.per_order),
+        waiting=list(Dispatch.objects.filter(account=row, status__in=WAITING)),
+        sent=[one for one in recent if one.status not in WAITING],
+        differences=[one for one in open_differences([row.pk]) if one.told_at is not None],
+    )
+
+
+@login_required
+@require_POST
+def switch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let an account's orders out; of a live one only by who has just shown his second factor."""
+    account = _mine(request, pk)
+    if account.kind == Kind.LIVE:
+        return _switch_live(request, account)
+    return _switch(request, account)
+
+
+@second_factor_required
+def _switch_live(request: HttpRequest, account: Account) -> HttpResponse:
+    return _switch(request, account)
+
+
+def _switch(request: HttpRequest, account: Account) -> HttpResponse:
+    form = SizesForm(request.POST)
+    if not form.is_valid():
+        return _page(request, {account.pk: form})
+    given = form.cleaned_data
+
+    def act() -> str:
+        live.switch_on(
+            user=request.user, account=account, typed=given["typed"],
+            is_proved=second_factor_recent(request), automatic=given["automatic"],
+            per_order=given["per_order"], per_position=given["per_position"],
+            per_day=given["per_day"],
+        )  # fmt: skip
+        return f"Orders of {account.name} reach its broker from now on."
+
+    return _done(request, act)
+
+
+@login_required
+@require_POST
+def off(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let no entry out any more. Asks for nothing."""
+    account = _mine(request, pk)
+
+    def act() -> str:
+        live.switch_off(account=account)
+        return f"No entry leaves {account.name} any more. Exits still do."
+
+    return _done(request, act)
+
+
+@login_required
+@require_POST
+def repair(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mend one difference."""
+    found = Difference.objects.of(request.user).filter(pk=pk).select_related("account").first()
+    if found is None:
+        raise Http404(str(pk))
+
+    def act() -> str:
+        return live.repair(
+            user=request.user, difference=found, how=request.POST.get("how", ""),
+            stop=request.POST.get("stop", ""),
+        )  # fmt: skip
+
+    return _done(request, act)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def kill(request: HttpRequest) -> HttpResponse:
+    """Ask once, then switch live off, end every order and close every position, everywhere."""
+    if request.method == "GET":
+        context = {"accounts": accounts_of(request), "back": shell.came_from(request)}
+        if request.headers.get("X-Requested-With") == "dialog":
+            return render(request, "live/_kill.html", context)
+        around = shell.around(request, "live")
+        title = {"question": "live/_kill.html", "question_title": "Kill switch"}
+        return render(request, "manager/question.html", around | context | title)
+    done = live.kill(user=request.user, source="page")
+    if done["engine_answered"]:
+        messages.warning(
+            request, "Kill switch: live orders are off, orders end and positions close everywhere."
+        )
+    else:
+        messages.error(
+            request,
+            f"Kill switch: live orders are off. The engine did not answer, so {done['sent_directly']} "
+            "liquidations go straight to the brokers. Look at the broker's own platform, too.",
+        )
+    return redirect(shell.back(request, HOME))
+
+
+def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
+    try:
+        said = act()
+    except NoAnswer:
+        messages.warning(request, "The engine has not answered; nothing was changed. Try again.")
+    except Refused as refused:
+        text = f"{refused.field.replace('_', ' ')} {refused.detail}".strip()
+        messages.error(request, f"{text[:1].upper()}{text[1:]}.".replace("..", "."))
+    else:
+        messages.success(request, said)
+    return redirect(shell.back(request, HOME))
+
+
+def _mine(request: HttpRequest, pk: int) -> Account:
+    rows: Any = accounts_of_user(request.user).exclude(kind=Kind.PAPER)
+    found: Account | None = rows.filter(pk=pk).first()
+    if found is None:
+        raise Http404(str(pk))
+    return found

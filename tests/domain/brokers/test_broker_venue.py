@@ -1,0 +1,444 @@
+"""The venue at a broker, against a broker that answers late, twice, out of order, and trades while it is asked to stop."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, line_of, tag_of
+from apps.brokers.domain.books import LedgerState
+from apps.brokers.domain.facts import OrderCancelled, OrderFilled, OrderRejected
+from apps.brokers.domain.messages import (
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ListAccount,
+    ModifyOrder,
+    PlaceOrder,
+    ReportBroker,
+)
+from apps.bus.domain.message import SECOND, Fact, Message
+from apps.engine.domain.engine import EngineState, build_engine
+from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
+from apps.marketdata.domain.tick import Quote, Tick, made_id
+from apps.trades.domain.messages import CommandRefused
+from tests.domain.brokers.model_broker import ModelBroker, shifted
+
+NQ = "NQZ5"
+BEGIN = 1_762_180_200 * SECOND  # 3 November 2025, 09:30 in New York
+ON = {"is_on": True, "per_order": 9, "per_position": 50, "per_day": 500}
+STOP = {"stop": "19990.00"}
+TARGETS = [{"price": "20010.00", "quantity": 1}, {"price": "20020.00", "quantity": 1}]
+
+
+class World:
+    """The whole engine with one account at a model broker, and the gateway's queue between them."""
+
+    def __init__(self, **live: Any) -> None:
+        self.engine = build_engine()
+        self.broker = ModelBroker(1, NQ)
+        self.queue: list[Dispatch] = []
+        self.known: set[str] = set()
+        self.facts: list[Fact] = []
+        self.at, self.wishes = BEGIN, 0
+        self.tell(ContractListed(NQ, "NQ"))
+        self.tell(Resumed())
+        self.tell(ClockTicked(BEGIN))
+        self.live(**live)
+        self.price(80_000)
+
+    def live(self, **live: Any) -> None:
+        """Set what may leave for the broker."""
+        config = {"kind": "live", "start_balance": "50000", "live": {**ON, **live}}
+        self.tell(ListAccount(id="a1", user=1, account=1, config=config))
+
+    def tell(self, said: Message) -> list[Fact]:
+        """Tell the engine something, and read the turn to its end; what is to be sent is queued once."""
+        said_facts = [one for one in self.engine.handle(said) if isinstance(one, Fact)]
+        for sent in self.engine.abroad.dispatches:
+            if sent.key not in self.known:  # the rows' unique key
+                self.known.add(sent.key)
+                self.queue.append(sent)
+        self.engine.abroad.written()
+        self.engine.ledger.books.written()
+        self.facts += said_facts
+        return said_facts
+
+    def price(self, price: int) -> None:
+        """Trade at a price in ticks."""
+        self.at += SECOND
+        quote = Quote(price, 50, price + 1, 50)
+        self.tell(TickReceived(NQ, Tick(self.at, price, 1, made_id(self.at, 1), quote)))
+
+    def wish(self, kind: Any, **asked: Any) -> list[Fact]:
+        """Let the trader wish for something."""
+        self.wishes += 1
+        return self.tell(kind(**{"id": f"w{self.wishes}", "user": 1, **asked}))
+
+    def buy(self, quantity: int = 1, **more: Any) -> list[Fact]:
+        """Ask for a bracketed market order."""
+        asked = {"type": "market", "bracket": STOP, "confirmed": True, **more}
+        return self.wish(PlaceOrder, account=1, symbol=NQ, side="buy", quantity=quantity, **asked)
+
+    def send(self) -> Dispatch:
+        """Let the gateway carry out what is first in its queue."""
+        sent = self.queue.pop(0)
+        self.broker.take(sent)
+        return sent
+
+    def hear(self, index: int = 0, *, again: bool = False) -> list[Fact]:
+        """Bring one of the broker's reports home."""
+        said = self.broker.told[index] if again else self.broker.told.pop(index)
+        return self.tell(shifted(said, BEGIN))
+
+    def quiet(self) -> None:
+        """Let everything that is under way arrive."""
+        while self.queue or self.broker.told:
+            while self.broker.told:
+                self.hear()
+            if self.queue:
+                self.send()
+
+    def restart(self) -> None:
+        """Lose the process; what the rows know comes back."""
+        books, abroad = self.engine.ledger.books, self.engine.abroad
+        state = EngineState(
+            market=[tape.state() for tape in self.engine.market.tapes.values()],
+            ledger=LedgerState(
+                list(books.accounts.values()), list(books.orders.values()), list(books.positions.values())
+            ),
+            standings=list(self.engine.guard.standings.values()),
+            abroad=AbroadState([line_of(one.plain()) for one in abroad.lines.values()], set(abroad.booked)),
+        )  # fmt: skip
+        self.engine = build_engine(state)
+        self.tell(ContractListed(NQ, "NQ"))
+        self.tell(Resumed())
+
+    @property
+    def held(self) -> int:
+        """Return what the ledger believes to be held."""
+        return sum(one.quantity for one in self.engine.ledger.books.positions.values())
+
+    def tags(self, *ends: str) -> list[str]:
+        """Return the tags at the broker that end so: 1e, 1s, 1t."""
+        return [tag for tag in self.broker.orders if tag.endswith(ends)]
+
+    def entered(self, quantity: int = 2, **more: Any) -> None:
+        """Be in, with everything heard."""
+        self.buy(quantity, bracket={**STOP, "targets": TARGETS[:quantity], **more})
+        self.quiet()
+        for tag in self.tags("e"):
+            self.broker.fill(tag, 9)
+        self.quiet()
+
+
+# ---- what leaves ----
+
+
+def test_the_stop_travels_with_the_entry() -> None:
+    world = World()
+    world.buy(1)
+    (sent,) = world.queue
+    assert (sent.errand, sent.is_exit, sent.fresh_s) == (Errand.PLACE, False, 10)
+    assert [leg["stop"] for leg in sent.payload["legs"]] == ["19990.00"]
+
+
+def test_each_target_has_an_entry_and_a_stop_of_its_own() -> None:
+    world = World()
+    world.buy(3, bracket={**STOP, "targets": TARGETS})
+    told = [
+        (one.payload["quantity"], [leg["limit"] or leg["stop"] for leg in one.payload["legs"]])
+        for one in world.queue
+    ]
+    assert told == [
+        (1, ["19990.00", "20010.00"]), (1, ["19990.00", "20020.00"]), (1, ["19990.00"]),
+    ]  # fmt: skip
+
+
+def test_a_tag_is_the_same_for_ever_and_short_enough() -> None:
+    assert tag_of("w1" * 60, "12e") == tag_of("w1" * 60, "12e")
+    assert tag_of("w1", "1e") != tag_of("w1", "1s")
+    assert len(tag_of("w1" * 60, "12e")) <= 50
+
+
+@pytest.mark.parametrize(
+    ("live", "asked", "reason"),
+    [
+        ({"is_on": False}, {}, "LIVE_OFF"),
+        ({"per_order": 1}, {"quantity": 2}, "SIZE_LIMIT"),
+        ({"per_position": 1}, {"quantity": 2}, "SIZE_LIMIT"),
+        ({"per_day": 1}, {"quantity": 2}, "SIZE_LIMIT"),
+        ({}, {"bracket": None}, "NO_STOP"),
+    ],
+)
+def test_an_entry_stays_here(live: dict[str, Any], asked: dict[str, Any], reason: str) -> None:
+    world = World(**live)
+    facts = world.buy(**asked)
+    assert [one.reason for one in facts if isinstance(one, CommandRefused)] == [reason]
+    assert not world.queue
+
+
+def test_exits_leave_while_live_orders_are_off() -> None:
+    world = World()
+    world.entered(1)
+    world.live(is_on=False)
+    world.wish(ClosePosition, account=1, contract=NQ)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+# ---- what comes back ----
+
+
+def test_a_fill_that_is_told_twice_changes_nothing() -> None:
+    world = World()
+    world.buy(1)
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 1)
+    fill = next(i for i, one in enumerate(world.broker.told) if one.what == "fill")
+    assert [type(one) for one in world.hear(fill, again=True) if isinstance(one, OrderFilled)]
+    assert not [one for one in world.hear(fill, again=True) if isinstance(one, OrderFilled)]
+    assert world.held == 1
+
+
+def test_a_fill_before_its_order_is_known_and_after_its_end_is_told_counts() -> None:
+    world = World()
+    world.buy(1)
+    world.send()
+    world.broker.fill(world.tags("e")[0], 1)
+    while world.broker.told:
+        world.hear(len(world.broker.told) - 1)
+    assert world.held == 1
+
+
+def test_targets_in_r_and_break_even_are_measured_by_what_was_paid() -> None:
+    world = World()
+    world.buy(1, bracket={**STOP, "targets": [{"r": "2"}], "break_even_r": "1"})
+    world.quiet()
+    world.broker.price = "20001.00"  # asked at 20000: risk is 11 points now
+    world.broker.fill(world.tags("e")[0], 1)
+    world.quiet()
+    (target,) = world.tags("t")
+    assert Decimal(world.broker.orders[target].limit or 0) == Decimal("20023.00")
+    world.price(80_000 + 44)  # 20011: one R from what was planned is 20010
+    world.quiet()
+    assert Decimal(world.broker.orders[world.tags("s")[0]].stop or 0) == Decimal("19990.00")
+    world.price(80_000 + 48)
+    world.quiet()
+    assert Decimal(world.broker.orders[world.tags("s")[0]].stop or 0) == Decimal("20001.00")
+
+
+def test_a_trailing_stop_is_a_stop_that_follows_and_never_goes_back() -> None:
+    world = World()
+    world.buy(1, bracket={"trail_points": "10"})
+    assert world.queue[0].payload["legs"][0]["type"] == "stop"
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 1)
+    world.quiet()
+    seen = []
+    for price in (80_003, 80_004, 80_040, 79_990):
+        world.price(price)
+        world.quiet()
+        seen.append(Decimal(world.broker.orders[world.tags("s")[0]].stop or 0))
+    assert [f"{one:.2f}" for one in seen] == ["19990.00", "19991.00", "20000.00", "20000.00"]
+
+
+def test_a_stop_that_the_broker_does_not_take_closes_what_it_was_for() -> None:
+    world = World()
+    world.buy(2)
+    world.quiet()
+    world.broker.rejects.add("stop")
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+def test_an_entry_that_is_refused_ends_with_its_legs() -> None:
+    world = World()
+    world.broker.rejects.add("entry")
+    world.buy(1)
+    world.quiet()
+    (rejected,) = [one for one in world.facts if isinstance(one, OrderRejected)]
+    assert rejected.reason == "LiquidationOnly"
+    assert not world.engine.ledger.books.orders
+    assert not world.engine.abroad.lines
+
+
+def test_closing_a_part_makes_room_first_so_that_nothing_can_turn_round() -> None:
+    world = World()
+    world.entered(2)
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
+    assert {one.errand for one in world.queue} == {Errand.CANCEL}
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.protects()) == (1, 1, 1)
+
+
+def test_a_target_that_fills_while_room_is_made_is_enough() -> None:
+    world = World()
+    world.entered(1)
+    world.wish(ClosePosition, account=1, contract=NQ)
+    world.broker.fill(world.tags("t")[0], 1)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.lowest) == (0, 0, 0)
+    assert [one.reason for one in world.facts if isinstance(one, OrderCancelled)].count("FLAT") == 1
+
+
+def test_what_somebody_closes_at_the_broker_takes_the_exits_with_it() -> None:
+    world = World()
+    world.entered(2)
+    world.broker.by_hand("sell", 2)
+    world.quiet()
+    assert (world.held, world.broker.exits()) == (0, [])
+
+
+def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
+    world = World()
+    world.entered(2)
+    world.wish(Flatten, is_kill=True)
+    assert Errand.LIQUIDATE in {one.errand for one in world.queue}
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+    assert not world.engine.ledger.books.orders
+
+
+def test_a_turn_that_is_run_again_sends_nothing_twice() -> None:
+    world = World()
+    world.buy(1)
+    before = list(world.queue)
+    world.restart()
+    assert world.queue == before
+
+
+# ---- whatever happens ----
+
+
+class Abroad(RuleBasedStateMachine):
+    """Longs only, so that the broker's net below zero is a position that was turned round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.ticks = 80_000
+
+    def _working(self) -> list[str]:
+        return [tag for tag in self.world.broker.orders if self.world.broker.may_fill(tag)]
+
+    @rule(
+        size=st.integers(1, 4),
+        aimed=st.integers(0, 2),
+        limit=st.booleans(),
+        r=st.booleans(),
+        trails=st.booleans(),
+    )
+    def buy(self, size: int, aimed: int, limit: bool, r: bool, trails: bool) -> None:
+        stop = f"{(self.ticks - 40) / 4:.2f}"
+        aims = [{"r": str(n + 1), "quantity": 1} for n in range(min(aimed, size))]
+        bracket: dict[str, Any] = {"stop": stop, "targets": aims}
+        if trails:
+            bracket = {"trail_points": "10", "targets": aims}
+        if r:
+            bracket["break_even_r"] = "1"
+        kind = {"type": "limit", "limit": f"{self.ticks / 4:.2f}"} if limit else {}
+        self.world.buy(size, bracket=bracket, **kind)
+
+    @precondition(lambda self: self.world.queue)
+    @rule()
+    def send(self) -> None:
+        self.world.send()
+
+    @precondition(lambda self: self.world.broker.told)
+    @rule(which=st.integers(0, 7), again=st.booleans())
+    def hear(self, which: int, again: bool) -> None:
+        self.world.hear(which % len(self.world.broker.told), again=again)
+
+    @precondition(lambda self: self._working())
+    @rule(which=st.integers(0, 30), size=st.integers(1, 3))
+    def fill(self, which: int, size: int) -> None:
+        working = self._working()
+        self.world.broker.fill(working[which % len(working)], size)
+
+    @rule(what=st.sampled_from(["entry", "stop"]))
+    def reject_next(self, what: str) -> None:
+        self.world.broker.rejects.add(what)
+
+    @rule(step=st.integers(-30, 60))
+    def move(self, step: int) -> None:
+        self.ticks += step
+        self.world.broker.price = f"{self.ticks / 4:.2f}"
+        self.world.price(self.ticks)
+
+    @precondition(lambda self: self.world.held > 0)
+    @rule(size=st.integers(1, 3))
+    def close(self, size: int) -> None:
+        self.world.wish(ClosePosition, account=1, contract=NQ, quantity=size)
+
+    @rule(which=st.integers(0, 9))
+    def cancel(self, which: int) -> None:
+        mine = [one for one in self.world.engine.ledger.books.orders.values() if not one.is_exit]
+        if mine:
+            self.world.wish(CancelOrder, order=mine[which % len(mine)].id)
+
+    @rule(which=st.integers(0, 9), by=st.integers(1, 8))
+    def move_stop(self, which: int, by: int) -> None:
+        mine = [
+            one for one in self.world.engine.ledger.books.orders.values() if one.parent and one.stop
+        ]
+        if mine:
+            stop = f"{(self.ticks - by) / 4:.2f}"
+            self.world.wish(ModifyOrder, order=mine[which % len(mine)].id, stop=stop)
+
+    @rule(kill=st.booleans())
+    def flatten(self, kill: bool) -> None:
+        self.world.wish(Flatten, is_kill=kill)
+
+    @rule()
+    def restart(self) -> None:
+        self.world.restart()
+
+    @rule()
+    def settle(self) -> None:
+        self.world.quiet()
+        world, broker = self.world, self.world.broker
+        assert world.held == broker.net, "the books say something else than the broker"
+        if broker.net:
+            assert broker.protects() >= broker.net, "held without enough stop"
+        else:
+            assert broker.exits() == [], "an exit without anything to close"
+
+    @invariant()
+    def never_turned_round(self) -> None:
+        assert self.world.broker.lowest >= 0
+
+    @invariant()
+    def each_tag_once(self) -> None:
+        assert all(count == 1 for count in self.world.broker.placed.values())
+
+    @invariant()
+    def legs_agree_with_orders(self) -> None:
+        filled: dict[str, int] = defaultdict(int)
+        for line in self.world.engine.abroad.lines.values():
+            filled[line.order] += line.filled
+        for order in self.world.engine.ledger.books.orders.values():
+            assert 0 <= order.filled <= order.quantity
+
+    def teardown(self) -> None:
+        self.settle()
+
+
+TestAbroad = Abroad.TestCase
+TestAbroad.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)  # fmt: skip
+
+
+def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
+    world = World()
+    world.buy(1)
+    before = dict(world.engine.abroad.lines)
+    world.tell(ReportBroker(account=7, what="order", at=1, tag=next(iter(before)), status="filled"))
+    assert world.engine.abroad.lines == before

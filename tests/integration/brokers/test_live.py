@@ -1,0 +1,333 @@
+"""Live orders: who may let them out, what the kill switch does, what differs at the broker, and the whole way round."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.brokers import live
+from apps.brokers.domain.abroad import Errand
+from apps.brokers.domain.messages import ClosePosition, PlaceOrder
+from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
+from apps.brokers.gateways import Gateways
+from apps.brokers.models import (
+    AbroadLine,
+    Account,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Connection,
+    Difference,
+    Dispatch,
+    LiveSwitch,
+    Order,
+    Position,
+)
+from apps.brokers.reading import poll
+from apps.brokers.reconciling import reconcile
+from apps.bus import bus, transport
+from apps.bus.domain.message import SECOND
+from apps.bus.models import FactRow, Inbox
+from apps.engine.live import LiveEngine
+from apps.marketdata.domain.messages import ContractListed
+from apps.marketdata.domain.tick import Quote, Tick, made_id
+from apps.trades.services import Refused
+from tests.cast import Actor
+from tests.integration.brokers.playground import CONTRACT, START, ScriptedSimulator
+from tests.integration.brokers.shared import a_connection, desk_market, with_broker
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+SIZES = {"per_order": 2, "per_position": 2, "per_day": 6}
+
+
+@pytest.fixture(autouse=True)
+def _bus() -> Iterator[None]:
+    transport.use(transport.MemoryTransport())
+    yield
+    transport.use(None)
+
+
+def adopted(user: Any, kind: str, row: Connection | None = None, **fields: Any) -> Account:
+    """Return an account that trades at a broker."""
+    account = Account.objects.create(
+        user=user, name="Alpha", kind=kind, start_balance=50_000, balance=50_000
+    )
+    row = row or a_connection(user)
+    BrokerAccount.objects.create(
+        user=user, connection=row, remote="1001", name="DEMO1001", account=account, **fields
+    )
+    Account.objects.filter(pk=account.pk).update(created_at=timezone.now() - timedelta(days=9999))
+    account.refresh_from_db()
+    return account
+
+
+def facts(name: str) -> list[dict[str, Any]]:
+    return [row.payload for row in FactRow.objects.filter(name=name).order_by("seq")]
+
+
+# ---- who may let them out ----
+
+
+def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:
+    account = adopted(alice.user, "live")
+    asked: dict[str, Any] = {"user": alice.user, "account": account, **SIZES}
+    for more, reason in (
+        ({"typed": "LIVE Alpha 2", "is_proved": False}, "SECOND_FACTOR"),
+        ({"typed": "LIVE Alpha 3", "is_proved": True}, "NOT_TYPED"),
+        ({"typed": "", "is_proved": True}, "NOT_TYPED"),
+        ({"typed": "LIVE Alpha 2", "is_proved": True, "per_position": 1}, "BAD_VALUE"),
+        ({"typed": "LIVE Alpha 2", "is_proved": True, "per_day": 0}, "BAD_VALUE"),
+    ):
+        with pytest.raises(Refused) as refused:
+            live.switch_on(**(asked | more))
+        assert refused.value.reason == reason
+    assert not LiveSwitch.objects.exists()
+    live.switch_on(**asked, typed="LIVE Alpha 2", is_proved=True)
+    (told,) = facts("live.switched")
+    assert (told["is_on"], told["per_order"], told["called"]) == (True, 2, "Alpha")
+    assert '"is_on":true' in Inbox.objects.get(kind="account.list").payload
+    live.switch_off(account=account)
+    assert [one["is_on"] for one in facts("live.switched")] == [True, False]
+
+
+def test_nothing_leaves_a_paper_account_or_one_without_a_broker(alice: Actor) -> None:
+    for kind, reason in (("paper", "PAPER"), ("live", "NOT_CONNECTED")):
+        account = Account.objects.create(
+            user=alice.user, name=kind, kind=kind, start_balance=1, balance=1
+        )
+        with pytest.raises(Refused) as refused:
+            live.switch_on(user=alice.user, account=account, typed="", is_proved=True, **SIZES)
+        assert refused.value.reason == reason
+
+
+def test_the_page_asks_for_a_second_factor_and_is_nobody_else_s(alice: Actor, bob: Actor) -> None:
+    account = adopted(alice.user, "live")
+    form = {**SIZES, "typed": "LIVE Alpha 2"}
+    assert "LIVE Alpha" in alice.client.get("/live/").content.decode()
+    answer = alice.client.post(f"/live/{account.pk}/switch/", form)
+    assert answer.status_code == 302 and not LiveSwitch.objects.exists()
+    difference = Difference.objects.create(
+        user=alice.user, account=account, kind="orphan", subject="1", words="w", seen_at=timezone.now()
+    )  # fmt: skip
+    for path in (f"/live/{account.pk}/switch/", f"/live/{account.pk}/off/"):
+        assert bob.client.post(path, form).status_code == 404
+    assert bob.client.post(f"/live/differences/{difference.pk}/repair/").status_code == 404
+    assert "Alpha" not in bob.client.get("/live/").content.decode()
+    assert alice.client.post(f"/live/{account.pk}/off/").status_code == 302
+    assert LiveSwitch.objects.get().is_on is False
+
+
+def test_live_is_said_on_every_page_while_it_is_on(alice: Actor) -> None:
+    account = adopted(alice.user, "live")
+    said = "orders are on for"
+    assert said not in alice.client.get("/health/").content.decode()
+    live.switch_on(user=alice.user, account=account, typed="LIVE Alpha 2", is_proved=True, **SIZES)
+    for path in ("/", "/manager/", "/prop/", "/health/", "/live/"):
+        assert said in alice.client.get(path).content.decode()
+
+
+# ---- the kill switch ----
+
+
+def test_the_kill_switch_goes_to_the_broker_without_the_engine(
+    alice: Actor, bob: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    account = adopted(alice.user, "live")
+    others = adopted(bob.user, "live")
+    for owner in (account, others):
+        LiveSwitch.objects.create(user=owner.user, account=owner, is_on=True)
+        BrokerPosition.objects.create(
+            user=owner.user, account=owner.remote, contract=CONTRACT, net=2, at_ns=1
+        )
+    path = "/api/risk/kill-switch/"
+    answer = alice.client.post(
+        path, {}, content_type="application/json", headers={"idempotency-key": "k"}
+    )
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["sent_directly"] == 1 and not answer.json()["engine_answered"]
+    again = alice.client.post(
+        path, {}, content_type="application/json", headers={"idempotency-key": "k"}
+    )
+    assert again.status_code == 200
+    (row,) = Dispatch.objects.all()
+    assert (row.errand, row.account, row.contract) == (Errand.LIQUIDATE, account, CONTRACT)
+    assert dict(LiveSwitch.objects.values_list("account_id", "is_on")) == {
+        account.pk: False, others.pk: True,
+    }  # fmt: skip
+    assert [one["called"] for one in facts("live.killed")] == ["Alpha"]
+
+
+def test_nobody_kills_without_a_name(client: Any) -> None:
+    assert client.post("/api/risk/kill-switch/", {}).status_code in (401, 403)
+    assert client.get("/live/").status_code == 302
+
+
+# ---- where both sides differ ----
+
+
+def test_a_difference_is_told_once_it_has_stood_and_once_when_it_is_gone(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    position = BrokerPosition.objects.create(
+        user=alice.user, account=account.remote, contract=CONTRACT, net=2, at_ns=1
+    )
+    now = timezone.now()
+    for seconds in (0, 3):
+        reconcile(account.remote, now + timedelta(seconds=seconds))
+    assert facts("reconcile.differs") == [] == facts("position.unprotected")
+    for seconds in (11, 20):
+        reconcile(account.remote, now + timedelta(seconds=seconds))
+    assert [one["kind"] for one in facts("reconcile.differs")] == ["position"]
+    (alarm,) = facts("position.unprotected")
+    assert "long 2" in alarm["words"]
+    position.net = 0
+    position.save()
+    reconcile(account.remote, now + timedelta(seconds=30))
+    assert len(facts("reconcile.agrees")) == 2
+    assert not Difference.objects.filter(gone_at__isnull=True).exists()
+
+
+def test_a_stop_that_works_at_the_broker_is_no_alarm_and_one_of_nobody_s_is_an_orphan(
+    alice: Actor,
+) -> None:
+    account = adopted(alice.user, "demo")
+    usual = {"user": alice.user, "account": account.remote, "contract": CONTRACT, "at_ns": 1}
+    BrokerPosition.objects.create(net=2, **usual)
+    BrokerOrder.objects.create(
+        remote="9", side="sell", type="stop", tif="gtc", status="working", quantity=2, **usual
+    )
+    found = {one.kind: one for one in reconcile(account.remote)}
+    assert set(found) == {"position", "orphan"}
+    live.repair(user=alice.user, difference=found["orphan"], how="cancel")
+    live.repair(user=alice.user, difference=found["position"], how="close")
+    sent = Dispatch.objects.order_by("id").values_list("errand", "is_exit")
+    assert list(sent) == [(Errand.CANCEL, True), (Errand.LIQUIDATE, True)]
+    with pytest.raises(Refused):
+        live.repair(user=alice.user, difference=found["orphan"], how="take_over")
+
+
+# ---- the whole way round ----
+
+
+class Desk:
+    """The engine, the gateways and the reader of one demo account at the simulator."""
+
+    def __init__(self, alice: Actor, market: ScriptedSimulator) -> None:
+        self.market, self.user = market, alice.user
+        self.row = a_connection(alice.user)
+        self.account = adopted(alice.user, "demo", self.row)
+        self.engine = LiveEngine([ContractListed(CONTRACT, "NQ")])
+        self.engine.load()
+        board = market.streams.board(CONTRACT)
+        self.last, self.at = board.last.price, START + 3600 * SECOND
+        self.price(self.last)
+        self.engine.put(FeedChanged(FeedState.LIVE, "", self.at, 1))
+        self.step()
+
+    def step(self) -> None:
+        """Let the engine take in all that waits."""
+        for _ in range(3):
+            self.engine._inbox_seen = 0.0
+            self.engine.step(timeout=0)
+            while not self.engine.queue.empty():
+                self.engine.step(timeout=0)
+
+    def price(self, price: int) -> None:
+        """Let the desk hear a price."""
+        self.at += SECOND
+        tick = Tick(self.at, price, 1, made_id(self.at, 1), Quote(price, 9, price + 1, 9))
+        self.engine.put(TicksArrived(CONTRACT, (tick,), True))
+        self.step()
+
+    def round(self) -> None:
+        """Send what is to be sent, read the broker whole, and let the engine hear of it."""
+
+        async def send() -> None:
+            gateways = Gateways()
+            gateways._compared = gateways._beaten = float("inf")
+            try:
+                await gateways.step()
+            finally:
+                for broker in gateways._brokers.values():
+                    await broker.close()
+                gateways._thread.close()
+
+        asyncio.run(send())
+        assert poll(self.row.pk) is not None
+        self.step()
+
+    def wish(self, kind: Any, **asked: Any) -> None:
+        """Ask the engine for something."""
+        given = {"id": f"w{Inbox.objects.count()}", "user": self.user.pk, **asked}
+        bus.submit(kind(**given), user=self.user.pk, source="test")
+        self.step()
+
+
+@pytest.fixture
+def desk(alice: Actor) -> Iterator[Desk]:
+    with desk_market() as market:
+        market.streams.board(CONTRACT)
+        market.run(market.move(5))
+        made = Desk(alice, market)
+        yield made
+        made.engine._only.release()
+
+
+def test_an_order_goes_to_the_broker_and_comes_back_as_a_position_with_its_stop(desk: Desk) -> None:
+    stop = f"{(desk.last - 400) / 4:.2f}"
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", type="market", quantity=2,
+        bracket={"stop": stop, "targets": [{"r": "3", "quantity": 1}]}, confirmed=True,
+    )  # fmt: skip
+    assert Dispatch.objects.count() == 2, facts("command.refused")
+    desk.round()
+    desk.round()
+    (position,) = Position.objects.all()
+    assert (position.size, position.closed_at) == (2, None)
+    stops = Order.objects.get(role="stop")
+    assert (stops.status, stops.quantity, stops.stop) == ("working", 2, Decimal(stop))
+    assert reconcile(desk.account.remote) == []
+    # the desk dies and comes back: nothing is sent again
+    desk.engine._only.release()
+    desk.engine = LiveEngine([ContractListed(CONTRACT, "NQ")])
+    desk.engine.load()
+    desk.engine.put(FeedChanged(FeedState.LIVE, "", desk.at, 1))
+    desk.step()
+    sent = Dispatch.objects.count()
+    desk.round()
+    assert Dispatch.objects.count() == sent
+    # out: stops and targets make room, then the market order goes
+    services_id = {"account": desk.account.pk, "contract": CONTRACT}
+
+    desk.wish(ClosePosition, **services_id)
+    for _ in range(4):
+        desk.round()
+    position.refresh_from_db()
+    assert position.closed_at is not None
+    assert (
+        not AbroadLine.objects.exists() and not Order.objects.filter(ended_at__isnull=True).exists()
+    )
+    assert reconcile(desk.account.remote) == []
+    assert BrokerPosition.objects.get().net == 0
+
+
+def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk) -> None:
+
+    bought = NewOrder("1001", CONTRACT, Side.BUY, OrderType.MARKET, 1, tag="elsewhere")
+    asyncio.run(with_broker(desk.row, lambda broker: broker.place(bought)))
+    desk.round()
+    (position,) = Position.objects.all()
+    assert (position.size, position.place) == (1, 0)
+    assert [one.kind for one in reconcile(desk.account.remote)] == ["unprotected"]
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="sell", type="stop", quantity=1,
+        stop=f"{(desk.last - 400) / 4:.2f}", tif="gtc", confirmed=True,
+    )  # fmt: skip
+    desk.round()
+    assert reconcile(desk.account.remote) == []
