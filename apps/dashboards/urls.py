@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.dashboards import manager_pages as manager
 from apps.dashboards import (
+    group_pages,
     pages,
     performance_pages,
     simulate_pages,
@@ -12,6 +12,7 @@ from apps.dashboards import (
     ticket_pages,
     trade_pages,
 )
+from apps.dashboards import manager_pages as manager
 from apps.dashboards import prop_pages as prop
 from apps.dashboards import settings_pages as own
 
@@ -64,6 +65,9 @@ urlpatterns = [
     path("settings/sessions/", own.sessions, name="sessions"),
     path("settings/sessions/end/", own.end_sessions, name="end_sessions"),
     path("settings/sessions/<row:pk>/end/", own.end_session, name="end_session"),
+    path("settings/groups/", group_pages.groups, name="groups"),
+    path("settings/groups/<row:pk>/", group_pages.group, name="group"),
+    path("settings/groups/<row:pk>/delete/", group_pages.delete, name="delete_group"),
     path("settings/tokens/", own.tokens, name="tokens"),
     path("settings/tokens/<row:pk>/revoke/", own.revoke, name="revoke_token"),
     path("manual/webhooks/", strategy_pages.manual, name="manual"),
