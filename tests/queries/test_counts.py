@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.models import AccountGroup, GroupMember
 from apps.bus import transport
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
@@ -57,6 +58,8 @@ PATHS = (
     "/performance/curve/",
     "/performance/positions.csv",
     "/strategies/",
+    "/settings/groups/",
+    "/api/accounts/groups/",
     "/health/",
     "/manual/webhooks/",
     "/api/realtime/current-price/",
@@ -93,6 +96,8 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         a_trade(user, prices=("20060.00", "20014.00"), entered=f"2025-12-02T14:{minute:02d}:40Z")
         a_trade(user, prices=("19969.00",), entered=f"2025-12-02T14:{minute:02d}:50Z")
         account = an_account(user)
+        group = AccountGroup.objects.create(user=user, name=f"g{minute}")
+        GroupMember.objects.create(user=user, group=group, account=account)
         position = a_position(account, place=minute)
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")

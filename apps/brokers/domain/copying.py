@@ -158,7 +158,7 @@ class Copier:
             return
         kind = _TYPES[(alert.order_type or "").lower()]
         id, text = f"{alert.id}.{account.id}", alert.comment or alert.sender_strategy or ""
-        closing = f"{id}-x"
+        closing = f"{id}-c"
         if plan.close or plan.clears:
             yield RouteExit(
                 closing,
