@@ -35,7 +35,7 @@ from apps.signals.models import Signal, Strategy
 from apps.trades.services import Refused, ask_engine
 
 
-def _id(given: str | None = None) -> str:
+def wish_id(given: str | None = None) -> str:
     return given or f"m{uuid.uuid4().hex}"
 
 
@@ -101,7 +101,7 @@ def _set(row: Account, config: Mapping[str, Any]) -> None:
 
 def tell_engine(row: Account, source: str) -> None:
     """Let the engine take an account's settings over."""
-    wish = ListAccount(id=_id(), user=row.user_id, account=row.pk, config=config_of(row))
+    wish = ListAccount(id=wish_id(), user=row.user_id, account=row.pk, config=config_of(row))
     bus.submit(wish, user=row.user_id, source=source)
 
 
@@ -126,7 +126,7 @@ def set_route(
         defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
     )
     wish = ListRoute(
-        id=_id(), user=user.pk, strategy=strategy.pk, account=account.pk, config=read.plain()
+        id=wish_id(), user=user.pk, strategy=strategy.pk, account=account.pk, config=read.plain()
     )
     bus.submit(wish, user=user.pk, source=source)
     return route
@@ -142,7 +142,7 @@ def place_order(
     Raises:  Refused, NoAnswer
     """
     _live()
-    wish = PlaceOrder(id=_id(), user=user.pk, account=account.pk, **asked)
+    wish = PlaceOrder(id=wish_id(), user=user.pk, account=account.pk, **asked)
     fact = ask_engine(user, wish, key, source)
     return _order(user, fact)
 
@@ -199,7 +199,7 @@ def answer_order(
 ) -> Order:
     """Say yes or no to a held order and return its row."""
     fact = ask_engine(
-        user, AnswerOrder(id=_id(), user=user.pk, order=order.key, yes=yes), key, source
+        user, AnswerOrder(id=wish_id(), user=user.pk, order=order.key, yes=yes), key, source
     )
     return _order(user, fact)
 
@@ -214,7 +214,7 @@ def modify_order(
     if not confirmed and (more := _more_at_stake(user, order, asked)):
         raise Refused("NEEDS_CONFIRMATION", more)
     fact = ask_engine(
-        user, ModifyOrder(id=_id(), user=user.pk, order=order.key, **asked), None, source
+        user, ModifyOrder(id=wish_id(), user=user.pk, order=order.key, **asked), None, source
     )
     return _order(user, fact)
 
@@ -248,7 +248,7 @@ def _more_at_stake(user: Any, order: Order, asked: Mapping[str, Any]) -> str:
 
 def cancel_order(*, user: Any, order: Order, source: str = "api") -> Order:
     """Ask for an order to be taken back."""
-    fact = ask_engine(user, CancelOrder(id=_id(), user=user.pk, order=order.key), None, source)
+    fact = ask_engine(user, CancelOrder(id=wish_id(), user=user.pk, order=order.key), None, source)
     return _order(user, fact)
 
 
@@ -256,7 +256,7 @@ def cancel_all(
     *, user: Any, account: Account, source: str = "api", key: str | None = None
 ) -> FactRow:
     """Ask for all orders of an account to be taken back but the stops that protect what it holds."""
-    return ask_engine(user, CancelAll(id=_id(), user=user.pk, account=account.pk), key, source)
+    return ask_engine(user, CancelAll(id=wish_id(), user=user.pk, account=account.pk), key, source)
 
 
 def close_position(
@@ -271,7 +271,7 @@ def close_position(
 ) -> FactRow:
     """Ask for a position to be closed at the market, in part, or turned round, then with a stop so far away."""
     wish = ClosePosition(
-        id=_id(), user=user.pk, account=position.account_id, contract=position.contract,
+        id=wish_id(), user=user.pk, account=position.account_id, contract=position.contract,
         strategy=position.place, quantity=quantity, reverse=reverse, stop_points=stop_points,
     )  # fmt: skip
     return ask_engine(user, wish, key, source, holds=not reverse)
@@ -281,7 +281,7 @@ def flatten(
     *, user: Any, account: Account | None = None, source: str = "api", key: str | None = None
 ) -> FactRow:
     """Close everything and cancel every entry, of one account or of all. Never refused by a rule."""
-    wish = Flatten(id=_id(), user=user.pk, account=account.pk if account else 0)
+    wish = Flatten(id=wish_id(), user=user.pk, account=account.pk if account else 0)
     return ask_engine(user, wish, key, source, holds=True)
 
 
@@ -289,7 +289,7 @@ def reset_account(
     *, user: Any, account: Account, balance: str, source: str = "api", key: str | None = None
 ) -> Account:
     """Begin a flat paper account anew."""
-    wish = ResetAccount(id=_id(), user=user.pk, account=account.pk, balance=balance)
+    wish = ResetAccount(id=wish_id(), user=user.pk, account=account.pk, balance=balance)
     ask_engine(user, wish, key, source)
     account.refresh_from_db()
     return account
@@ -299,7 +299,7 @@ def take_payout(
     *, user: Any, account: Account, amount: str, source: str = "api", key: str | None = None
 ) -> Account:
     """Record that money was taken out, once for the same `key`."""
-    wish = TakePayout(id=_id(), user=user.pk, account=account.pk, amount=amount)
+    wish = TakePayout(id=wish_id(), user=user.pk, account=account.pk, amount=amount)
     ask_engine(user, wish, key, source)
     account.refresh_from_db()
     return account

@@ -9,6 +9,7 @@ from apps.brokers.domain.books import Books, LedgerState
 from apps.brokers.domain.facts import (
     OrderFilled,
 )
+from apps.brokers.domain.groups import group_for
 from apps.brokers.domain.order import Order, OrderStatus, OrderType, Origin, Role, Side, TimeInForce
 from apps.brokers.domain.position import Lot, Position
 from apps.brokers.domain.routing import RouterState, route_for
@@ -42,7 +43,28 @@ def load_routes(now: int | None) -> RouterState:
     ]
     sent = models.Order.objects.exclude(signal="").filter(parent="")
     recent = sent.filter(at_ns__gte=(now or 0) - _RECENT)
-    return RouterState(routes, set(recent.values_list("signal", "account_id")))
+    entries = models.Order.objects.filter(
+        role=Role.ENTRY, strategy__isnull=False, at_ns__gte=(now or 0) - _RECENT
+    ).exclude(origin=Origin.RULE)
+    made = entries.exclude(status__in=(OrderStatus.HELD, OrderStatus.BLOCKED))
+    return RouterState(
+        routes,
+        set(recent.values_list("signal", "account_id")),
+        [
+            group_for(row.pk, row.user_id, group_config(row))
+            for row in models.AccountGroup.objects.prefetch_related("members").order_by("id")
+        ],
+        list(made.values_list("strategy_id", "account_id", "at_ns")),
+    )
+
+
+def group_config(row: models.AccountGroup) -> dict[str, Any]:
+    """Return a group as its `ListGroup` carries it."""
+    members = [
+        {"account": one.account_id, "multiplier": f"{one.multiplier.normalize():f}"}
+        for one in row.members.all()
+    ]
+    return {"name": row.name, "members": members}
 
 
 def save(books: Books) -> None:

@@ -14,6 +14,7 @@ class Entry(NamedTuple):
 
 MENU: Final = (
     Entry("preferences", "desk:settings", "Preferences", "gear"),
+    Entry("groups", "desk:groups", "Account groups", "link"),
     Entry("security", "desk:security", "Sign-in & security", "lock"),
     Entry("sessions", "desk:sessions", "Sessions", "user"),
     Entry("notifications", "desk:notifications", "Notifications", "bell"),

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.brokers.grouping import reach
 from apps.bus.domain.message import iso
 from apps.dashboards import shell
 from apps.dashboards.forms import StrategyForm
@@ -155,14 +156,17 @@ def _page(
     secret: dict[str, Any] | None = None,
     tried: dict[int, Tried] | None = None,
 ) -> HttpResponse:
+    mine = list(Strategy.objects.of(request.user).order_by("id"))
+    reached = reach(request.user, [one.pk for one in mine])
     listed = [
         {
             "strategy": one,
+            "reached": reached[one.pk],
             "refusals": list(one.refusals.all()[:REFUSALS]),
             "last": signal_rows(request.user).filter(strategy=one).first(),
             "tried": (tried or {}).get(one.pk),
         }
-        for one in Strategy.objects.of(request.user).order_by("id")
+        for one in mine
     ]
     context = {
         "strategies": listed,

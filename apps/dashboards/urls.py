@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.dashboards import (
     connection_pages,
+    group_pages,
     live_pages,
     pages,
     performance_pages,
@@ -78,6 +79,9 @@ urlpatterns = [
     path("settings/sessions/", own.sessions, name="sessions"),
     path("settings/sessions/end/", own.end_sessions, name="end_sessions"),
     path("settings/sessions/<row:pk>/end/", own.end_session, name="end_session"),
+    path("settings/groups/", group_pages.groups, name="groups"),
+    path("settings/groups/<row:pk>/", group_pages.group, name="group"),
+    path("settings/groups/<row:pk>/delete/", group_pages.delete, name="delete_group"),
     path("settings/tokens/", own.tokens, name="tokens"),
     path("settings/tokens/<row:pk>/revoke/", own.revoke, name="revoke_token"),
     path("notices/", notices.centre, name="notices"),

@@ -54,7 +54,7 @@ from apps.marketdata.domain.messages import (
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark
 from apps.signals.domain import posted
-from apps.signals.domain.messages import Alert
+from apps.signals.domain.messages import Alert, OrderAlertRefused
 from apps.signals.models import Strategy
 from apps.trades.domain.messages import CommandRefused, MfeChanged
 
@@ -455,7 +455,11 @@ class LiveEngine:
         elif isinstance(command, Alert):
             if self.at or row.market_at is not None:  # else it waits until the market has a time
                 self._hold(row, command)
-        elif self._caught_up or isinstance(command, posted.Posted) or self._is_from_broker(command):
+        elif (
+            self._caught_up
+            or isinstance(command, posted.KeepOutsideView)
+            or self._is_from_broker(command)
+        ):
             self._obey(row, command)
         # else it waits: a wish is carried out at the market's price, or expires, and we know neither price nor time
 
@@ -502,9 +506,9 @@ class LiveEngine:
     def _obey(self, row: Inbox, command: Command) -> None:
         self._turn.handled.append(row.pk)
         if row.expires_market_at is not None and self.at >= row.expires_market_at:
-            self._turn.facts.append(_expired(row, self.at))
+            self._turn.facts.append(_expired(row, command, self.at))
             self._turn.causes[self._turn.facts[-1].key] = row.pk
-        elif isinstance(command, posted.Posted):
+        elif isinstance(command, posted.KeepOutsideView):
             self._turn.posted.append(command)
         else:
             self._take(self.engine.handle(TimeTold(self.at)))
@@ -527,7 +531,13 @@ def _minute(item: FeedItem | None) -> int | None:
             return None
 
 
-def _expired(row: Inbox, at: int) -> Fact:
+def _expired(row: Inbox, command: Command, at: int) -> Fact:
+    if isinstance(command, posted.TakeOrderAlert):
+        return OrderAlertRefused(
+            at=at, user=row.user_id, alert=command.id, action=command.action,
+            symbol=command.symbol or "", reason="EXPIRED",
+            detail=f"it came too late: {command.expires_s} s are allowed by its own time",
+        )  # fmt: skip
     return CommandRefused(
         at=at, user=row.user_id, command=str(row.pk), reason="EXPIRED",
         detail="it came too late to be carried out",

@@ -165,6 +165,48 @@ class RouteAsked(SizingAsked):
 
     account = serializers.IntegerField(min_value=1, max_value=2**62)
     mode = serializers.ChoiceField(choices=choices(Mode))
+    windows = serializers.ListField(
+        child=serializers.RegexField(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"),
+        required=False,
+        max_length=10,
+        help_text="Entries are made in these hours of New York alone, e.g. 09:30-11:30.",
+    )
+    cooldown_s = serializers.IntegerField(
+        required=False, min_value=0, max_value=86_400, help_text="Between two entries; 0: none."
+    )
+    most_trades = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=1_000,
+        help_text="Entries a trading day; 0: no bound.",
+    )
+
+    def gates(self) -> dict[str, Any]:
+        """Return when entries are let through, as it was given."""
+        names = ("windows", "cooldown_s", "most_trades")
+        return {name: self.validated_data[name] for name in names if name in self.validated_data}
+
+
+class MemberAsked(Asked):
+    """An account of a group."""
+
+    account = serializers.IntegerField(min_value=1, max_value=2**62)
+    multiplier = AskedDecimal(max_digits=8, decimal_places=4, default=Decimal(1))
+
+
+class GroupAsked(Asked):
+    """A group of accounts, whole: members that are left out are no members any more."""
+
+    name = serializers.CharField(max_length=40, help_text="As alerts say it: topstep, main.")
+    members = MemberAsked.up_to(50)
+
+    def given(self) -> dict[str, Any]:
+        """Return it as a group is kept."""
+        members = [
+            {"account": one["account"], "multiplier": text_of(one["multiplier"]) or "1"}
+            for one in self.validated_data.get("members") or ()
+        ]
+        return {"name": self.validated_data["name"], "members": members}
 
 
 class ExecuteAsked(SizingAsked):

@@ -140,7 +140,7 @@ class Routes(Listing):
         with granted(*wish.fields):
             route = services.set_route(
                 user=request.user, strategy=strategy, account=account,
-                mode=wish.validated_data["mode"], **({"break_even_r": "1"} | wish.sizing()),
+                mode=wish.validated_data["mode"], **({"break_even_r": "1"} | wish.sizing() | wish.gates()),
             )  # fmt: skip
         return Response(RouteSerializer(route).data)
 

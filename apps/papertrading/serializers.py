@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.brokers.fields import AverageField, GridPriceField, InstantField, MoneyField
-from apps.brokers.models import Account, AccountDay, Fill, Order, Route
+from apps.brokers.models import Account, AccountDay, AccountGroup, Fill, GroupMember, Order, Route
 from apps.brokers.queries import AccountView, PositionView
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
@@ -345,6 +345,27 @@ class RouteSerializer(serializers.Serializer[Route]):
     break_even_r = serializers.CharField(
         source="config.break_even_r", allow_null=True, default=None
     )
+    windows = serializers.ListField(
+        child=serializers.CharField(), source="config.windows", default=list
+    )
+    cooldown_s = serializers.IntegerField(source="config.cooldown_s", default=0)
+    most_trades = serializers.IntegerField(source="config.most_trades", default=0)
+
+
+class MemberSerializer(serializers.Serializer[GroupMember]):
+    """An account of a group, and by how much a quantity is multiplied there."""
+
+    account = serializers.IntegerField(source="account_id")
+    account_name = serializers.CharField(source="account.name")
+    multiplier = serializers.DecimalField(max_digits=8, decimal_places=4)
+
+
+class GroupSerializer(serializers.Serializer[AccountGroup]):
+    """A name by which an alert reaches several accounts."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    members = MemberSerializer(many=True)
 
 
 class ExecutedSerializer(serializers.Serializer[Any]):

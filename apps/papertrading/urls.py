@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.papertrading import api, orders_api, routes_api
+from apps.papertrading import api, groups_api, orders_api, routes_api
 
 urlpatterns = [
     path("paper-trading/place-order/", orders_api.PlaceOrder.as_view(), name="paper-place"),
@@ -42,5 +42,7 @@ urlpatterns = [
         routes_api.ExecuteSignal.as_view(),
         name="execute-signal",
     ),
+    path("accounts/groups/", groups_api.Groups.as_view(), name="account-groups"),
+    path("accounts/groups/<row:id>/", groups_api.OneGroup.as_view(), name="account-group"),
     path("strategies/<row:id>/routes/", routes_api.Routes.as_view(), name="strategy-routes"),
 ]

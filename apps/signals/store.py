@@ -15,8 +15,8 @@ from apps.signals import models
 from apps.signals.domain.confirmation import Stop, StopRule
 from apps.signals.domain.desk import DeskState
 from apps.signals.domain.indicator import Direction
-from apps.signals.domain.messages import Alert, OrderAlertKept, OutsideViewKept
-from apps.signals.domain.posted import KeepOutsideView, Posted, TakeOrderAlert
+from apps.signals.domain.messages import Alert, OutsideViewKept
+from apps.signals.domain.posted import KeepOutsideView, Posted
 from apps.signals.domain.settings import settings_for
 from apps.signals.domain.signal import Check, Reason, Signal, Status
 
@@ -93,13 +93,6 @@ def keep(posted: Iterable[Posted], at: int) -> list[Fact]:
             facts.append(
                 OutsideViewKept(
                     at=at, user=said.user, alert=said.id, stage=said.stage, sender_id=said.sender_id
-                )
-            )
-        elif isinstance(said, TakeOrderAlert):
-            symbol = said.symbol or ""
-            facts.append(
-                OrderAlertKept(
-                    at=at, user=said.user, alert=said.id, action=said.action, symbol=symbol
                 )
             )
     return facts

@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.models import AccountGroup, GroupMember
 from apps.bus import transport
 from apps.marketdata.price import moment
 from apps.notifications import services as notifications
@@ -61,6 +62,8 @@ PATHS = (
     "/performance/curve/",
     "/performance/positions.csv",
     "/strategies/",
+    "/settings/groups/",
+    "/api/accounts/groups/",
     "/health/",
     "/notices/",
     "/notices/list/",
@@ -102,6 +105,8 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         a_trade(user, prices=("20060.00", "20014.00"), entered=f"2025-12-02T14:{minute:02d}:40Z")
         a_trade(user, prices=("19969.00",), entered=f"2025-12-02T14:{minute:02d}:50Z")
         account = an_account(user)
+        group = AccountGroup.objects.create(user=user, name=f"g{minute}")
+        GroupMember.objects.create(user=user, group=group, account=account)
         position = a_position(account, place=minute)
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")

@@ -1,5 +1,6 @@
 """What a tape can say of accounts, rules and orders; `Player` reads these lines too."""
 
+from decimal import Decimal
 from typing import Any
 
 from apps.brokers.domain.messages import (
@@ -9,14 +10,16 @@ from apps.brokers.domain.messages import (
     ClosePosition,
     Flatten,
     ListAccount,
+    ListGroup,
     ListRoute,
     ModifyOrder,
     PlaceOrder,
     ResetAccount,
     TakePayout,
-    Wish,
 )
+from apps.bus.domain.message import Command
 from apps.risk.domain.messages import LiftLock, LockOut, SetOwnLimits, SetRules
+from apps.signals.domain.posted import TakeOrderAlert
 
 SIDES = {"buy": "sell", "sell": "buy"}
 ACCOUNTS = {"A": 1, "B": 2, "C": 3}
@@ -46,7 +49,7 @@ class Money:
         """Return a time of the tape as an instant."""
         raise NotImplementedError
 
-    def _wish(self, kind: type[Wish], **asked: Any) -> None:
+    def _wish(self, kind: type[Command], **asked: Any) -> None:
         self._wishes += 1
         self.handle(kind(**{"id": f"w{self._wishes}", "user": 1, **asked}))
 
@@ -104,13 +107,51 @@ class Money:
         """`route A strategy 0 mode automatic [quantity 2] [risk 0.5] [root MNQ] [even 1]`."""
         name, *rest = words
         said = pairs(rest)
+        gates = {
+            name: said[name] for name in ("windows", "cooldown_s", "most_trades") if name in said
+        }
         config = {
-            "mode": said["mode"], "quantity": said.get("quantity"), "risk_percent": said.get("risk"),
+            **gates, "mode": said["mode"], "quantity": said.get("quantity"), "risk_percent": said.get("risk"),
             "root": said.get("root", ""), "break_even_r": said.get("even"),
             "targets": [{"r": r} for r in said.get("target", "").split(",") if r],
         }  # fmt: skip
         strategy = int(said.get("strategy", 0))
         self._wish(ListRoute, account=ACCOUNTS[name], strategy=strategy, config=config)
+
+    def _group(self, words: list[str]) -> None:
+        """`group topstep A 1 B 0.5`: its accounts, each with its multiplier."""
+        name, *rest = words
+        members = [
+            {"account": ACCOUNTS[one], "multiplier": size} for one, size in pairs(rest).items()
+        ]
+        self._wish(ListGroup, group=1, config={"name": name, "members": members})
+
+    def _alert(self, words: list[str]) -> None:
+        """`alert a1 buy 2 [group topstep] [is long|short|flat] [was …] [size 3] [most 4] [stop PRICE] [target PRICE]`."""
+        id, action, size, *rest = words
+        said = pairs(rest)
+        turned = {**SIDES, "long": "short", "short": "long", "close_long": "close_short"} | {
+            "sell": "buy", "close_short": "close_long",
+        }  # fmt: skip
+        turn = turned if self.mirrored else {}
+        prices = {
+            name: None if text is None else Decimal(text)
+            for name, text in (
+                ("stop_loss", self.price(said.get("stop"))),
+                ("take_profit", self.price(said.get("target"))),
+                ("price", self.price(said.get("at"))),
+            )
+        }
+        self._wish(
+            TakeOrderAlert, id=id, strategy=int(said.get("strategy", 1)), symbol="NQ1!",
+            action=turn.get(action, action), quantity=None if size == "-" else int(size),
+            account_group=said.get("group"), order_type=said.get("type"),
+            market_position=turn.get(said.get("is", ""), said.get("is")),
+            prev_market_position=turn.get(said.get("was", ""), said.get("was")),
+            market_position_size=int(said["size"]) if "size" in said else None,
+            max_position_size=int(said["most"]) if "most" in said else None,
+            time=self.at(said["fired"]) if "fired" in said else None, **prices,
+        )  # fmt: skip
 
     def _order(self, words: list[str]) -> None:
         """`order o1 A buy 2 market [at PRICE] [stop PRICE] [target PRICE[xN],…] [even R] [trail POINTS] [tif day]`.

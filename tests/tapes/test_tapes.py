@@ -171,7 +171,7 @@ def _turned(value: Any, name: str = "") -> Any:
         return -value
     if isinstance(value, str) and (name in PRICES or name == "targets") and value[:1].isdigit():
         return f"{MIRROR - Decimal(value):f}"
-    if name in ("side", "direction") and value in SWAPPED_WORDS:
+    if name in ("side", "direction", "action") and value in SWAPPED_WORDS:
         return SWAPPED_WORDS[value]
     if name == "prices":
         return {contract: f"{MIRROR - Decimal(last):f}" for contract, last in value.items()}

@@ -312,6 +312,20 @@ class RouteListed(AccountFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupListed(Fact):
+    """Which accounts an alert reaches by a group's name was taken over."""
+
+    name: ClassVar[str] = "group.listed"
+    wish: str
+    group: int
+
+    @property
+    def key(self) -> str:
+        """Return the wish."""
+        return f"{self.name}:{self.group}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSkipped(AccountFact):
     """A signal was not sent to an account, and why."""
 

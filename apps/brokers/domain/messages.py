@@ -48,6 +48,15 @@ class ListRoute(Wish):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListGroup(Wish):
+    """Which accounts an alert reaches by a group's name. Carries all of `Group.plain()`; None: the group is gone."""
+
+    name: ClassVar[str] = "group.list"
+    group: int
+    config: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder(Wish):
     """Buy or sell. Prices are decimal text.
 
@@ -58,6 +67,8 @@ class PlaceOrder(Wish):
     signal:      the signal that it executes, "" = none
     risk_percent: instead of a quantity: so many percent of the balance may be lost at the stop, decimal text
     confirmed:   he has seen what it can lose and wants it all the same
+    most:        what `risk_percent` may come to at most, 0 = no bound
+    text:        what the sender calls it, kept with the order
     snap:        put prices that are off the grid on the nearest tick instead of refusing them
     """
 
@@ -77,6 +88,8 @@ class PlaceOrder(Wish):
     signal: str = ""
     confirmed: bool = False
     snap: bool = False
+    most: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,11 +292,33 @@ class DayRolled(Message):
 
 @dataclass(frozen=True, slots=True)
 class RouteOrder(Message):
-    """A signal's order for one account, at the market time of its confirmation; `ask`: only with a person's yes."""
+    """A signal's order for one account, at the market time of its confirmation; `ask`: only with a person's yes.
+
+    after: the order that has to be over before this one starts
+    """
 
     place: PlaceOrder
     at: int
     ask: bool
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteExit(Message):
+    """An alert closes so many contracts that a strategy holds in an account. No rule is asked.
+
+    id: of the order; alert: that wants it; clears: entries that still wait are taken back first
+    """
+
+    id: str
+    alert: str
+    account: int
+    strategy: int
+    roots: tuple[str, ...]
+    quantity: int
+    at: int
+    clears: bool
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from apps.brokers.domain.messages import (
     OrderProposed,
     OrderStopped,
     PlaceOrder,
+    RouteExit,
     RouteOrder,
     Uncovered,
     Wish,
@@ -113,7 +114,9 @@ class OrderDesk:
     def place_routed(self, said: RouteOrder) -> Iterator[Message]:
         """Do the same for a signal; what is refused is said of the signal."""
         account = self.books.accounts.get(said.place.account)
-        for answer in self._place(said.place, said.at, Origin.AUTOMATIC, ask=said.ask):
+        for answer in self._place(
+            said.place, said.at, Origin.AUTOMATIC, ask=said.ask, after=said.after
+        ):
             if isinstance(answer, CommandRefused) and account is not None:
                 yield RouteSkipped(
                     at=said.at, user=account.user, account=account.id, signal=said.place.signal,
@@ -121,6 +124,30 @@ class OrderDesk:
                 )  # fmt: skip
             else:
                 yield answer
+
+    @handles(RouteExit)
+    def exit_routed(self, said: RouteExit) -> Iterator[Message]:
+        """Close what an alert wants closed, oldest contract first; its own brackets end by themselves."""
+        if said.clears:
+            waiting = [
+                one
+                for one in self._cancellable(self.books.accounts[said.account])
+                if not one.is_exit
+                and one.strategy == said.strategy
+                and root_of(one.contract) in said.roots
+            ]
+            yield from self._take_back(waiting, "ALERT", said.at, at_once=True)
+        left = said.quantity
+        for position in self.books.held_by(said.account):
+            if position.strategy == said.strategy and position.instrument.root in said.roots:
+                size = min(left, position.size)
+                id = said.id if left == said.quantity else f"{said.id}.{position.contract}"
+                if size:
+                    yield from self._exit(
+                        position, size, id, Origin.AUTOMATIC, max(said.at, self.books.at), "ALERT",
+                        said.alert, said.text,
+                    )  # fmt: skip
+                left -= size
 
     def _place(
         self, wish: PlaceOrder, at: int, origin: Origin, *, ask: bool = False, after: str = ""
@@ -163,6 +190,8 @@ class OrderDesk:
                 ask = ask or (origin is Origin.AUTOMATIC and not account.passage.automatic)
             if ask:
                 order.verdict = {"ask": True}
+            if wish.text:
+                order.verdict = {**order.verdict, "text": wish.text}
             yield from self._propose(order, legs, wish.confirmed)
 
     def _propose(self, order: Order, legs: tuple[Order, ...], confirmed: bool) -> Iterator[Message]:
@@ -472,8 +501,9 @@ class OrderDesk:
             yield from self._place(opposite, self.books.at, Origin.PERSON, after=wish.id)
 
     def _exit(
-        self, position: Position, size: int, id: str, origin: Origin, at: int, reason: str
-    ) -> Iterator[Message]:
+        self, position: Position, size: int, id: str, origin: Origin, at: int, reason: str,
+        signal: str = "", text: str = "",
+    ) -> Iterator[Message]:  # fmt: skip
         """Send a market order that closes so much of a position."""
         if id in self.books.orders or not (yield from self._ask_market(position.contract)):
             return
@@ -481,7 +511,8 @@ class OrderDesk:
             id=id, user=position.user, account=position.account, contract=position.contract,
             side=side_of(position.quantity).opposite, type=OrderType.MARKET, quantity=size,
             strategy=position.strategy, role=Role.EXIT, origin=origin, reason=reason,
-            reference=self._market[position.contract].last,
+            reference=self._market[position.contract].last, signal=signal,
+            verdict={"text": text} if text else {},
             at=max(at, self._market[position.contract].at),
         )  # fmt: skip
         yield from self._propose(order, (), True)

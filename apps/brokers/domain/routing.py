@@ -8,15 +8,18 @@ from typing import Any
 
 from apps.brokers.domain.account import BadAccount
 from apps.brokers.domain.facts import (
+    OrderSent,
     RouteListed,
     RouteSkipped,
 )
+from apps.brokers.domain.gate import EntryGate, windows
+from apps.brokers.domain.groups import Group
 from apps.brokers.domain.messages import (
     ListRoute,
     PlaceOrder,
     RouteOrder,
 )
-from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.order import OrderType, Role, Side
 from apps.brokers.domain.ticket import BadOrder, whole
 from apps.bus.domain.message import MINUTE, Message
 from apps.bus.domain.stage import handles
@@ -42,6 +45,8 @@ class Route:
 
     risk_percent: of the balance, lost at the stop; else `quantity` contracts
     root:         what is traded instead of the signal's own instrument, e.g. MNQ for NQ, at the same prices
+    windows:      New York hours in which entries are made; none: always
+    cooldown_s:   between two entries; most_trades: entries a trading day; 0 = no bound
     targets:      (R, contracts or None = the rest); none: the stop alone ends it
     """
 
@@ -54,6 +59,9 @@ class Route:
     root: str = ""
     targets: tuple[tuple[str, int | None], ...] = ()
     break_even_r: str | None = "1"
+    windows: tuple[str, ...] = ()
+    cooldown_s: int = 0
+    most_trades: int = 0
 
     def plain(self) -> dict[str, Any]:
         """Return what `route_for` reads."""
@@ -64,6 +72,9 @@ class Route:
             "root": self.root,
             "targets": [{"r": r, "quantity": size} for r, size in self.targets],
             "break_even_r": self.break_even_r,
+            "windows": list(self.windows),
+            "cooldown_s": self.cooldown_s,
+            "most_trades": self.most_trades,
         }
 
 
@@ -92,7 +103,18 @@ def route_for(strategy: int, account: int, user: int, config: Mapping[str, Any])
     except BadOrder as problem:
         raise BadAccount(str(problem)) from None
     even = _multiple("break_even_r", config.get("break_even_r"))
-    return Route(strategy, account, user, mode, quantity, percent, root, targets, even)
+    return Route(
+        strategy, account, user, mode, quantity, percent, root, targets, even,
+        windows(config.get("windows")), _count("cooldown_s", config, 86_400),
+        _count("most_trades", config, 1_000),
+    )  # fmt: skip
+
+
+def _count(name: str, config: Mapping[str, Any], most: int) -> int:
+    said = config.get(name) or 0
+    if isinstance(said, bool) or not str(said).isdecimal() or int(str(said)) > most:
+        raise BadAccount(f"{name}: {said!r} must be a whole number, 0 to {most}; 0 is no bound")
+    return int(str(said))
 
 
 def _multiple(name: str, value: object) -> str | None:
@@ -113,10 +135,12 @@ def _missing(name: str) -> str:
 
 @dataclass
 class RouterState:
-    """What outlives the process: the routes, and which (signal, account) have been sent already."""
+    """What outlives the process: routes, groups, which (signal, account) were sent, and entries of late."""
 
     routes: list[Route] = field(default_factory=list)
     sent: set[tuple[str, int]] = field(default_factory=set)
+    groups: list[Group] = field(default_factory=list)
+    entries: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Router:
@@ -126,6 +150,7 @@ class Router:
         state = state or RouterState()
         self.routes = {(one.strategy, one.account): one for one in state.routes}
         self._sent = set(state.sent)
+        self.gate = EntryGate(state.entries)
         self._fronts: dict[str, str] = {}
         self._at = 0
 
@@ -139,6 +164,13 @@ class Router:
     def tick_clock(self, said: ClockTicked | TimeTold) -> Iterator[Message]:
         """Remember the time, for the answers to people."""
         self._at = max(self._at, said.at)
+        return iter(())
+
+    @handles(OrderSent)
+    def hear_sent(self, said: OrderSent) -> Iterator[Message]:
+        """Count a strategy's entries."""
+        if said.strategy and said.role == Role.ENTRY:
+            self.gate.note(said.strategy, said.account, said.at)
         return iter(())
 
     @handles(ListRoute)
@@ -194,6 +226,15 @@ class Router:
         side = Side.BUY if said.direction == Direction.BULLISH else Side.SELL
         for route in self._open_routes(said.strategy, said.signal):
             self._sent.add((said.signal, route.account))
+            if why := self.gate.why_not(
+                route.windows, route.cooldown_s, route.most_trades,
+                (route.strategy, route.account), at,
+            ):  # fmt: skip
+                yield RouteSkipped(
+                    at=at, user=route.user, account=route.account, signal=said.signal,
+                    strategy=said.strategy, reason=why[0], detail=why[1],
+                )  # fmt: skip
+                continue
             # named for what it is, not for the alert's own id: a replay draws the same chance for it
             name = f"{contract}.{said.trade_id}.{said.strategy}.{route.account}"
             place = PlaceOrder(

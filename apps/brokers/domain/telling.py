@@ -13,6 +13,7 @@ UNSAID: Final = frozenset(
     {
         "account.listed",
         "account.route_listed",
+        "group.listed",
         "account.cancel_asked",
         "order.sent",
         "order.working",
@@ -189,6 +190,7 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "account.day_closed": _day,
     "account.flatten_asked": _flatten,
     "account.listed": lambda p: Told("Account settings taken over", ""),
+    "group.listed": lambda p: Told("Account group taken over", ""),
     "account.route_listed": lambda p: Told("Routing taken over", ""),
     "account.cancel_asked": lambda p: Told("Cancelling orders", f"{p['orders']} of them."),
     "order.sent": lambda p: Told(f"{_order(p)} sent", "", _tone(p)),

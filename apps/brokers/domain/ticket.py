@@ -265,7 +265,7 @@ class _Ticket:
             smaller = f"; {product.micro} is a tenth of it" if product.micro else ""
             cure = f"one contract risks ${each:,.2f}, more than {percent} % of ${self.set.balance:,.2f}{smaller}"
             raise BadOrder("risk_percent", None, cure, "SIZE_ZERO")
-        return min(size, MOST_CONTRACTS)
+        return min(size, wish.most or MOST_CONTRACTS, MOST_CONTRACTS)
 
 
 def whole(name: str, value: object) -> int:

@@ -83,6 +83,41 @@ class Route(Owned):
         return f"{self.strategy} → {self.account}: {self.mode}"
 
 
+class AccountGroup(Owned):
+    """A name by which an alert reaches several accounts of its trader."""
+
+    name = models.CharField(max_length=40, help_text="As alerts say it, e.g. topstep.")
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="group_name_once_per_user"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(Owned):
+    """One account of a group, and by how much an alert's quantity is multiplied there."""
+
+    group = models.ForeignKey(AccountGroup, on_delete=models.CASCADE, related_name="members")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="memberships")
+    multiplier = models.DecimalField(max_digits=8, decimal_places=4, default=Decimal(1))
+
+    class Meta:
+        ordering: ClassVar = ["account_id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["group", "account"], name="group_member_once"),
+            models.CheckConstraint(
+                condition=models.Q(multiplier__gt=0), name="group_multiplier_above_0"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.account} x {self.multiplier.normalize():f}"
+
+
 class Order(Owned):
     """An order. Its open rows are the ledger's snapshot."""
 

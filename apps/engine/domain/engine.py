@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from apps.brokers.domain.abroad import AbroadState
 from apps.brokers.domain.books import Books, LedgerState
 from apps.brokers.domain.brokervenue import BrokerVenue
+from apps.brokers.domain.copying import Copier
 from apps.brokers.domain.ledger import Ledger
 from apps.brokers.domain.orderdesk import OrderDesk
 from apps.brokers.domain.routing import Router, RouterState
@@ -48,6 +49,7 @@ class Engine:
         desk: SignalDesk,
         book: TradeBook,
         router: Router,
+        copier: Copier,
         ledger: Ledger,
         orders: OrderDesk,
         guard: RiskGuard,
@@ -55,10 +57,11 @@ class Engine:
         abroad: BrokerVenue,
     ) -> None:
         self.market, self.desk, self.book = market, desk, book
+        self.copier = copier
         self.router, self.ledger, self.orders = router, ledger, orders
         self.guard, self.venue, self.abroad = guard, venue, abroad
         self._routes: dict[type[Message], list[Hears]] = defaultdict(list)
-        for stage in (market, desk, book, router, ledger, orders, guard, venue, abroad):
+        for stage in (market, desk, book, router, copier, ledger, orders, guard, venue, abroad):
             for kind, hear in ears(stage):
                 self._routes[kind].append(hear)
 
@@ -90,11 +93,13 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
     """
     state = state or EngineState()
     books = Books(state.ledger)
+    router = Router(state.routes)
     return Engine(
         Market(state.market, tuple(sorted({*FRAMES, *frames} - {60}))),
         SignalDesk(state.signals),  # alert, candle -> validated, confirmed, cancelled
         TradeBook(state.trades),  # price -> MFE, MAE, break-even, stop, target, close
-        Router(state.routes),  # confirmed signal -> an order for each account
+        router,  # confirmed signal -> an order for each account
+        Copier(state.routes, router.routes, router.gate, books),  # order alert -> the same
         Ledger(books),  # fill -> position, money, days
         OrderDesk(books, state.signals.calendar),  # wish -> order
         RiskGuard(state.standings, state.signals.calendar),  # order -> allowed, held or blocked

@@ -69,6 +69,7 @@ class OrderAlert(Received):
     comment: str | None = None
     market_position: str | None = None
     prev_market_position: str | None = None
+    market_position_size: int | None = None
     max_position_size: int | None = None
     risk_percent: Decimal | None = None
     expires_s: int = 60
@@ -266,10 +267,22 @@ def _order(given: Mapping[str, Any]) -> OrderAlert:
         comment=wire.text(given, "comment"),
         market_position=wire.text(given, "market_position"),
         prev_market_position=wire.text(given, "prev_market_position"),
+        market_position_size=_size(given),
         max_position_size=wire.quantity(given, "max_position_size"),
         risk_percent=wire.number(given, "risk_percent"),
         expires_s=60 if expires is None else expires,
     )
+
+
+def _size(given: Mapping[str, Any]) -> int | None:
+    """Return how many contracts the sender holds now; nought and a sign are right here."""
+    value = wire.number(given, "market_position_size")
+    if value is None:
+        return None
+    if value != value.to_integral_value() or abs(value) > 10_000:
+        detail = f"market_position_size is no number of contracts: {value}"
+        raise Unreadable("OUT_OF_RANGE", detail, "market_position_size")
+    return abs(int(value))
 
 
 def _price_bar(given: Mapping[str, Any], _: str) -> PriceBar:

@@ -190,15 +190,44 @@ class OutsideViewKept(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAlertKept(Fact):
-    """An order alert was understood and kept; no account here takes orders."""
+    """An order alert was understood; what it becomes in each account is told by itself."""
 
     name: ClassVar[str] = "signal.order_alert"
     alert: str
     action: str
     symbol: str
-    detail: str = "kept; no account takes orders yet"
+    strategy: int = 0
+    accounts: tuple[int, ...] = ()
+    detail: str = ""
 
     @property
     def key(self) -> str:
         """Return the fact's name and the alert's."""
         return f"{self.name}:{self.alert}"
+
+    @property
+    def of(self) -> str:
+        """Return the alert."""
+        return self.alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAlertRefused(Fact):
+    """An order alert reaches no account, and why."""
+
+    name: ClassVar[str] = "signal.order_alert_refused"
+    alert: str
+    action: str
+    symbol: str
+    reason: str
+    detail: str
+
+    @property
+    def key(self) -> str:
+        """Return the fact's name and the alert's."""
+        return f"{self.name}:{self.alert}"
+
+    @property
+    def of(self) -> str:
+        """Return the alert."""
+        return self.alert

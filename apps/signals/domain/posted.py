@@ -49,5 +49,7 @@ class TakeOrderAlert(Posted):
     comment: str | None = None
     market_position: str | None = None
     prev_market_position: str | None = None
+    market_position_size: int | None = None
     max_position_size: int | None = None
     risk_percent: Decimal | None = None
+    expires_s: int = 60

@@ -119,9 +119,19 @@ def _outside(p: Payload) -> Told:
 
 
 def _order_alert(p: Payload) -> Told:
-    return Told(
-        f"Order alert: {p['action']} {p['symbol']}", _sentence(p["detail"]), "wait", "inbox"
-    )
+    return Told(f"Order alert: {p['action']} {p['symbol']}", _reach(p), "wait", "inbox")
+
+
+def _reach(p: Payload) -> str:
+    count = len(p.get("accounts", ()))
+    if not count:
+        return _sentence(p["detail"])
+    return f"It reaches {count} account{'' if count == 1 else 's'}."
+
+
+def _order_alert_refused(p: Payload) -> Told:
+    title = f"Order alert refused: {p['action']} {p['symbol']}"
+    return Told(title, _sentence(p["detail"]), "bad", "no")
 
 
 def _entered(p: Payload) -> Told:
@@ -226,6 +236,7 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "signal.voided": _voided,
     "signal.outside_view": _outside,
     "signal.order_alert": _order_alert,
+    "signal.order_alert_refused": _order_alert_refused,
     "trade.entered": _entered,
     "trade.target_hit": _target,
     "trade.break_even_armed": _armed,
