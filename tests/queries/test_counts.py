@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.brokers.models import AccountGroup, GroupMember
+from apps.brokers.models import AccountGroup, BrokerAccount, Connection, GroupMember
 from apps.bus import transport
 from apps.marketdata.price import moment
 from apps.notifications import services as notifications
@@ -64,6 +64,10 @@ PATHS = (
     "/strategies/",
     "/settings/groups/",
     "/api/accounts/groups/",
+    "/connections/",
+    "/connections/region/",
+    "/api/accounts/connections/",
+    "/api/accounts/get-all-at-accounts/",
     "/health/",
     "/notices/",
     "/notices/list/",
@@ -110,6 +114,10 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         position = a_position(account, place=minute)
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
+        login = Connection.objects.create(
+            user=user, name=f"Login {minute}", environment="demo", login=str(minute)
+        )
+        BrokerAccount.objects.create(user=user, connection=login, remote="1", name="DEMO1")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
         told = Notice(Kind.CLOSED, "NQ closed", "", path="/manager/")
         notifications.notify(user=user, key=f"n{minute}", told=told, now=moment(bar))
