@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "apps.brokers",
     "apps.papertrading",
     "apps.risk",
+    "apps.recorder",
     "apps.analytics",
     "apps.engine",
     "apps.system",

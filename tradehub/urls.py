@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/", include("apps.trades.urls")),
     path("api/", include("apps.papertrading.urls")),
     path("api/", include("apps.risk.urls")),
+    path("api/", include("apps.recorder.urls")),
     path("api/", include("apps.analytics.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", docs, name="docs"),
