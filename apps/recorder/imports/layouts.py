@@ -7,7 +7,16 @@ from typing import Final
 
 from apps.brokers.domain.order import Side
 from apps.recorder.imports.row import FileFill, plain
-from apps.recorder.imports.values import BadCell, Manner, Moment, contract, moment, money, price, whole
+from apps.recorder.imports.values import (
+    BadCell,
+    Manner,
+    Moment,
+    contract,
+    moment,
+    money,
+    price,
+    whole,
+)
 
 Cells = Mapping[str, str]
 
@@ -61,7 +70,16 @@ def _pair(
     return told
 
 
-_PERFORMANCE: Final = "symbol buyFillId sellFillId qty buyPrice sellPrice boughtTimestamp soldTimestamp".split()
+_PERFORMANCE: Final = [
+    "symbol",
+    "buyFillId",
+    "sellFillId",
+    "qty",
+    "buyPrice",
+    "sellPrice",
+    "boughtTimestamp",
+    "soldTimestamp",
+]
 _HISTORY: Final = (
     "Contract", "Buy Fill ID", "Sell Fill ID", "Paired Qty", "Buy Price", "Sell Price", "Bought Timestamp", "Sold Timestamp",
 )  # fmt: skip
@@ -130,12 +148,11 @@ _NINJA_FEES: Final = ("Commission", "Clearing Fee", "Exchange Fee", "IP Fee", "N
 
 
 def _trade_grid(row: int, cells: Cells, manner: Manner) -> list[FileFill]:
-    paid = sum(
-        (money(one, cells.get(one, ""), manner.decimals) for one in _NINJA_FEES), Decimal(0)
-    )
+    paid = sum((money(one, cells.get(one, ""), manner.decimals) for one in _NINJA_FEES), Decimal(0))
     return _trade(
         row, cells, manner, account=cells["Account"], way="Market pos.", size="Qty", symbol="Instrument",
         entry=("Entry price", "Entry time"), exit_=("Exit price", "Exit time"), fees=paid,
+        number=cells.get("Trade number", "")[:20],
     )  # fmt: skip
 
 
@@ -159,7 +176,7 @@ def _topstepx(row: int, cells: Cells, manner: Manner) -> list[FileFill]:
 
 def _trade(
     row: int, cells: Cells, manner: Manner, *, account: str, way: str, size: str, symbol: str,
-    entry: tuple[str, str], exit_: tuple[str, str], fees: Decimal, id_: str = "",
+    entry: tuple[str, str], exit_: tuple[str, str], fees: Decimal, id_: str = "", number: str = "",
 ) -> list[FileFill]:  # fmt: skip
     """Return entry and exit of a trade; its fees are halved, the odd part falls on the exit."""
     what, is_long = contract(symbol, cells[symbol]), _is_long(way, cells[way])
@@ -179,11 +196,13 @@ def _trade(
         told.append(
             FileFill(
                 row, account, what, side, quantity, cost, when.at, when.grain, key=key,
-                is_named=bool(id_), fees=paid, average=bool(id_),
+                is_named=bool(id_), fees=paid, average=bool(id_), twin=f"{number}.{leg}" if number else "",
             )
         )  # fmt: skip
     if times[1].at < times[0].at:
-        raise BadCell(exit_[1], cells[exit_[1]], "before its entry; are the columns or the zone mixed up?")
+        raise BadCell(
+            exit_[1], cells[exit_[1]], "before its entry; are the columns or the zone mixed up?"
+        )
     return told
 
 

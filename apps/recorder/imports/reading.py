@@ -6,7 +6,7 @@ It is never held in memory: two hundred megabytes cost no more than two hundred 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,9 @@ def shape_of(path: Path) -> Shape:
     """
     size = path.stat().st_size
     if size > MOST_BYTES:
-        raise BadFile(f"the file has {size / 2**20:,.0f} MB; {MOST_BYTES // 2**20} MB are taken. Export a shorter time")
+        raise BadFile(
+            f"the file has {size / 2**20:,.0f} MB; {MOST_BYTES // 2**20} MB are taken. Export a shorter time"
+        )
     encoding = _encoding(path)
     mark, header, header_row = _header(path, encoding)
     layout = layout_of(header)
@@ -144,14 +146,16 @@ def _header(path: Path, encoding: str) -> tuple[str, tuple[str, ...], int]:
     names = [name for name in best[2] if name]
     twice = {name for name in names if names.count(name) > 1}
     if best[0] == 0 and twice:
-        raise BadFile(f"the header names {', '.join(sorted(twice))} twice; which one holds cannot be told")
+        raise BadFile(
+            f"the header names {', '.join(sorted(twice))} twice; which one holds cannot be told"
+        )
     return best[1], best[2], best[3]
 
 
 _NUMBER: Final = re.compile(r"[\d.,]*\d")
 
 
-def _decimals(layout: Layout, sample: list[Cells], mark: str) -> Decimals:
+def _decimals(layout: Layout, sample: Sequence[Cells], mark: str) -> Decimals:
     """Return how the sample writes fractions.
 
     Raises:  BadFile  it does both, or its commas may be either
@@ -166,24 +170,30 @@ def _decimals(layout: Layout, sample: list[Cells], mark: str) -> Decimals:
             if last < 0:
                 continue
             both = "," in text and "." in text
-            if text.count(text[last]) > 1 or (not both and len(text) - last == 4 and text[last] == ","):
+            if text.count(text[last]) > 1 or (
+                not both and len(text) - last == 4 and text[last] == ","
+            ):
                 unsure = unsure or text
                 continue
             seen.setdefault(Decimals.COMMA if text[last] == "," else Decimals.POINT, text)
     if len(seen) == 2:
         one, other = seen.values()
-        raise BadFile(f"decimal points and decimal commas stand in one file ({one}, {other}); export it again in one language")
+        raise BadFile(
+            f"decimal points and decimal commas stand in one file ({one}, {other}); export it again in one language"
+        )
     if seen:
         return next(iter(seen))
     if unsure and "," in unsure and mark != ",":
-        raise BadFile(f"{unsure} may be a whole number with a group or one with a decimal comma; choose which")
+        raise BadFile(
+            f"{unsure} may be a whole number with a group or one with a decimal comma; choose which"
+        )
     return Decimals.POINT
 
 
 _DATE: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2\d{2,4}")
 
 
-def _days(layout: Layout, sample: list[Cells]) -> tuple[DayOrder, bool]:
+def _days(layout: Layout, sample: Sequence[Cells]) -> tuple[DayOrder, bool]:
     """Return whether the day or the month comes first, and whether the sample proves it; dots mean the day."""
     dotted = False
     for cells in sample:
@@ -204,7 +214,7 @@ def _days(layout: Layout, sample: list[Cells]) -> tuple[DayOrder, bool]:
 _OFFSET: Final = re.compile(r"\d\s*(Z|UTC|[+-]\d\d:?\d\d)\s*$")
 
 
-def _needs_zone(layout: Layout, sample: list[Cells]) -> bool:
+def _needs_zone(layout: Layout, sample: Sequence[Cells]) -> bool:
     if layout.has_zone:
         names = layout.moments
     else:
@@ -238,9 +248,15 @@ def read(path: Path, shape: Shape, manner: Manner) -> Iterator[Read]:
 def _one(row: int, cells: dict[str, str], shape: Shape, manner: Manner, share: float) -> Read:
     extra = cells.pop("", "")
     if extra:
-        return Read([], Problem(row, "", "", f"{extra} more cells than the header has columns"), share)
+        return Read(
+            [], Problem(row, "", "", f"{extra} more cells than the header has columns"), share
+        )
     if "\ufffd" in "".join(cells.values()):
-        return Read([], Problem(row, "", "", "a character that cannot be read; export the file as UTF-8"), share)
+        return Read(
+            [],
+            Problem(row, "", "", "a character that cannot be read; export the file as UTF-8"),
+            share,
+        )
     missing = [name for name in shape.layout.columns if name not in cells]
     if missing:
         return Read([], Problem(row, missing[0], "", "the row ends before this column"), share)
@@ -264,7 +280,9 @@ def _rows(
         except StopIteration:
             return
         except csv.Error as problem:
-            raise BadFile(f"row {header_row + reader.line_num}: {problem}; is a quote missing?") from None
+            raise BadFile(
+                f"row {header_row + reader.line_num}: {problem}; is a quote missing?"
+            ) from None
         if not any(cell.strip() for cell in row):
             continue
         cells = {name: cell.strip() for name, cell in zip(header, row, strict=False) if name}

@@ -18,6 +18,7 @@ class FileFill:
     part:     of which pair: a fill that closed in two steps stands in two rows, each with a part of its contracts
     at:       ns UTC; `grain`: how finely the file tells it
     fees:     of its contracts, None where the file does not say
+    twin:     names the row within the file where its key does not
     average:  the price is one of several fills of one order
     """
 
@@ -36,6 +37,7 @@ class FileFill:
     order: str = ""
     fees: Decimal | None = None
     average: bool = False
+    twin: str = ""
 
 
 def plain(price: Decimal) -> str:

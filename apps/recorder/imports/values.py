@@ -16,7 +16,20 @@ from apps.marketdata.domain.instrument import INSTRUMENTS
 MOST_CONTRACTS: Final = 100_000
 _LONGEST: Final = 60  # characters of a cell that is a number, a moment or a contract
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTHS: Final = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MONTHS: Final = [
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+]
 
 
 class BadCell(ValueError):
@@ -86,7 +99,9 @@ def _cure_of_number(plain: str, decimals: Decimals) -> str:
     return "write a number such as 21539.50" if plain else "it is empty; write a number"
 
 
-def price(field: str, text: str, decimals: Decimals, contract: str, *, average: bool = False) -> Decimal:
+def price(
+    field: str, text: str, decimals: Decimals, contract: str, *, average: bool = False
+) -> Decimal:
     """Return a price on its contract's grid; an average may lie between.
 
     Binary noise of an exporter (28531.750000000001) is taken off.
@@ -101,7 +116,9 @@ def price(field: str, text: str, decimals: Decimals, contract: str, *, average: 
             return near
         if not average:
             raise BadCell(
-                field, text, f"not on the grid of {product.root}, {product.tick_size}; mend the price or the contract"
+                field,
+                text,
+                f"not on the grid of {product.root}, {product.tick_size}; mend the price or the contract",
             )
     if abs(value) >= Decimal(10) ** 11:
         raise BadCell(field, text, "too large for a price")
@@ -152,9 +169,11 @@ def moment(field: str, text: str, manner: Manner) -> Moment:
 
     Raises:  BadCell  an hour that the zone's clock skipped, or told twice, among others
     """
-    found = _MOMENT.fullmatch(text.strip()[: _LONGEST])
+    found = _MOMENT.fullmatch(text.strip()[:_LONGEST])
     if found is None:
-        raise BadCell(field, text, "write a date and time such as 04/09/2026 15:30:37 or 2026-04-09 15:30:37")
+        raise BadCell(
+            field, text, "write a date and time such as 04/09/2026 15:30:37 or 2026-04-09 15:30:37"
+        )
     part = found.groupdict()
     try:
         clock = datetime(*_date(part, manner.days), *_time(part))  # noqa: DTZ001 the zone comes next
@@ -217,8 +236,12 @@ def _ns(moment: datetime) -> int:
 
 # ---- contracts and sides ----
 
-_DATED: Final = re.compile(rf"(?P<root>[A-Z0-9]{{1,6}})(?P<month>[{MONTH_CODES}])(?P<year>\d{{4}}|\d{{1,2}})")
-_NAMED_MONTH: Final = re.compile(rf"(?P<root>[A-Z0-9]{{1,6}}) (?P<month>{'|'.join(_MONTHS)})(?P<year>\d\d)")
+_DATED: Final = re.compile(
+    rf"(?P<root>[A-Z0-9]{{1,6}})(?P<month>[{MONTH_CODES}])(?P<year>\d{{4}}|\d{{1,2}})"
+)
+_NAMED_MONTH: Final = re.compile(
+    rf"(?P<root>[A-Z0-9]{{1,6}}) (?P<month>{'|'.join(_MONTHS)})(?P<year>\d\d)"
+)
 
 
 def contract(field: str, text: str) -> str:
@@ -229,7 +252,7 @@ def contract(field: str, text: str) -> str:
     Raises:  BadCell
     """
     try:
-        return _contract(text.strip().upper()[: _LONGEST])
+        return _contract(text.strip().upper()[:_LONGEST])
     except LookupError as problem:
         raise BadCell(field, text, str(problem)) from None
 
