@@ -4,7 +4,7 @@ Everything from `RecordedPosition` on is derived from brokers' fills and people'
 """
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -14,11 +14,18 @@ from apps.signals.models import Strategy, price_field
 from apps.users.models import Owned
 
 
-def distance_field(help_text: str) -> "models.DecimalField[Decimal | int | str | None, Decimal]":
+def distance_field(
+    help_text: str,
+) -> "models.DecimalField[Decimal | int | str | None, Decimal | None]":
     """Return a field for how far a stop or target is, in the recorder's unit."""
     return models.DecimalField(
         max_digits=12, decimal_places=4, null=True, blank=True, help_text=help_text
     )
+
+
+def amount_field(help_text: str = "") -> "models.DecimalField[Any, Any]":
+    """Return a field for dollars that are not always known."""
+    return models.DecimalField(max_digits=18, decimal_places=4, null=True, help_text=help_text)
 
 
 class Recorder(Owned):
@@ -63,6 +70,9 @@ class RecordingSpan(models.Model):
     root = models.CharField(max_length=8)
     started_ns = models.BigIntegerField(help_text="ns UTC; 0 = everything that is kept.")
     stopped_ns = models.BigIntegerField(null=True)
+    made_ns = models.BigIntegerField(
+        help_text="When that was asked for; of what was before, no news is made."
+    )
 
     class Meta:
         ordering: ClassVar = ["started_ns", "id"]
@@ -120,11 +130,11 @@ class RecordedPosition(Owned):
     cost = models.DecimalField(
         max_digits=24, decimal_places=7, help_text="Sum of open contracts x price, FIFO."
     )
-    realized = money_field("Before fees; null: it cannot be valued.", null=True)
+    realized = amount_field("Before fees; null: it cannot be valued.")
     fees = money_field(default=0)
     fees_known = models.BooleanField(default=True, help_text="The broker has said all of them.")
     stop = price_field("The first stop that was known of it.")
-    risk = money_field("Dollars from the entry to that stop; null: without one.", null=True)
+    risk = amount_field("Dollars from the entry to that stop; null: without one.")
     high = price_field("Highest trade while it was open.")
     low = price_field()
     status = models.CharField(max_length=12, choices=[(one, one) for one in PositionStatus])
@@ -170,12 +180,12 @@ class RecordedFill(models.Model):
     )
     quantity = models.PositiveIntegerField()
     opens = models.BooleanField(default=True, help_text="It made the position larger.")
-    realized = money_field("What it closed, before fees.", null=True)
-    fees = money_field(null=True)
+    realized = amount_field("What it closed, before fees.")
+    fees = amount_field()
     reason = models.CharField(max_length=16, choices=[(one, one) for one in Reason])
     candidates = models.JSONField(default=list, help_text="Strategies that it may be of.")
     note = models.CharField(max_length=200, blank=True, help_text="Why, in words.")
-    seen = models.CharField(max_length=200, help_text="What of the fill and order this rests on.")
+    seen = models.CharField(max_length=32, help_text="What of the fill and order this rests on.")
     flat_after = models.BooleanField(default=False, help_text="Nothing of the contract is held.")
 
     class Meta:
