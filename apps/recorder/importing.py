@@ -15,7 +15,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.brokers.models import BrokerAccount
-from apps.recorder import evidence, writing
+from apps.recorder import evidence, services, writing
 from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import, ImportedRow
@@ -282,7 +282,7 @@ def _apply(importing: Import) -> None:
     importing.state, importing.share, importing.done_at = State.DONE, 1, timezone.now()
     importing.save()
     _forget_file(importing)
-    settle(accounts.values())
+    settle(accounts.values(), importing.seen.get("first"))
 
 
 def _counted(importing: Import) -> dict[str, int]:
@@ -334,7 +334,7 @@ def _undo(importing: Import) -> None:
     Import.objects.filter(pk=importing.pk).update(
         state=State.UNDONE, share=1, undone_at=timezone.now(), moved_at=timezone.now()
     )
-    settle(BrokerAccount.objects.filter(pk__in=touched))
+    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"))
 
 
 # ---- rows that nobody but a person can settle ----
@@ -355,13 +355,13 @@ def settle_row(*, row: ImportedRow, is_another: bool) -> None:
     importing = row.importing
     importing.counts = importing.counts | _counted(importing)
     importing.save(update_fields=["counts", "moved_at"])
-    settle([row.account])
+    settle([row.account], row.at_ns)
 
 
-def settle(accounts: Iterable[BrokerAccount]) -> None:
-    """Derive anew what rests on the fills of accounts."""
+def settle(accounts: Iterable[BrokerAccount], since: int | None) -> None:
+    """Derive anew what rests on the fills of accounts from an instant on."""
     for account in accounts:
-        evidence.reconcile(account)
+        services.settle(account=account, since=since)
 
 
 def left_over() -> list[int]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
-from apps.recorder import store
+from apps.recorder import evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
 from apps.recorder.domain.ledger import positions
@@ -34,6 +34,7 @@ def settle(
     What is new or other than before is found by looking; `fills` (ids), `orders` (the broker's names) and `since` (ns UTC:
     from there on everything) name what may have changed longer ago. Doing it again changes nothing.
     """
+    since = _earlier(since, evidence.reconcile(account))
     if not RecordingSpan.objects.filter(account=account).exists():
         return 0
     with transaction.atomic():
@@ -48,6 +49,10 @@ def settle(
         book.settled_at = timezone.now()
         book.save(update_fields=["version", "settled_at"])
     return changed
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def settle_all() -> int:

@@ -9,141 +9,473 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('brokers', '0001_accounts'),
+        ("brokers", "0001_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='As the trader calls it, e.g. My Tradovate.', max_length=40)),
-                ('broker', models.CharField(default='tradovate', max_length=12)),
-                ('environment', models.CharField(help_text="demo, live, or simulator: the desk's own market.", max_length=10)),
-                ('login', models.CharField(help_text='The user name at the broker.', max_length=80)),
-                ('password', apps.brokers.secret.SealedField(blank=True)),
-                ('app_id', models.CharField(blank=True, max_length=64)),
-                ('cid', models.CharField(blank=True, max_length=64)),
-                ('sec', apps.brokers.secret.SealedField(blank=True)),
-                ('device_id', models.CharField(max_length=64)),
-                ('is_on', models.BooleanField(default=True)),
-                ('state', models.CharField(choices=[('new', 'Not tested yet'), ('ok', 'Connected'), ('lost', 'Not connected'), ('refused', 'Login refused'), ('displaced', 'Signed in elsewhere'), ('paused', 'Resting'), ('off', 'Switched off')], default='new', max_length=10)),
-                ('reason', models.CharField(blank=True, help_text='Why, in a sentence.', max_length=200)),
-                ('state_at', models.DateTimeField(null=True)),
-                ('polled_at', models.DateTimeField(help_text='Last time its accounts were read whole.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('token', apps.brokers.secret.SealedField(blank=True)),
-                ('token_issued_at', models.BigIntegerField(default=0, help_text='ns UTC.')),
-                ('token_expires_at', models.BigIntegerField(default=0, help_text='ns UTC.')),
-                ('lease_by', models.CharField(blank=True, max_length=64)),
-                ('lease_until', models.BigIntegerField(default=0, help_text='ns UTC of the wall clock.')),
-                ('hosts', models.JSONField(default=dict, help_text='Where the broker steered us to.')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="As the trader calls it, e.g. My Tradovate.", max_length=40
+                    ),
+                ),
+                ("broker", models.CharField(default="tradovate", max_length=12)),
+                (
+                    "environment",
+                    models.CharField(
+                        help_text="demo, live, or simulator: the desk's own market.", max_length=10
+                    ),
+                ),
+                (
+                    "login",
+                    models.CharField(help_text="The user name at the broker.", max_length=80),
+                ),
+                ("password", apps.brokers.secret.SealedField(blank=True)),
+                ("app_id", models.CharField(blank=True, max_length=64)),
+                ("cid", models.CharField(blank=True, max_length=64)),
+                ("sec", apps.brokers.secret.SealedField(blank=True)),
+                ("device_id", models.CharField(max_length=64)),
+                ("is_on", models.BooleanField(default=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "Not tested yet"),
+                            ("ok", "Connected"),
+                            ("lost", "Not connected"),
+                            ("refused", "Login refused"),
+                            ("displaced", "Signed in elsewhere"),
+                            ("paused", "Resting"),
+                            ("off", "Switched off"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, help_text="Why, in a sentence.", max_length=200),
+                ),
+                ("state_at", models.DateTimeField(null=True)),
+                (
+                    "polled_at",
+                    models.DateTimeField(
+                        help_text="Last time its accounts were read whole.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("token", apps.brokers.secret.SealedField(blank=True)),
+                ("token_issued_at", models.BigIntegerField(default=0, help_text="ns UTC.")),
+                ("token_expires_at", models.BigIntegerField(default=0, help_text="ns UTC.")),
+                ("lease_by", models.CharField(blank=True, max_length=64)),
+                (
+                    "lease_until",
+                    models.BigIntegerField(default=0, help_text="ns UTC of the wall clock."),
+                ),
+                (
+                    "hosts",
+                    models.JSONField(default=dict, help_text="Where the broker steered us to."),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='BrokerAccount',
+            name="BrokerAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote', models.CharField(help_text="The broker's own number.", max_length=40)),
-                ('name', models.CharField(help_text='e.g. DEMO1001.', max_length=80)),
-                ('nickname', models.CharField(blank=True, help_text='As the trader calls it.', max_length=40)),
-                ('is_open', models.BooleanField(default=True)),
-                ('is_live', models.BooleanField(default=False, help_text='Real money.')),
-                ('balance', models.DecimalField(decimal_places=4, help_text='Cash, as the broker says.', max_digits=18, null=True)),
-                ('realized', models.DecimalField(decimal_places=4, help_text="Of the broker's running session.", max_digits=18, null=True)),
-                ('cash_at', models.BigIntegerField(default=0, help_text='ns UTC.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('account', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='remote', to='brokers.account')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='accounts', to='brokers.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote", models.CharField(help_text="The broker's own number.", max_length=40)),
+                ("name", models.CharField(help_text="e.g. DEMO1001.", max_length=80)),
+                (
+                    "nickname",
+                    models.CharField(
+                        blank=True, help_text="As the trader calls it.", max_length=40
+                    ),
+                ),
+                ("is_open", models.BooleanField(default=True)),
+                ("is_live", models.BooleanField(default=False, help_text="Real money.")),
+                (
+                    "balance",
+                    models.DecimalField(
+                        decimal_places=4,
+                        help_text="Cash, as the broker says.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                (
+                    "realized",
+                    models.DecimalField(
+                        decimal_places=4,
+                        help_text="Of the broker's running session.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                ("cash_at", models.BigIntegerField(default=0, help_text="ns UTC.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="remote",
+                        to="brokers.account",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="accounts",
+                        to="brokers.connection",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='BrokerFill',
+            name="BrokerFill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote', models.CharField(help_text="The broker's name of it; of a file without names: what it is.", max_length=120)),
-                ('order', models.CharField(blank=True, help_text="The broker's order.", max_length=60)),
-                ('contract', models.CharField(max_length=16)),
-                ('side', models.CharField(choices=[(apps.brokers.domain.order.Side['BUY'], apps.brokers.domain.order.Side['BUY']), (apps.brokers.domain.order.Side['SELL'], apps.brokers.domain.order.Side['SELL'])], max_length=4)),
-                ('quantity', models.PositiveIntegerField()),
-                ('price', models.DecimalField(decimal_places=7, max_digits=18)),
-                ('fees', models.DecimalField(decimal_places=4, help_text='Of all its contracts; null: not said yet.', max_digits=18, null=True)),
-                ('at_ns', models.BigIntegerField()),
-                ('trade_date', models.DateField()),
-                ('source', models.CharField(help_text='stream, poll, or csv:<layout>.', max_length=24)),
-                ('is_active', models.BooleanField(default=True, help_text='Off: taken back by the exchange.')),
-                ('seen_at', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fills', to='brokers.brokeraccount')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "remote",
+                    models.CharField(
+                        help_text="The broker's name of it; of a file without names: what it is.",
+                        max_length=120,
+                    ),
+                ),
+                (
+                    "order",
+                    models.CharField(blank=True, help_text="The broker's order.", max_length=60),
+                ),
+                ("contract", models.CharField(max_length=16)),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[
+                            (
+                                apps.brokers.domain.order.Side["BUY"],
+                                apps.brokers.domain.order.Side["BUY"],
+                            ),
+                            (
+                                apps.brokers.domain.order.Side["SELL"],
+                                apps.brokers.domain.order.Side["SELL"],
+                            ),
+                        ],
+                        max_length=4,
+                    ),
+                ),
+                ("quantity", models.PositiveIntegerField()),
+                ("price", models.DecimalField(decimal_places=7, max_digits=18)),
+                (
+                    "fees",
+                    models.DecimalField(
+                        decimal_places=4,
+                        help_text="Of all its contracts; null: not said yet.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                ("at_ns", models.BigIntegerField()),
+                ("trade_date", models.DateField()),
+                (
+                    "source",
+                    models.CharField(help_text="stream, poll, or csv:<layout>.", max_length=24),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Off: taken back by the exchange."),
+                ),
+                ("seen_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fills",
+                        to="brokers.brokeraccount",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at_ns', 'id'],
-                'indexes': [models.Index(fields=['account', 'contract', 'at_ns'], name='broker_fill_ledger'), models.Index(fields=['account', 'trade_date'], name='broker_fill_day')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'remote'), name='broker_fill_once'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='broker_fill_has_quantity')],
+                "ordering": ["at_ns", "id"],
+                "indexes": [
+                    models.Index(
+                        fields=["account", "contract", "at_ns"], name="broker_fill_ledger"
+                    ),
+                    models.Index(fields=["account", "trade_date"], name="broker_fill_day"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "remote"), name="broker_fill_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1)), name="broker_fill_has_quantity"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BrokerOrder',
+            name="BrokerOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote', models.CharField(max_length=60)),
-                ('tag', models.CharField(blank=True, db_index=True, help_text='Our own mark.', max_length=64)),
-                ('text', models.CharField(blank=True, help_text='The words beside it.', max_length=64)),
-                ('parent', models.CharField(blank=True, max_length=60)),
-                ('oco', models.CharField(blank=True, max_length=60)),
-                ('contract', models.CharField(max_length=16)),
-                ('side', models.CharField(choices=[(apps.brokers.domain.order.Side['BUY'], apps.brokers.domain.order.Side['BUY']), (apps.brokers.domain.order.Side['SELL'], apps.brokers.domain.order.Side['SELL'])], max_length=4)),
-                ('type', models.CharField(choices=[(apps.brokers.domain.order.OrderType['MARKET'], apps.brokers.domain.order.OrderType['MARKET']), (apps.brokers.domain.order.OrderType['LIMIT'], apps.brokers.domain.order.OrderType['LIMIT']), (apps.brokers.domain.order.OrderType['STOP'], apps.brokers.domain.order.OrderType['STOP']), (apps.brokers.domain.order.OrderType['STOP_LIMIT'], apps.brokers.domain.order.OrderType['STOP_LIMIT']), (apps.brokers.domain.order.OrderType['TRAILING_STOP'], apps.brokers.domain.order.OrderType['TRAILING_STOP'])], max_length=16)),
-                ('tif', models.CharField(choices=[(apps.brokers.domain.order.TimeInForce['DAY'], apps.brokers.domain.order.TimeInForce['DAY']), (apps.brokers.domain.order.TimeInForce['GTC'], apps.brokers.domain.order.TimeInForce['GTC'])], max_length=4)),
-                ('status', models.CharField(choices=[(apps.brokers.domain.seen.BrokerStatus['PENDING'], apps.brokers.domain.seen.BrokerStatus['PENDING']), (apps.brokers.domain.seen.BrokerStatus['SUSPENDED'], apps.brokers.domain.seen.BrokerStatus['SUSPENDED']), (apps.brokers.domain.seen.BrokerStatus['WORKING'], apps.brokers.domain.seen.BrokerStatus['WORKING']), (apps.brokers.domain.seen.BrokerStatus['FILLED'], apps.brokers.domain.seen.BrokerStatus['FILLED']), (apps.brokers.domain.seen.BrokerStatus['CANCELLED'], apps.brokers.domain.seen.BrokerStatus['CANCELLED']), (apps.brokers.domain.seen.BrokerStatus['REJECTED'], apps.brokers.domain.seen.BrokerStatus['REJECTED']), (apps.brokers.domain.seen.BrokerStatus['EXPIRED'], apps.brokers.domain.seen.BrokerStatus['EXPIRED'])], max_length=10)),
-                ('quantity', models.PositiveIntegerField(default=0)),
-                ('filled', models.PositiveIntegerField(default=0)),
-                ('limit', models.DecimalField(decimal_places=7, max_digits=18, null=True)),
-                ('stop', models.DecimalField(decimal_places=7, max_digits=18, null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('at_ns', models.BigIntegerField(help_text='Last change, as the broker says.')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='orders', to='brokers.brokeraccount')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote", models.CharField(max_length=60)),
+                (
+                    "tag",
+                    models.CharField(
+                        blank=True, db_index=True, help_text="Our own mark.", max_length=64
+                    ),
+                ),
+                (
+                    "text",
+                    models.CharField(blank=True, help_text="The words beside it.", max_length=64),
+                ),
+                ("parent", models.CharField(blank=True, max_length=60)),
+                ("oco", models.CharField(blank=True, max_length=60)),
+                ("contract", models.CharField(max_length=16)),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[
+                            (
+                                apps.brokers.domain.order.Side["BUY"],
+                                apps.brokers.domain.order.Side["BUY"],
+                            ),
+                            (
+                                apps.brokers.domain.order.Side["SELL"],
+                                apps.brokers.domain.order.Side["SELL"],
+                            ),
+                        ],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            (
+                                apps.brokers.domain.order.OrderType["MARKET"],
+                                apps.brokers.domain.order.OrderType["MARKET"],
+                            ),
+                            (
+                                apps.brokers.domain.order.OrderType["LIMIT"],
+                                apps.brokers.domain.order.OrderType["LIMIT"],
+                            ),
+                            (
+                                apps.brokers.domain.order.OrderType["STOP"],
+                                apps.brokers.domain.order.OrderType["STOP"],
+                            ),
+                            (
+                                apps.brokers.domain.order.OrderType["STOP_LIMIT"],
+                                apps.brokers.domain.order.OrderType["STOP_LIMIT"],
+                            ),
+                            (
+                                apps.brokers.domain.order.OrderType["TRAILING_STOP"],
+                                apps.brokers.domain.order.OrderType["TRAILING_STOP"],
+                            ),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "tif",
+                    models.CharField(
+                        choices=[
+                            (
+                                apps.brokers.domain.order.TimeInForce["DAY"],
+                                apps.brokers.domain.order.TimeInForce["DAY"],
+                            ),
+                            (
+                                apps.brokers.domain.order.TimeInForce["GTC"],
+                                apps.brokers.domain.order.TimeInForce["GTC"],
+                            ),
+                        ],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["PENDING"],
+                                apps.brokers.domain.seen.BrokerStatus["PENDING"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["SUSPENDED"],
+                                apps.brokers.domain.seen.BrokerStatus["SUSPENDED"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["WORKING"],
+                                apps.brokers.domain.seen.BrokerStatus["WORKING"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["FILLED"],
+                                apps.brokers.domain.seen.BrokerStatus["FILLED"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["CANCELLED"],
+                                apps.brokers.domain.seen.BrokerStatus["CANCELLED"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["REJECTED"],
+                                apps.brokers.domain.seen.BrokerStatus["REJECTED"],
+                            ),
+                            (
+                                apps.brokers.domain.seen.BrokerStatus["EXPIRED"],
+                                apps.brokers.domain.seen.BrokerStatus["EXPIRED"],
+                            ),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("quantity", models.PositiveIntegerField(default=0)),
+                ("filled", models.PositiveIntegerField(default=0)),
+                ("limit", models.DecimalField(decimal_places=7, max_digits=18, null=True)),
+                ("stop", models.DecimalField(decimal_places=7, max_digits=18, null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("at_ns", models.BigIntegerField(help_text="Last change, as the broker says.")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="orders",
+                        to="brokers.brokeraccount",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at_ns', '-id'],
-                'indexes': [models.Index(condition=models.Q(('status__in', ['pending', 'suspended', 'working'])), fields=['account'], name='broker_order_open')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'remote'), name='broker_order_once')],
+                "ordering": ["-at_ns", "-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["pending", "suspended", "working"])),
+                        fields=["account"],
+                        name="broker_order_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "remote"), name="broker_order_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BrokerPosition',
+            name="BrokerPosition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('contract', models.CharField(max_length=16)),
-                ('net', models.IntegerField(help_text='Signed contracts.')),
-                ('price', models.DecimalField(decimal_places=7, help_text='Average.', max_digits=18, null=True)),
-                ('at_ns', models.BigIntegerField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='positions', to='brokers.brokeraccount')),
-                ('user', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("contract", models.CharField(max_length=16)),
+                ("net", models.IntegerField(help_text="Signed contracts.")),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=7, help_text="Average.", max_digits=18, null=True
+                    ),
+                ),
+                ("at_ns", models.BigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="positions",
+                        to="brokers.brokeraccount",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['contract'],
-                'constraints': [models.UniqueConstraint(fields=('account', 'contract'), name='broker_position_once')],
+                "ordering": ["contract"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "contract"), name="broker_position_once"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(fields=('user', 'name'), name='connection_name_once_per_user'),
+            model_name="connection",
+            constraint=models.UniqueConstraint(
+                fields=("user", "name"), name="connection_name_once_per_user"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='brokeraccount',
-            constraint=models.UniqueConstraint(fields=('connection', 'remote'), name='broker_account_once_per_connection'),
+            model_name="brokeraccount",
+            constraint=models.UniqueConstraint(
+                fields=("connection", "remote"), name="broker_account_once_per_connection"
+            ),
         ),
     ]
