@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.marketdata.domain.calendar import trade_date
 from apps.recorder.imports.matching import Said, Verdict, match
 from apps.recorder.models import ImportedRow, Stood
-from apps.recorder.writing import BY_FILE, had_of, size_of, tell
+from apps.recorder.writing import had_of, size_of, tell
 
 
 def take_back(rows: Sequence[ImportedRow]) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from apps.brokers.domain.order import Side
 from apps.brokers.domain.told import BrokerFillSeen
+from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import HOUR
@@ -20,7 +21,6 @@ from apps.recorder.imports.matching import ZONES_APART, Had, Said, Verdict, matc
 from apps.recorder.imports.row import FileFill
 from apps.recorder.models import Import, ImportedRow, Stood
 
-BY_FILE: Final = "csv:"
 _MOST_NAMES: Final = 500
 _REACH: Final = (ZONES_APART + 1) * HOUR
 _AVERAGES: Final = frozenset({f"{BY_FILE}tradovate-orders", f"{BY_FILE}topstepx-trades"})
@@ -219,27 +219,26 @@ def _keep_evidence(
 
 
 def tell(account: BrokerAccount, fills: Sequence[BrokerFill]) -> list[FactRow]:
-    """Keep a fact of each fill as it is now, in the running transaction; the caller tells them after its commit."""
-    facts = [_fact(account, fill, 1) for fill in fills]
+    """Keep a fact of each fill as it is now, in the running transaction; the caller tells them after its commit.
+
+    A version that was told before, of a fill that was undone and imported again, is followed by the next free one.
+    """
     known: set[str] = set()
-    for some in _portions([fact.key for fact in facts]):
+    for some in _portions([_fact(account, fill).key for fill in fills]):
         known.update(FactRow.objects.filter(key__in=some).values_list("key", flat=True))
-    again = [_fact(account, fill, _version(account, fill)) for fact, fill in zip(facts, fills, strict=True)
-             if fact.key in known]  # fmt: skip
-    return bus.record_facts([*(fact for fact in facts if fact.key not in known), *again])
+    for fill in fills:
+        if _fact(account, fill).key in known:
+            start = f"{BrokerFillSeen.name}:{account.pk}:{fill.remote}:"
+            fill.version = FactRow.objects.filter(key__startswith=start).count() + 1
+            BrokerFill.objects.filter(pk=fill.pk).update(version=fill.version)
+    return bus.record_facts([_fact(account, fill) for fill in fills])
 
 
-def _version(account: BrokerAccount, fill: BrokerFill) -> int:
-    start = f"{BrokerFillSeen.name}:{account.pk}:{fill.remote}:"
-    told = FactRow.objects.filter(name=BrokerFillSeen.name, key__startswith=start)
-    return told.count() + 1
-
-
-def _fact(account: BrokerAccount, fill: BrokerFill, version: int) -> BrokerFillSeen:
+def _fact(account: BrokerAccount, fill: BrokerFill) -> BrokerFillSeen:
     return BrokerFillSeen(
         at=fill.at_ns, user=account.user_id, account=account.pk, fill=fill.pk, remote=fill.remote,
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=fill.price,
-        trade_date=fill.trade_date, is_active=fill.is_active, version=version,
+        trade_date=fill.trade_date, is_active=fill.is_active, version=fill.version,
     )  # fmt: skip
 
 

@@ -1,14 +1,21 @@
 """A fill is imported once, whatever file it comes in, however often, before or after the broker told it."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 
+from apps.brokers.domain.order import Side
+from apps.brokers.domain.seen import FillSeen
 from apps.brokers.domain.told import BrokerFillSeen
+from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerFill
 from apps.bus.models import FactRow
 from apps.recorder import importing, services
 from apps.recorder.importing import CannotImport
 from apps.recorder.models import Import, ImportedRow
 from tests.cast import Actor
+from tests.factories import at
 from tests.integration.recorder.imported import (
     an_account,
     imported,
@@ -125,6 +132,19 @@ def test_a_conflict_is_shown_and_settled_by_hand(alice: Actor) -> None:
     assert imported(alice.user, ninja(BUY)).counts["known"] == 1
     with pytest.raises(CannotImport, match="settled already"):
         importing.settle_row(row=row, is_another=False)
+
+
+def test_a_fill_of_a_file_that_the_broker_tells_is_the_brokers(alice: Actor) -> None:
+    account = an_account(alice.user)
+    done = imported(alice.user, pairs((10, 20, 2, "21500.00", "21501.00", "09:30:00", "09:31:00")))
+    seen = FillSeen(
+        account.remote, "10", "o1", "MNQH5", Side.BUY, 3, Decimal("21500.00"), at("2025-01-28T15:30:00Z"),
+        date(2025, 1, 28),
+    )  # fmt: skip
+    take_in(account.connection, [seen], "poll")
+    assert known(account)[0] == ("buy", 3, "21500", "poll")
+    importing.undo(importing=done, at_once=True)
+    assert known(account) == [("buy", 3, "21500", "poll")]
 
 
 def test_two_that_look_alike_stay_two(alice: Actor) -> None:
