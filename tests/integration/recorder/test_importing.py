@@ -128,7 +128,7 @@ def test_a_conflict_is_shown_and_settled_by_hand(alice: Actor) -> None:
     row = done.evidence.get(state=ImportedRow.State.CONFLICT)
     importing.settle_row(row=row, is_another=True)
     services.settle(account=account)
-    assert known(account) == [("buy", 1, "21539.5", "poll"), ("buy", 2, "21539.5", MINE)]
+    assert known(account) == [("buy", 2, "21539.5", MINE), ("buy", 1, "21539.5", "poll")]
     assert imported(alice.user, ninja(BUY)).counts["known"] == 1
     with pytest.raises(CannotImport, match="settled already"):
         importing.settle_row(row=row, is_another=False)
