@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import available_timezones
@@ -15,6 +15,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.brokers.models import BrokerAccount
+from apps.bus.domain.message import to_instant
+from apps.marketdata.domain.calendar import trade_date
+from apps.recorder import days as day_ledger
 from apps.recorder import evidence, services, writing
 from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
 from apps.recorder.imports.values import DayOrder, Decimals
@@ -282,7 +285,7 @@ def _apply(importing: Import) -> None:
     importing.state, importing.share, importing.done_at = State.DONE, 1, timezone.now()
     importing.save()
     _forget_file(importing)
-    settle(accounts.values(), importing.seen.get("first"))
+    settle(accounts.values(), importing.seen.get("first"), {one.day for one in groups})
 
 
 def _counted(importing: Import) -> dict[str, int]:
@@ -327,14 +330,16 @@ def _undo(importing: Import) -> None:
     whole = max(1, importing.evidence.count())
     progress = _progress(importing)
     touched: set[int] = set()
+    dates: set[date] = set()
     while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
         touched |= {row.account_id for row in rows}
+        dates |= {trade_date(row.at_ns) for row in rows}
         evidence.take_back(rows)
         progress(1 - importing.evidence.count() / whole)
     Import.objects.filter(pk=importing.pk).update(
         state=State.UNDONE, share=1, undone_at=timezone.now(), moved_at=timezone.now()
     )
-    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"))
+    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"), dates)
 
 
 # ---- rows that nobody but a person can settle ----
@@ -355,13 +360,15 @@ def settle_row(*, row: ImportedRow, is_another: bool) -> None:
     importing = row.importing
     importing.counts = importing.counts | _counted(importing)
     importing.save(update_fields=["counts", "moved_at"])
-    settle([row.account], row.at_ns)
+    settle([row.account], row.at_ns, [trade_date(row.at_ns)])
 
 
-def settle(accounts: Iterable[BrokerAccount], since: int | None) -> None:
-    """Derive anew what rests on the fills of accounts from an instant on."""
+def settle(accounts: Iterable[BrokerAccount], since: int | None, touched: Iterable[date]) -> None:
+    """Derive anew what rests on the fills of accounts from an instant on, and judge the days that a file touched."""
+    dates = set(touched)
     for account in accounts:
         services.settle(account=account, since=since)
+        day_ledger.judge_again(account, dates, to_instant(timezone.now()))
 
 
 def left_over() -> list[int]:

@@ -27,6 +27,7 @@ class AccountDayMark(models.Model):
         null=True, help_text="Net contracts by contract, as the broker said at that reading."
     )
     cash = money_field("Cash at that reading.", null=True)
+    failing = models.CharField(max_length=200, blank=True, help_text="Why it was not read.")
     alarmed_at = models.DateTimeField(null=True, help_text="Its owner was called.")
     marked_at = models.DateTimeField(auto_now=True)
 
