@@ -126,6 +126,10 @@ class LoginRefused(BrokerError):
     """Name, password, key or token are not taken. Only the owner can mend it."""
 
 
+class SignedInElsewhere(LoginRefused):
+    """A newer login has taken this one's place. Nobody takes it back until the owner says so."""
+
+
 class Unavailable(BrokerError):
     """The broker does not answer, or asks for quiet. `retry_s` seconds of wall time until asking makes sense."""
 

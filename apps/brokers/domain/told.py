@@ -73,8 +73,34 @@ class BrokerOrderSeen(Fact):
 
     @property
     def key(self) -> str:
-        """Return the order and where it stands."""
-        return f"{self.name}:{self.account}:{self.remote}:{self.status}:{self.filled}:{self.at}"
+        """Return the order, what is known of it, and where it stands since when."""
+        stands = f"{self.status}:{self.filled}:{self.at}"
+        return f"{self.name}:{self.account}:{self.remote}:{self.tag}:{stands}"
+
+    @property
+    def of(self) -> str:
+        """Return the broker account's number."""
+        return str(self.account)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccountChanged(Fact):
+    """An account appeared at a broker (`is_new`), was closed by the firm, or was opened again.
+
+    at: when that was read, as far as known; `version` counts what was told of it, from 1
+    """
+
+    name: ClassVar[str] = "broker.account_changed"
+    account: int
+    called: str
+    is_open: bool
+    is_new: bool = False
+    version: int = 1
+
+    @property
+    def key(self) -> str:
+        """Return the account and how often it was told."""
+        return f"{self.name}:{self.account}:{self.version}"
 
     @property
     def of(self) -> str:

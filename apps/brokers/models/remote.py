@@ -78,6 +78,7 @@ class BrokerAccount(Owned):
     account = models.OneToOneField(
         Account, on_delete=models.SET_NULL, null=True, related_name="remote"
     )
+    version = models.PositiveIntegerField(default=1, help_text="How often it was told of.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -101,7 +102,7 @@ class BrokerOrder(Owned):
     text = models.CharField(max_length=64, blank=True, help_text="The words beside it.")
     parent = models.CharField(max_length=60, blank=True)
     oco = models.CharField(max_length=60, blank=True)
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     side = models.CharField(max_length=4, choices=[(item, item) for item in Side])
     type = models.CharField(max_length=16, choices=[(item, item) for item in OrderType])
     tif = models.CharField(max_length=4, choices=[(item, item) for item in TimeInForce])
@@ -136,7 +137,7 @@ class BrokerFill(Owned):
         max_length=120, help_text="The broker's name of it; of a file without names: what it is."
     )
     order = models.CharField(max_length=60, blank=True, help_text="The broker's order.")
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     side = models.CharField(max_length=4, choices=[(item, item) for item in Side])
     quantity = models.PositiveIntegerField()
     price = models.DecimalField(max_digits=18, decimal_places=7)
@@ -145,6 +146,7 @@ class BrokerFill(Owned):
     trade_date = models.DateField()
     source = models.CharField(max_length=24, help_text="stream, poll, or csv:<layout>.")
     is_active = models.BooleanField(default=True, help_text="Off: taken back by the exchange.")
+    version = models.PositiveIntegerField(default=1, help_text="How often it was told.")
     seen_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -168,7 +170,7 @@ class BrokerPosition(Owned):
     """What a broker says is held of a contract in one account."""
 
     account = models.ForeignKey(BrokerAccount, on_delete=models.CASCADE, related_name="positions")
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     net = models.IntegerField(help_text="Signed contracts.")
     price = price_field("Average.")
     at_ns = models.BigIntegerField()

@@ -98,6 +98,7 @@ class Line:
         self.connection: Connection | None = None
         self.dropped: Counter[str] = Counter()
         self.sockets = 0
+        self.fatal: TradovateError | None = None  # why only a person could help
 
     async def run(self) -> None:
         """Keep a socket up until `stop`, or until only a person could help."""
@@ -111,6 +112,8 @@ class Line:
                     wait = MAINTENANCE_SECONDS if shutdown == "Maintenance" else QUOTA_SECONDS
             except (CredentialsRefused, Displaced) as problem:
                 reason = f"{type(problem).__name__}: {problem}"
+                self.fatal = problem
+                await self.session.hear(problem)
                 break
             except LoginPaused as pause:
                 wait = (pause.until - self._wall.now()) / SECOND

@@ -1,7 +1,6 @@
 """REST calls to Tradovate: tickets waited out, redirects followed to known hosts only, refusals named."""
 
 import logging
-from collections import deque
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -13,6 +12,7 @@ from msgspec import Raw, Struct
 from apps.brokers.domain.backoff import Backoff
 from apps.brokers.tradovate.frames import penalty_in
 from apps.brokers.tradovate.hosts import Hosts
+from apps.brokers.tradovate.quota import Lane, Quota
 from apps.brokers.tradovate.wall import WallClock
 
 log = logging.getLogger(__name__)
@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 MAX_TICKETS = 3
 MAX_REDIRECTS = 3
 MAX_READS = 3
-CALLS_PER_MINUTE = (
-    80  # what integrators sustain; the documented limits are higher and "adjustable at any time"
-)
 TIMEOUT_SECONDS = 15.0
 
 
@@ -62,6 +59,10 @@ class Unreachable(TradovateError):
     """No answer, or one that only says that the server is unwell; may be tried again."""
 
 
+class Unsent(Unreachable):
+    """No connection came about: the call certainly did not go out."""
+
+
 class WrongHost(TradovateError):
     """The server sends us elsewhere (307, 421)."""
 
@@ -97,31 +98,43 @@ def refusal_in(data: bytes | Raw) -> str:
 
 
 class Rest:
-    """One HTTP client for one environment. Belongs to one event loop."""
+    """One HTTP client for one environment. Belongs to one event loop.
 
-    def __init__(self, hosts: Hosts, wall: WallClock, chance: Random) -> None:
+    quota: who may call now; shared by all who call for the same login
+    """
+
+    def __init__(
+        self, hosts: Hosts, wall: WallClock, chance: Random, quota: Quota | None = None
+    ) -> None:
         self.hosts = hosts
+        self.quota = quota or Quota(wall)
         self._wall = wall
         self._chance = chance
         self._client: httpx.AsyncClient | None = None
-        self._calls: deque[float] = deque(maxlen=CALLS_PER_MINUTE)
 
     async def get(
-        self, path: str, *, token: str = "", query: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        token: str = "",
+        query: Mapping[str, str] | None = None,
+        lane: Lane = Lane.LOGIN,
     ) -> Raw:
         """Return what a query answers; read again with back-off while the server is unwell."""
         backoff = Backoff(self._chance)
         while True:
             try:
-                return await self._ask("GET", path, token, dict(query or {}), None)
+                return await self._ask("GET", path, token, dict(query or {}), None, lane)
             except Unreachable:
                 if backoff.attempts + 1 >= MAX_READS:
                     raise
                 await self._wall.wait(backoff.next())
 
-    async def post(self, path: str, body: Mapping[str, Any], *, token: str = "") -> Raw:
+    async def post(
+        self, path: str, body: Mapping[str, Any], *, token: str = "", lane: Lane = Lane.LOGIN
+    ) -> Raw:
         """Return what a call answers. It is never repeated unless the server says it was not executed."""
-        return await self._ask("POST", path, token, {}, dict(body))
+        return await self._ask("POST", path, token, {}, dict(body), lane)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -130,13 +143,20 @@ class Rest:
             self._client = None
 
     async def _ask(
-        self, verb: str, path: str, token: str, query: dict[str, str], body: dict[str, Any] | None
+        self,
+        verb: str,
+        path: str,
+        token: str,
+        query: dict[str, str],
+        body: dict[str, Any] | None,
+        lane: Lane,
     ) -> Raw:
         """Return the answer, having waited out up to three penalty tickets.
 
         How a ticket goes with a GET is not documented; the query is where it can go.
         """
         for _ in range(MAX_TICKETS + 1):
+            await self.quota.take(lane)
             data = await self._send(verb, path, token, query, body)
             penalty = penalty_in(data)
             if penalty is None:
@@ -151,7 +171,6 @@ class Rest:
     async def _send(
         self, verb: str, path: str, token: str, query: dict[str, str], body: dict[str, Any] | None
     ) -> Raw:
-        await self._pace()
         url = f"{self.hosts.rest}/{path}"
         headers = {"Accept": "application/json"}
         if token:
@@ -180,15 +199,10 @@ class Rest:
             self._client = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS)
         try:
             return await self._client.request(verb, url, headers=headers, params=query, json=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
+            raise Unsent(type(problem).__name__) from None
         except httpx.HTTPError as problem:
             raise Unreachable(type(problem).__name__) from None  # its text may hold the address
-
-    async def _pace(self) -> None:
-        """Stay below the calls per minute that others found to be safe."""
-        now = self._wall.elapsed()
-        if len(self._calls) == CALLS_PER_MINUTE and now - self._calls[0] < 60:
-            await self._wall.wait(60 - (now - self._calls[0]))
-        self._calls.append(self._wall.elapsed())
 
 
 def _answer(response: httpx.Response) -> Raw:

@@ -18,6 +18,7 @@ from apps.brokers.tradovate.frames import instant_of
 from apps.brokers.tradovate.hosts import TradovateSettings
 from apps.brokers.tradovate.rest import (
     CaptchaDemanded,
+    Displaced,
     Locked,
     RateLimited,
     Refused,
@@ -87,7 +88,7 @@ class Session:
         self._renewed_at = 0
         self._quiet = Backoff(chance, first=15, most=3600)
         self._rejections = Backoff(chance, first=1, most=900)
-        self._pause: LoginPaused | CredentialsRefused | None = None
+        self._pause: LoginPaused | CredentialsRefused | Displaced | None = None
 
     async def token(self) -> Token:
         """Return a token that is valid now, having logged in or renewed where it was time.
@@ -138,6 +139,28 @@ class Session:
             await self._rest.get("auth/me", token=token.access)
         self.reject(token)
 
+    async def is_taken(self, token: Token) -> bool:
+        """Return whether the server takes this token: a call may be refused for its own sake. A bad one is given up.
+
+        Raises:  Displaced and what else the server has to say
+        """
+        try:
+            await self._rest.get("auth/me", token=token.access)
+        except Unauthorised:
+            self.reject(token)
+            return False
+        return True
+
+    async def hear(self, problem: TradovateError) -> None:
+        """Hear of trouble that somebody had with our token. Once displaced, nothing here logs in again."""
+        if isinstance(problem, Displaced):
+            self.held, self._pause = None, problem
+
+    async def move(self) -> None:
+        """Learn the hosts anew after a call was sent elsewhere; trouble with that is left to the next caller."""
+        with suppress(TradovateError):
+            await self.renew()
+
     async def keep_fresh(self) -> None:
         """Renew ahead of time for as long as this runs; trouble is left to the next caller."""
         while True:
@@ -151,7 +174,7 @@ class Session:
                     log.warning("tradovate.renewal failed=%s", type(problem).__name__)
 
     async def _log_in(self) -> Token:
-        if isinstance(self._pause, CredentialsRefused):
+        if isinstance(self._pause, CredentialsRefused | Displaced):
             raise self._pause
         if self._pause is not None and self._wall.now() < self._pause.until:
             raise self._pause

@@ -8,6 +8,7 @@ import pytest
 
 from apps.brokers.domain.ports import FeedState
 from apps.brokers.tradovate.hosts import Hosts
+from apps.brokers.tradovate.quota import Lane
 from apps.brokers.tradovate.rest import Displaced, RateLimited, Unauthorised, Unreachable, WrongHost
 from apps.brokers.tradovate.session import CredentialsRefused, LoginPaused
 from apps.bus.domain.message import HOUR, MINUTE, SECOND
@@ -373,7 +374,10 @@ async def test_eighty_calls_a_minute_are_not_exceeded(ground: Playground) -> Non
     session = ground.session()
     token = await session.token()
     asking = asyncio.gather(
-        *(session.rest.get("currency/list", token=token.access) for _ in range(100))
+        *(
+            session.rest.get("currency/list", token=token.access, lane=Lane.ORDER)
+            for _ in range(100)
+        )
     )
     await until(lambda: len(ground.sim.asked("currency/list")) == 79)
     await ground.reach(asking.done, 200)

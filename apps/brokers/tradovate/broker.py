@@ -1,0 +1,363 @@
+"""Tradovate as a broker: orders out, its rows back. Implements the port `Broker`.
+
+broker = TradovateBroker(settings)
+placed = await broker.place(order)      # never sent twice: OutcomeUnknown says that nobody knows
+await broker.follow(heard, state)       # until cancelled
+await broker.close()
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.ports import (
+    BrokerError,
+    FeedState,
+    Leg,
+    LoginRefused,
+    NewOrder,
+    NotSent,
+    OrderRefused,
+    Placed,
+    Unavailable,
+)
+from apps.brokers.domain.seen import (
+    AccountSeen,
+    CashSeen,
+    FillSeen,
+    OrderSeen,
+    PositionSeen,
+    Seen,
+    Snapshot,
+)
+from apps.brokers.tradovate.answers import of_login
+from apps.brokers.tradovate.calls import Calls, Missing
+from apps.brokers.tradovate.hosts import TradovateSettings
+from apps.brokers.tradovate.line import Line, Purpose
+from apps.brokers.tradovate.quota import Lane, Quota
+from apps.brokers.tradovate.rest import Rest
+from apps.brokers.tradovate.rows import SIDE_WORD, TIF_WORD, TYPE_WORD, Rows
+from apps.brokers.tradovate.session import Session
+from apps.brokers.tradovate.stream import Stream
+from apps.brokers.tradovate.wall import WallClock
+
+log = logging.getLogger(__name__)
+
+TEXT_MOST, TAG_MOST = 64, 50
+LEAVE_SECONDS = 5.0
+
+
+class TradovateBroker:
+    """One login at Tradovate. Belongs to one event loop.
+
+    quota: shared with everybody who calls for this login
+    session: the owner of the token; a login of its own if there is none
+    """
+
+    def __init__(
+        self,
+        settings: TradovateSettings,
+        *,
+        wall: WallClock | None = None,
+        chance: Random | None = None,
+        quota: Quota | None = None,
+        session: Callable[[Rest], Session] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wall = wall or WallClock()
+        self._chance = chance or Random()
+        self.rest = Rest(settings.addresses, self._wall, self._chance, quota)
+        self.session = (
+            session(self.rest)
+            if session is not None
+            else Session(settings, self.rest, self._wall, self._chance)
+        )
+        self._calls = Calls(self.rest, self.session, self._wall)
+        self._names: dict[
+            int, str
+        ] = {}  # of contracts, and below of accounts: neither ever changes
+        self._accounts: dict[str, str] = {}
+        self.dropped: Counter[str] = Counter()
+
+    # --- what it knows ---
+
+    async def accounts(self) -> tuple[AccountSeen, ...]:
+        """Return the accounts that this login may see."""
+        rows = self._rows()
+        rows.put("account", await self._calls.rows("account/list", lane=Lane.RECONCILE))
+        seen = tuple(row for row in rows.seen() if isinstance(row, AccountSeen))
+        self._know(seen)
+        return seen
+
+    async def snapshot(self, lane: Lane = Lane.POLL) -> Snapshot:
+        """Return everything that is told of the current session, by ten queries or so."""
+        rows = self._rows()
+        # fills before orders: so the order of a fill that is read is there already
+        for entity in ("account", "fill", "fillFee", "command", "commandReport", "orderVersion"):
+            rows.put(entity, await self._calls.rows(f"{entity}/list", lane=lane))
+        for entity in ("order", "position", "cashBalance"):
+            rows.put(entity, await self._calls.rows(f"{entity}/list", lane=lane))
+        if orphans := rows.orphans():
+            rows.put("order", await self._calls.items("order", orphans, lane=lane))
+        await self._name_contracts(rows, lane=lane)
+        told = rows.seen()
+        self.dropped.update(rows.dropped)
+        snapshot = Snapshot(
+            self._wall.now(),
+            accounts=tuple(row for row in told if isinstance(row, AccountSeen)),
+            orders=tuple(row for row in told if isinstance(row, OrderSeen)),
+            fills=tuple(row for row in told if isinstance(row, FillSeen)),
+            positions=tuple(row for row in told if isinstance(row, PositionSeen)),
+            cash=tuple(row for row in told if isinstance(row, CashSeen)),
+        )
+        self._know(snapshot.accounts)
+        return snapshot
+
+    async def find(self, account: str, tag: str) -> OrderSeen | None:
+        """Return the order that carries our tag; None only after both lists were read without it.
+
+        The lists reach back to the beginning of the exchange's session, no further.
+        """
+        rows = self._rows()
+        number = _number(account, "account")
+        query = {"masterid": str(number)}
+        rows.put("order", await self._calls.rows("order/deps", query, lane=Lane.ORDER))
+        rows.put("command", await self._calls.rows("command/list", lane=Lane.ORDER))
+        order = rows.tagged(tag)
+        if order is None:
+            return None
+        if rows.row("order", order) is None:  # it came into being between the two queries
+            rows.put("order", await self._calls.items("order", [order], lane=Lane.ORDER))
+        of_order = {"masterid": str(order)}
+        for entity in ("orderVersion", "fill"):
+            rows.put(entity, await self._calls.rows(f"{entity}/deps", of_order, lane=Lane.ORDER))
+        await self._name_contracts(rows, lane=Lane.ORDER)
+        found = rows.tell("order", order)
+        self.dropped.update(rows.dropped)
+        if not isinstance(found, OrderSeen):
+            raise Unavailable(f"order {order} carries the tag and can't be read")
+        return found if found.account == account else None
+
+    # --- what it does ---
+
+    async def place(self, order: NewOrder) -> Placed:
+        """Send an order, with its bracket where it has one."""
+        body = await self._body(order)
+        if not order.legs:
+            told = await self._calls.send("order/placeorder", body, Lane.ORDER)
+            return Placed(str(told.order_id))
+        if len(order.legs) > 2:
+            raise OrderRefused("Unsupported", f"{len(order.legs)} legs: a bracket has at most two")
+        side = order.side.opposite
+        for number, leg in enumerate(order.legs, start=1):
+            body[f"bracket{number}"] = _leg(leg, side, order)
+        told = await self._calls.send("order/placeoso", body, Lane.ORDER)
+        legs = tuple(str(number) for number in (told.oso1_id, told.oso2_id) if number)
+        return Placed(str(told.order_id), legs)
+
+    async def place_pair(self, first: NewOrder, other: Leg) -> Placed:
+        """Send two orders of one side of which one cancels the other."""
+        body = await self._body(first)
+        body["other"] = _leg(other, first.side, first)
+        told = await self._calls.send("order/placeoco", body, Lane.EXIT)
+        return Placed(str(told.order_id), (str(told.oco_id),) if told.oco_id else ())
+
+    async def modify(
+        self,
+        order: OrderSeen,
+        *,
+        quantity: int | None = None,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
+        is_automated: bool = True,
+    ) -> None:
+        """Ask for a working order to be changed. The whole intended state goes out, as the broker wants it."""
+        wanted = replace(
+            order,
+            quantity=quantity if quantity is not None else order.quantity,
+            limit=limit if limit is not None else order.limit,
+            stop=stop if stop is not None else order.stop,
+        )
+        body: dict[str, Any] = {
+            "orderId": _number(order.remote, "order"),
+            "orderQty": wanted.quantity,
+            "orderType": TYPE_WORD[wanted.type],
+            "timeInForce": TIF_WORD[wanted.tif],
+            "isAutomated": is_automated,
+        } | _prices(wanted.limit, wanted.stop)
+        if wanted.text:
+            body["text"] = wanted.text[:TEXT_MOST]
+        await self._calls.send("order/modifyorder", body, Lane.EXIT)
+
+    async def cancel(self, account: str, order: str, *, is_automated: bool = True) -> None:
+        """Ask for an order to be taken back."""
+        body = {"orderId": _number(order, "order"), "isAutomated": is_automated}
+        await self._calls.send("order/cancelorder", body, Lane.EXIT)
+
+    async def liquidate(self, account: str, contract: str, *, is_automated: bool = False) -> None:
+        """Cancel every order of a contract and close its position at the market.
+
+        A customTag50 was answered by 404 here, so there is none.
+        """
+        body = {
+            "accountId": _number(account, "account"),
+            "contractId": await self._contract_id(contract),
+            "admin": False,
+            "isAutomated": is_automated,
+        }
+        await self._calls.send("order/liquidateposition", body, Lane.EXIT)
+
+    # --- what it hears ---
+
+    async def follow(
+        self, heard: Callable[[Sequence[Seen]], None], state: Callable[[FeedState, str], None]
+    ) -> None:
+        """Follow the login's stream until cancelled, or until only its owner could help.
+
+        Raises:  LoginRefused, SignedInElsewhere  nothing more is tried
+        """
+        stream = Stream(self._rows, self._name_contracts, self._wall, heard, state, self.dropped)
+        line = Line(
+            Purpose.TRADING,
+            self.session,
+            lambda: self.rest.hosts,
+            self._wall,
+            self._chance,
+            stream,
+        )
+        beside = [
+            asyncio.create_task(stream.pump()),
+            asyncio.create_task(self.session.keep_fresh()),
+        ]
+        line.dropped = self.dropped
+        running = asyncio.create_task(line.run())
+        try:
+            await asyncio.wait([running, *beside], return_when=asyncio.FIRST_COMPLETED)
+            for task in beside:
+                if task.done():
+                    task.result()  # they only end by a fault of our own
+        finally:
+            line.stop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(running), LEAVE_SECONDS)
+            for task in (running, *beside):
+                task.cancel()
+            await asyncio.gather(running, *beside, return_exceptions=True)
+        if line.fatal is not None:
+            raise of_login(line.fatal, self._wall.now())
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.rest.close()
+
+    # --- inside ---
+
+    async def _body(self, order: NewOrder) -> dict[str, Any]:
+        if not 1 <= len(order.tag) <= TAG_MOST:
+            raise OrderRefused("Tag", f"{order.tag!r} has to have 1 to {TAG_MOST} characters")
+        body: dict[str, Any] = {
+            "accountId": _number(order.account, "account"),
+            "action": SIDE_WORD[order.side],
+            "symbol": order.contract,
+            "orderQty": order.quantity,
+            "orderType": _type(order.type),
+            "timeInForce": TIF_WORD[order.tif],
+            "clOrdId": order.tag,
+            "customTag50": order.tag,
+            "isAutomated": order.is_automated,
+        } | _prices(order.limit, order.stop)
+        if order.text:
+            body["text"] = order.text[:TEXT_MOST]
+        if order.account not in self._accounts:
+            try:
+                await self.accounts()
+            except LoginRefused:
+                raise
+            except BrokerError as problem:
+                raise NotSent(str(problem)) from None
+        if name := self._accounts.get(order.account):
+            body["accountSpec"] = name
+        return body
+
+    async def _name_contracts(self, rows: Rows, *, lane: Lane = Lane.RECONCILE) -> None:
+        """Fill the names of the contracts in that are spoken of."""
+        if missing := [number for number in rows.unnamed() if number not in self._names]:
+            for row in await self._calls.items("contract", missing, lane=lane):
+                self._names[row["id"]] = str(row["name"])
+        rows.put(
+            "contract",
+            [
+                {"id": number, "name": self._names[number]}
+                for number in rows.unnamed()
+                if number in self._names
+            ],
+        )
+
+    async def _contract_id(self, name: str) -> int:
+        for number, known in self._names.items():
+            if known == name:
+                return number
+        try:
+            row = await self._calls.one("contract/find", {"name": name}, lane=Lane.EXIT)
+            number = int(row["id"])
+        except Missing:
+            raise OrderRefused("InvalidContract", f"{name} is unknown at the broker") from None
+        except LoginRefused:
+            raise
+        except (BrokerError, KeyError, TypeError, ValueError) as problem:
+            raise NotSent(f"the number of {name} can't be had: {problem}") from None
+        self._names[number] = name
+        return number
+
+    def _rows(self) -> Rows:
+        return Rows(is_live=self._settings.environment == "live")
+
+    def _know(self, accounts: Sequence[AccountSeen]) -> None:
+        self._accounts = {account.remote: account.name for account in accounts}
+
+
+def _leg(leg: Leg, side: Side, entry: NewOrder) -> dict[str, Any]:
+    """Return an order of a bracket: it has neither symbol nor quantity, those are its entry's."""
+    body: dict[str, Any] = {
+        "action": SIDE_WORD[side],
+        "orderType": _type(leg.type),
+        "timeInForce": TIF_WORD[entry.tif],
+    } | _prices(leg.limit, leg.stop)
+    if leg.tag:
+        body["clOrdId"] = leg.tag
+    if entry.text:
+        body["text"] = entry.text[:TEXT_MOST]
+    return body
+
+
+def _type(kind: OrderType) -> str:
+    """Return the broker's word.
+
+    Raises:  OrderRefused  a trailing stop: which way its pegDifference is signed is documented nowhere
+    """
+    if kind is OrderType.TRAILING_STOP:
+        raise OrderRefused("Unsupported", "trailing stops are moved by tradehub, not by Tradovate")
+    return TYPE_WORD[kind]
+
+
+def _prices(limit: Decimal | None, stop: Decimal | None) -> dict[str, float]:
+    """Return the prices as JSON's numbers; the shortest float that reads back as a price is that price."""
+    named = {"price": limit, "stopPrice": stop}
+    return {name: float(price) for name, price in named.items() if price is not None}
+
+
+def _number(text: str, what: str) -> int:
+    """Return one of the broker's numbers.
+
+    Raises:  OrderRefused  it is none
+    """
+    if not text.isdigit():
+        raise OrderRefused("Unknown", f"{text!r} is no number of an {what} at Tradovate")
+    return int(text)
