@@ -154,6 +154,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
+    "recorder.hear": {"task": "apps.recorder.tasks.hear", "schedule": 2.0},
+    "recorder.sweep": {"task": "apps.recorder.tasks.sweep", "schedule": 60.0},
 }
 
 # --- People ----------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Final
 
 from apps.bus.domain.message import in_r
-from apps.recorder.domain.ledger import NOTHING, Part, Position, kind_of_exit
+from apps.marketdata.domain.instrument import INSTRUMENTS
+from apps.recorder.domain.ledger import MONEY, NOTHING, Part, Position, kind_of_exit
 from apps.recorder.domain.messages import (
     PositionAdded,
     PositionClosed,
@@ -17,7 +18,7 @@ from apps.recorder.domain.messages import (
     StopHit,
     TargetHit,
 )
-from apps.recorder.domain.seen import Known
+from apps.recorder.domain.seen import Known, product_of
 from apps.recorder.domain.terms import LogKind, PositionStatus
 
 IN, OUT, FLAT = "in", "out", "flat"
@@ -114,7 +115,7 @@ def _told(
         quantity=many,
         left=last.left,
         price=_average(parts),
-        net=net if valued else None,
+        net=net.quantize(MONEY) if valued and net is not None else None,
         r=Decimal(in_r(Fraction(net) / Fraction(risk)))
         if valued and net is not None and risk
         else None,
@@ -128,4 +129,8 @@ def _average(parts: list[Part]) -> Decimal:
     """Return the average price of contracts, with at most 7 decimals."""
     paid = sum((part.quantity * part.fill.price for part in parts), NOTHING)
     average = paid / sum(part.quantity for part in parts)
-    return round(average, 7).normalize() + NOTHING
+    product = INSTRUMENTS.get(product_of(parts[0].fill.contract))
+    grid = Decimal(1).scaleb(-product.decimals) if product else None
+    if grid is not None and average == average.quantize(grid):
+        return average.quantize(grid)
+    return Decimal(f"{round(average, 7).normalize():f}")

@@ -88,3 +88,48 @@ class TargetHit(Recorded):
     """A target closed the position, or a part of it."""
 
     name: ClassVar[str] = "recorder.target_hit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderChanged(Fact):
+    """Somebody started, stopped, changed or reset a recorder, or took that back. `at` is the wall clock's."""
+
+    name: ClassVar[str] = "recorder.changed"
+    strategy: int
+    strategy_name: str
+    what: str
+    text: str
+    by: str
+
+    @property
+    def key(self) -> str:
+        """Return the strategy, what was done, and when."""
+        return f"{self.name}:{self.strategy}:{self.what}:{self.at}"
+
+    @property
+    def of(self) -> str:
+        """Return the strategy's number."""
+        return str(self.strategy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillAssigned(Fact):
+    """Somebody decided whose a fill is, or took such a decision back (`shares` empty). `at` is the wall clock's."""
+
+    name: ClassVar[str] = "recorder.assigned"
+    account: int
+    fill: int
+    remote: str
+    assignment: int
+    shares: tuple[tuple[int | None, int], ...]
+    by: str
+
+    @property
+    def key(self) -> str:
+        """Return the decision, and whether it was made or taken back."""
+        return f"{self.name}:{self.assignment}:{'made' if self.shares else 'undone'}"
+
+    @property
+    def of(self) -> str:
+        """Return the fill's number."""
+        return str(self.fill)

@@ -62,3 +62,11 @@ class LogKind(StrEnum):
 
 
 NOBODYS: Final = frozenset({Reason.UNATTRIBUTED, Reason.AMBIGUOUS})
+
+
+class BadRecorder(ValueError):
+    """Something of a recorder that cannot be: the field, and what is wrong and helps."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field, self.detail = field, detail

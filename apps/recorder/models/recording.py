@@ -116,7 +116,7 @@ class RecordedPosition(Owned):
     account = models.ForeignKey(
         BrokerAccount, on_delete=models.CASCADE, related_name="recorded_positions"
     )
-    contract = models.CharField(max_length=16)
+    contract = models.CharField(max_length=32)
     root = models.CharField(max_length=8, help_text="Empty: a contract that the desk cannot value.")
     sign = models.SmallIntegerField(choices=[(1, "long"), (-1, "short")])
     size = models.PositiveIntegerField(help_text="Open contracts.")
