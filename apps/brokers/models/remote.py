@@ -49,6 +49,8 @@ class Connection(Owned):
     token = SealedField(blank=True)
     token_issued_at = models.BigIntegerField(default=0, help_text="ns UTC.")
     token_expires_at = models.BigIntegerField(default=0, help_text="ns UTC.")
+    renewed_at = models.BigIntegerField(default=0, help_text="Last attempt, ns UTC.")
+    paused_until = models.BigIntegerField(default=0, help_text="No login before, ns UTC.")
     lease_by = models.CharField(max_length=64, blank=True)
     lease_until = models.BigIntegerField(default=0, help_text="ns UTC of the wall clock.")
     hosts = models.JSONField(default=dict, help_text="Where the broker steered us to.")
