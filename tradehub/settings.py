@@ -153,6 +153,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": AT_NIGHT,
     },
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
+    "recorder.look_at_days": {"task": "apps.recorder.tasks.look_at_days", "schedule": 60.0},
+    "recorder.sweep_imports": {"task": "apps.recorder.tasks.sweep_imports", "schedule": 60.0},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
     "recorder.hear": {"task": "apps.recorder.tasks.hear", "schedule": 2.0},
     "recorder.sweep": {"task": "apps.recorder.tasks.sweep", "schedule": 60.0},

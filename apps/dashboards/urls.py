@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.dashboards import import_pages as imports
 from apps.dashboards import manager_pages as manager
 from apps.dashboards import (
     pages,
@@ -45,6 +46,11 @@ urlpatterns = [
     path("performance/", performance_pages.page, name="performance"),
     path("performance/curve/", performance_pages.curve, name="performance_curve"),
     path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),
+    path("recorders/import/", imports.page, name="imports"),
+    path("recorders/import/<row:pk>/", imports.one, name="import"),
+    path("recorders/import/<row:pk>/rows/<row:row_pk>/", imports.settle, name="import_row"),
+    path("recorders/import/<row:pk>/<slug:what>/", imports.deed, name="import_deed"),
+    path("recorders/days/<row:pk>/", imports.days, name="recorder_days"),
     path("health/", pages.health, name="health"),
     path("signals/", story_pages.signal_list, name="signals"),
     path("signals/<str:key>/", story_pages.signal, name="signal"),

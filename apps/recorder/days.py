@@ -39,16 +39,22 @@ Poll = Callable[[Connection], Any]
 # ---- by the clock ----
 
 
-def look(now: int, poll: Poll) -> int:
+def look(now: int, poll: Poll | None = None) -> int:
     """Sweep what is due at an instant (ns UTC, the wall clock's), and call owners; return how many days were marked.
 
-    poll: reads a connection's lists into our rows and moves its `polled_at`; what it raises is the connection's own story
+    poll: reads a connection's lists into our rows and moves its `polled_at`; without one the regular polls have to do
     """
     calendar = kept_calendar()
     marked = 0
     session = session_at(now, calendar)
     for connection in Connection.objects.filter(accounts__is_open=True, is_on=True).distinct():
-        if session is not None and now >= session.sweep_from and not _was_read(connection, session):
+        is_due = session is not None and now >= session.sweep_from
+        if (
+            poll is not None
+            and session is not None
+            and is_due
+            and not _was_read(connection, session)
+        ):
             poll(connection)
             connection.refresh_from_db()
         for account in connection.accounts.filter(is_open=True).select_related("connection"):
@@ -211,9 +217,10 @@ def _made(fills: Sequence[BrokerFill]) -> Decimal | None:
             value = INSTRUMENTS[root_of(fill.contract)].point_value
         except UnknownSymbol:
             return None
-        if fill.fees is None:
+        paid: Any = fill.fees
+        if paid is None:
             return None
-        made -= Side(fill.side).sign * fill.quantity * fill.price * value + fill.fees
+        made -= Side(fill.side).sign * fill.quantity * fill.price * value + paid
     return round(made, 4)
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -85,9 +86,10 @@ def settle(row: ImportedRow, *, is_another: bool) -> bool:
 
 
 def _fill_of(row: ImportedRow, remote: str) -> BrokerFill:
+    fees: Any = row.fees
     return BrokerFill(
         user_id=row.account.user_id, account=row.account, remote=remote, order=row.order, contract=row.contract,
-        side=row.side, quantity=row.quantity, price=row.price, fees=row.fees, at_ns=row.at_ns,
+        side=row.side, quantity=row.quantity, price=row.price, fees=fees, at_ns=row.at_ns,
         trade_date=trade_date(row.at_ns), source=f"{BY_FILE}{row.importing.layout}",
     )  # fmt: skip
 

@@ -1,10 +1,12 @@
-"""What the worker does for recorders: hears brokers' facts, and looks for itself now and then."""
+"""What the worker does for recorders: hears brokers' facts, looks for itself now and then, and imports large files."""
 
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from apps.bus import bus
-from apps.recorder import excursions, services
+from apps.bus.domain.message import to_instant
+from apps.recorder import days, excursions, importing, services
 from apps.recorder.subscribers import NAME
 
 log = structlog.get_logger(__name__)
@@ -22,3 +24,29 @@ def sweep() -> int:
     changed = services.settle_all()
     excursions.learn()
     return changed
+
+
+@shared_task(time_limit=50, soft_time_limit=45, expires=50)
+def look_at_days() -> int:
+    """Mark the days of accounts: swept after the close, and alarmed before they are forgotten. Every minute."""
+    return days.look(to_instant(timezone.now()))
+
+
+@shared_task(time_limit=7200, soft_time_limit=7100)
+def work_on_import(pk: int) -> None:
+    """Read, import or undo a file; after a crash it goes on where it stopped."""
+    try:
+        importing.work(pk)
+    except Exception:
+        log.exception("import.stopped", importing=pk)  # the sweep sends it again
+        raise
+
+
+@shared_task(time_limit=60, soft_time_limit=50, expires=50)
+def sweep_imports() -> int:
+    """Send imports that nobody works on once more, and throw away uploads that nobody wanted."""
+    waiting = importing.left_over()
+    for pk in waiting:
+        work_on_import.delay(pk)
+    importing.forget_uploads()
+    return len(waiting)

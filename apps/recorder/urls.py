@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.recorder import api
+from apps.recorder import api, import_api
 
 urlpatterns = [
     path("strategies/", api.Strategies.as_view(), name="strategies"),
@@ -20,6 +20,10 @@ urlpatterns = [
         "recorder/positions/<row:id>/", api.RecorderPositions.as_view(), name="recorder-positions"
     ),
     path("recorder/logs/<row:id>/", api.RecorderLogs.as_view(), name="recorder-logs"),
+    path("recorder/import/", import_api.Imports.as_view(), name="recorder-imports"),
+    path("recorder/import/<row:id>/", import_api.OneImport.as_view(), name="recorder-import"),
+    path("recorder/import/<row:id>/undo/", import_api.UndoImport.as_view(), name="recorder-undo"),
+    path("recorder/days/<row:id>/", import_api.Days.as_view(), name="recorder-days"),
     path("recorder/undecided/", api.Undecided.as_view(), name="recorder-undecided"),
     path("recorder/fills/<row:id>/", api.AssignFill.as_view(), name="recorder-fill"),
 ]
