@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
+from django.conf import settings
 from django.core.cache import cache
 from django.db import close_old_connections, connections, transaction
 from django.db.models import Q
@@ -106,7 +107,7 @@ class LoginRow:
 
     def _look(self) -> Kept:
         row = self._rows.first()
-        if row is None:
+        if row is None or row.is_removed:
             return Kept(barred="the connection was removed")
         barred = ""
         if not row.is_on:
@@ -227,6 +228,11 @@ class SharedTally:
         self._others = (max(said[0] - minute, 0), max(said[1] - hour, 0))
 
 
+def usage_of(number: int) -> tuple[int, int]:
+    """Return how often a login called in the last minute and hour, for people to see."""
+    return usage(f"broker-calls:{number}", to_instant(timezone.now()))
+
+
 def usage(key: str, at: int, *, add: int = 0) -> tuple[int, int]:
     """Return the calls of the last minute and hour that every process told of, having added some."""
     found = []
@@ -250,14 +256,15 @@ def register_market(hosts: Hosts | None) -> None:
     _market = hosts
 
 
-def settings_of(row: Connection, market: str = "") -> TradovateSettings:
-    """Return a login as the client wants it. `market`: the address of a simulator in a process of its own.
+def settings_of(row: Connection) -> TradovateSettings:
+    """Return a login as the client wants it.
 
     Raises:  LookupError  the desk's own market is not there
     """
     hosts = None
     if row.environment == "simulator":
-        hosts = _market or (Hosts.at(market) if market.startswith("http://") else None)
+        elsewhere = settings.MARKET.startswith("http://")
+        hosts = _market or (Hosts.at(settings.MARKET) if elsewhere else None)
         if hosts is None:
             raise LookupError("the desk's own market does not run here")
     return TradovateSettings(
@@ -273,11 +280,14 @@ def settings_of(row: Connection, market: str = "") -> TradovateSettings:
 
 
 def open_broker(
-    row: Connection, thread: DatabaseThread, *, market: str = "", wall: WallClock | None = None
+    row: Connection, thread: DatabaseThread, *, wall: WallClock | None = None
 ) -> TradovateBroker:
-    """Return a broker for a login, with the token and the quota that every process shares."""
+    """Return a broker for a login, with the token and the quota that every process shares.
+
+    Raises:  LookupError  it is a login at the desk's own market, which does not run here
+    """
     clock, chance = wall or WallClock(), Random()
-    login = settings_of(row, market)
+    login = settings_of(row)
     store = LoginRow(row.pk, thread, clock)
     return TradovateBroker(
         login,

@@ -1,12 +1,18 @@
+from django.conf import settings
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0002_remote_accounts"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.RemoveConstraint(
+            model_name="connection",
+            name="connection_name_once_per_user",
+        ),
         migrations.AddField(
             model_name="brokeraccount",
             name="version",
@@ -16,6 +22,16 @@ class Migration(migrations.Migration):
             model_name="brokerfill",
             name="version",
             field=models.PositiveIntegerField(default=1, help_text="How often it was told."),
+        ),
+        migrations.AddField(
+            model_name="connection",
+            name="heard_at",
+            field=models.DateTimeField(help_text="Last time its stream was up.", null=True),
+        ),
+        migrations.AddField(
+            model_name="connection",
+            name="is_removed",
+            field=models.BooleanField(default=False, help_text="Its rows stay, its secrets don't."),
         ),
         migrations.AddField(
             model_name="connection",
@@ -41,5 +57,21 @@ class Migration(migrations.Migration):
             model_name="brokerposition",
             name="contract",
             field=models.CharField(max_length=32),
+        ),
+        migrations.AddConstraint(
+            model_name="connection",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_removed", False)),
+                fields=("user", "name"),
+                name="connection_name_once_per_user",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="connection",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_removed", False)),
+                fields=("user", "environment", "login"),
+                name="connection_login_once_per_user",
+            ),
         ),
     ]

@@ -44,6 +44,8 @@ class Connection(Owned):
     reason = models.CharField(max_length=200, blank=True, help_text="Why, in a sentence.")
     state_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True, help_text="Last time its accounts were read whole.")
+    heard_at = models.DateTimeField(null=True, help_text="Last time its stream was up.")
+    is_removed = models.BooleanField(default=False, help_text="Its rows stay, its secrets don't.")
     created_at = models.DateTimeField(auto_now_add=True)
     # one token for every process; who holds the lease logs in and renews it, nobody else
     token = SealedField(blank=True)
@@ -58,7 +60,17 @@ class Connection(Owned):
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "name"], name="connection_name_once_per_user"),
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=models.Q(is_removed=False),
+                name="connection_name_once_per_user",
+            ),
+            # two logins of one person would push each other's sessions out
+            models.UniqueConstraint(
+                fields=["user", "environment", "login"],
+                condition=models.Q(is_removed=False),
+                name="connection_login_once_per_user",
+            ),
         ]
 
     def __str__(self) -> str:
