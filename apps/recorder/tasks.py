@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from apps.brokers.reading import poll
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.recorder import days, excursions, importing, services
@@ -26,10 +27,10 @@ def sweep() -> int:
     return changed
 
 
-@shared_task(time_limit=50, soft_time_limit=45, expires=50)
+@shared_task(time_limit=180, soft_time_limit=170, expires=50)
 def look_at_days() -> int:
     """Mark the days of accounts: swept after the close, and alarmed before they are forgotten. Every minute."""
-    return days.look(to_instant(timezone.now()))
+    return days.look(to_instant(timezone.now()), lambda connection: poll(connection.pk))
 
 
 @shared_task(time_limit=7200, soft_time_limit=7100)
