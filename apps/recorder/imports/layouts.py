@@ -10,7 +10,6 @@ from apps.recorder.imports.row import FileFill, plain
 from apps.recorder.imports.values import (
     BadCell,
     Manner,
-    Moment,
     contract,
     moment,
     money,
@@ -182,23 +181,30 @@ def _trade(
     what, is_long = contract(symbol, cells[symbol]), _is_long(way, cells[way])
     quantity = whole(size, cells[size], manner.decimals)
     half = round(fees / 2, 4)
-    told = []
-    times: list[Moment] = []
-    for leg, (value, at), is_buy, paid in (
-        ("in", entry, is_long, half),
-        ("out", exit_, not is_long, fees - half),
-    ):
-        cost = price(value, cells[value], manner.decimals, what, average=bool(id_))
-        when = moment(at, cells[at], manner)
-        times.append(when)
-        side = Side.BUY if is_buy else Side.SELL
-        key = f"{id_}.{leg}" if id_ else f"{what}.{side}.{quantity}.{plain(cost)}.{when.at}"
-        told.append(
-            FileFill(
-                row, account, what, side, quantity, cost, when.at, when.grain, key=key,
-                is_named=bool(id_), fees=paid, average=bool(id_), twin=f"{number}.{leg}" if number else "",
-            )
-        )  # fmt: skip
+    paid = (half, fees - half)
+    prices = [
+        price(value, cells[value], manner.decimals, what, average=bool(id_))
+        for value, _ in (entry, exit_)
+    ]
+    times = [moment(at, cells[at], manner) for _, at in (entry, exit_)]
+    # without a number of its own a trade is what it was, in and out: two that share an entry are told apart by their exits
+    whole_trade = ".".join(
+        [
+            what,
+            cells[way].strip().lower(),
+            str(quantity),
+            *map(plain, prices),
+            *(str(one.at) for one in times),
+        ]
+    )
+    told = [
+        FileFill(
+            row, account, what, Side.BUY if is_long == (leg == "in") else Side.SELL, quantity, cost, when.at,
+            when.grain, key=f"{id_ or whole_trade}.{leg}", is_named=bool(id_), fees=part, average=bool(id_),
+            twin=f"{number}.{leg}" if number else "",
+        )
+        for leg, cost, when, part in zip(("in", "out"), prices, times, paid, strict=True)
+    ]  # fmt: skip
     if times[1].at < times[0].at:
         raise BadCell(
             exit_[1], cells[exit_[1]], "before its entry; are the columns or the zone mixed up?"
