@@ -22,7 +22,7 @@ from typing import Final
 
 from apps.brokers.domain.order import Side
 from apps.bus.domain.message import HOUR, SECOND
-from apps.recorder.imports.row import plain
+from apps.recorder.imports.row import shown
 
 SLACK: Final = SECOND  # between two clocks, beside how finely the file tells the time
 ZONES_APART: Final = 14  # hours
@@ -116,9 +116,9 @@ def _by_name(row: Said, had: Had) -> None:
     fits = row.quantity <= had.quantity if row.is_part else row.quantity == had.quantity
     more = not fits and not grows
     if row.side is not had.side or row.price != had.price or more:
-        here = f"{had.side} {had.quantity} at {plain(had.price)}"
+        here = f"{had.side} {had.quantity} at {shown(had.price)}"
         row.conflict(
-            f"fill {row.name} is known as {here}; the file says {row.side} {row.quantity} at {plain(row.price)}"
+            f"fill {row.name} is known as {here}; the file says {row.side} {row.quantity} at {shown(row.price)}"
         )
     elif abs(row.at - had.at) > row.grain + SLACK:
         row.conflict(
@@ -236,8 +236,8 @@ def _uncertain(rows: list[Said], fills: list[Had]) -> None:
             alike = row.price == one.price
             if apart <= row.grain + SLACK and (alike or row.average or one.average):
                 row.conflict(
-                    f"the desk has {one.side} {one.quantity} at {plain(one.price)} at that time, "
-                    f"the file says {row.quantity} at {plain(row.price)}; is it the same?"
+                    f"the desk has {one.side} {one.quantity} at {shown(one.price)} at that time, "
+                    f"the file says {row.quantity} at {shown(row.price)}; is it the same?"
                 )
                 break
             if alike and row.quantity == one.quantity and _zone_apart(row, one):

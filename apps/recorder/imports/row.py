@@ -43,3 +43,9 @@ class FileFill:
 def plain(price: Decimal) -> str:
     """Return a price as people write it, without zeros at its end."""
     return f"{price.normalize():f}"
+
+
+def shown(price: Decimal) -> str:
+    """Return a price as it is shown where nobody knows its tick: at least two decimals."""
+    short = price.normalize()
+    return f"{short:.2f}" if int(short.as_tuple().exponent) > -2 else f"{short:f}"

@@ -8,6 +8,7 @@ from django.db import models
 
 from apps.brokers.domain.order import Side
 from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.recorder.imports.row import shown
 from apps.users.models import Owned
 
 
@@ -120,6 +121,11 @@ class ImportedRow(models.Model):
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.state}"
+
+    @property
+    def shown_price(self) -> str:
+        """Return its price as it is shown."""
+        return shown(self.price)
 
 
 class Stood(models.Model):
