@@ -7,17 +7,21 @@ numbers with `UPDATE_BASELINE=1 pytest tests/queries`.
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.bus import transport
+from apps.recorder.models import AccountDayMark, Import, ImportedRow
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
+from tests.integration.recorder.imported import an_account as a_broker_account
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -100,7 +104,27 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
-    return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
+    broker, importing = _imported(user, minutes)
+    return {
+        "key": entered.key, "signal": entered.pk, "trade": active.pk, "broker": broker, "importing": importing,
+    }  # fmt: skip
+
+
+def _imported(user: Any, minutes: range) -> tuple[int, int]:
+    """Make an import with a row to settle and a marked day for each minute."""
+    account = a_broker_account(user)
+    done = Import.objects.create(
+        user=user, file_name="fills.csv", sha256="", size=1, zone="UTC", state="done", made_by="a",
+        done_at=timezone.now(),
+    )  # fmt: skip
+    for minute in minutes:
+        ImportedRow.objects.create(
+            importing=done, account=account, family="tradovate", key=str(minute), state="conflict", row=minute,
+            contract="NQZ5", side="buy", quantity=1, price=1, at_ns=1, grain_ns=1,
+        )  # fmt: skip
+        day = timezone.now().date() - timedelta(days=minute)
+        AccountDayMark.objects.create(account=account, trade_date=day, state="gap", why="Not read.")
+    return account.pk, done.pk
 
 
 def _cost(actor: Actor, path: str) -> int:
