@@ -244,7 +244,7 @@ LAYOUTS: Final = {
             ("Buy Price", "Sell Price", "P/L"), _history, "Account",
         ),
         Layout(
-            "tradovate-performance", "Tradovate, performance", "tradovate", frozenset(_PERFORMANCE),
+            "tradovate-pairs", "Tradovate, performance", "tradovate", frozenset(_PERFORMANCE),
             ("boughtTimestamp", "soldTimestamp"), ("buyPrice", "sellPrice", "pnl"), _performance,
         ),
         Layout(

@@ -232,6 +232,10 @@ def test_trades_are_two_fills_and_their_fees_are_whole(tmp_path: Path) -> None:
     assert "before its entry" in problems(rows_of(tmp_path, backwards))[0]
 
 
+def test_every_layouts_name_fits_where_it_is_kept() -> None:
+    assert all(len(f"csv:{name}") <= 24 for name in LAYOUTS)
+
+
 EXPORTS = Path("/work/shared/data/exports")
 
 

@@ -114,7 +114,7 @@ def topstepx(fills: list[Traded]) -> tuple[str, list[str]]:
 
 
 LAYOUTS = {
-    "ninja-executions": executions, "tradovate-fills": fills_tab, "tradovate-performance": performance,
+    "ninja-executions": executions, "tradovate-fills": fills_tab, "tradovate-pairs": performance,
     "tradovate-positions": positions, "ninja-trades": trade_grid, "topstepx-trades": topstepx,
 }  # fmt: skip
 
