@@ -220,6 +220,11 @@ class SharedTally:
         minute, hour = self._own.used(at)
         return minute + self._others[0], hour + self._others[1]
 
+    def flush(self, at: int) -> None:
+        """Tell the other processes what they were not told yet."""
+        if self._unsaid:
+            self._sync(at)
+
     def _sync(self, at: int) -> None:
         self._synced_at = at
         try:

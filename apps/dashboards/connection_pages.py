@@ -251,7 +251,7 @@ def _done(request: HttpRequest, do: Any, words: str) -> None:
 
 
 def _sentence(refused: Refused) -> str:
-    return f"{refused.detail[:1].upper()}{refused.detail[1:]}."
+    return f"{refused.detail[:1].upper()}{refused.detail[1:].rstrip('.')}."
 
 
 def _blame(form: forms.Form, refused: Refused) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from apps.brokers import connecting
 from apps.brokers.domain.seen import BrokerStatus, Snapshot
+from apps.brokers.logins import usage_of
 from apps.brokers.mirror import take_in
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, Connection
 from apps.brokers.reading import poll
@@ -49,6 +50,7 @@ def test_a_login_is_kept_with_its_accounts_after_it_was_taken(
     assert (account["name"], account["kind"], account["account"]) == ("DEMO1001", "demo", None)
     assert poll(answer.json()["id"]) is not None
     assert logins(market) == 1  # the trial's token is everybody's
+    assert usage_of(answer.json()["id"])[0] >= 9  # what the poll called is seen by all
 
 
 def test_nothing_is_kept_of_a_login_that_is_not_taken(
