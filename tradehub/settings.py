@@ -141,6 +141,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_TIMEZONE = "UTC"
+BROKER_POLL_SECONDS = env.whole("BROKER_POLL_SECONDS", 60, least=15, most=3600)
 AT_NIGHT = crontab(hour=22, minute=5)  # in the daily break, all year
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "system.worker_heartbeat": {"task": "apps.system.tasks.worker_heartbeat", "schedule": 10.0},
@@ -152,6 +153,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.marketdata.tasks.retire_old_ticks",
         "schedule": AT_NIGHT,
     },
+    "brokers.poll": {"task": "apps.brokers.tasks.poll_all", "schedule": float(BROKER_POLL_SECONDS)},
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
     "recorder.hear": {"task": "apps.recorder.tasks.hear", "schedule": 2.0},

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from apps.brokers.logins import register_market
+from apps.brokers.reading import Readers
 from apps.brokers.tradovate.hosts import Hosts, TradovateSettings
 from apps.brokers.tradovate.simulator.clock import load_position
 from apps.brokers.tradovate.simulator.market import DRESSES, GeneratedMarket, Market, default_start
@@ -17,6 +19,8 @@ from apps.system.onebox import Part
 from apps.system.ownloop import OwnLoop
 from apps.system.shelf import slug
 from apps.system.worker import EmbeddedCelery
+
+TRADER = "trader"  # logs in at the desk's own market beside its feed
 
 
 class NoSuchMarket(ValueError):
@@ -75,10 +79,12 @@ def parts(market: Market | None, *, webhook: str) -> list[Part]:
     """
     worker = EmbeddedCelery()
     if market is None:
-        return [worker, Trading(source_elsewhere if is_elsewhere(settings.MARKET) else real_source)]
+        trading = Trading(source_elsewhere if is_elsewhere(settings.MARKET) else real_source)
+        return [worker, trading, OwnLoop("brokers", Readers())]
     simulator = _simulator(market, webhook)
 
     def source() -> Source:
+        register_market(Hosts.at(simulator.url))
         login = TradovateSettings("demo", "demo", hosts=Hosts.at(simulator.url))
         roots = market.roots()
 
@@ -87,7 +93,8 @@ def parts(market: Market | None, *, webhook: str) -> list[Part]:
 
         return Source(login, roots[0], market.start, fronts, has_clock=True)
 
-    return [worker, OwnLoop("simulator", simulator), Trading(source)]
+    readers = OwnLoop("brokers", Readers())
+    return [worker, OwnLoop("simulator", simulator), Trading(source), readers]
 
 
 def _simulator(market: Market, webhook: str) -> Simulator:
@@ -98,5 +105,7 @@ def _simulator(market: Market, webhook: str) -> Simulator:
         state_path=position_path(market),
         resume_not_after=max(newest, default=None),
         alerts_to=webhook,
+        users=("demo", TRADER),
+        first_id=time.time_ns() // 10**8,  # orders are kept for ever, the simulator begins anew
     )
     return Simulator(market, plan)

@@ -44,11 +44,15 @@ class Connection(Owned):
     reason = models.CharField(max_length=200, blank=True, help_text="Why, in a sentence.")
     state_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True, help_text="Last time its accounts were read whole.")
+    heard_at = models.DateTimeField(null=True, help_text="Last time its stream was up.")
+    is_removed = models.BooleanField(default=False, help_text="Its rows stay, its secrets don't.")
     created_at = models.DateTimeField(auto_now_add=True)
     # one token for every process; who holds the lease logs in and renews it, nobody else
     token = SealedField(blank=True)
     token_issued_at = models.BigIntegerField(default=0, help_text="ns UTC.")
     token_expires_at = models.BigIntegerField(default=0, help_text="ns UTC.")
+    renewed_at = models.BigIntegerField(default=0, help_text="Last attempt, ns UTC.")
+    paused_until = models.BigIntegerField(default=0, help_text="No login before, ns UTC.")
     lease_by = models.CharField(max_length=64, blank=True)
     lease_until = models.BigIntegerField(default=0, help_text="ns UTC of the wall clock.")
     hosts = models.JSONField(default=dict, help_text="Where the broker steered us to.")
@@ -56,7 +60,17 @@ class Connection(Owned):
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "name"], name="connection_name_once_per_user"),
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=models.Q(is_removed=False),
+                name="connection_name_once_per_user",
+            ),
+            # two logins of one person would push each other's sessions out
+            models.UniqueConstraint(
+                fields=["user", "environment", "login"],
+                condition=models.Q(is_removed=False),
+                name="connection_login_once_per_user",
+            ),
         ]
 
     def __str__(self) -> str:

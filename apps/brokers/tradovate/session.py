@@ -178,6 +178,20 @@ class Session:
             raise self._pause
         if self._pause is not None and self._wall.now() < self._pause.until:
             raise self._pause
+        try:
+            token = await self._ask_for_token()
+        except (CredentialsRefused, LoginPaused) as pause:
+            self._pause = pause
+            raise
+        self._pause = None
+        return token
+
+    async def _ask_for_token(self) -> Token:
+        """Log in, once.
+
+        Raises:  CredentialsRefused, LoginPaused  what the refusal means for the next attempt
+                 Unreachable, Displaced
+        """
         settings = self._settings
         body: dict[str, object] = {
             "name": settings.name,
@@ -192,10 +206,9 @@ class Session:
         try:
             token = self._read(await self._rest.post("auth/accesstokenrequest", body))
         except (Refused, RateLimited, Locked, CaptchaDemanded) as problem:
-            pause = self._pause = self._judge(problem)
+            pause = self._judge(problem)
             log.warning("tradovate.login failed=%s", type(pause).__name__)
             raise pause from None
-        self._pause = None
         self._quiet.reset()
         log.info("tradovate.login user_id=%s", token.user_id)
         return token
@@ -230,7 +243,7 @@ class Session:
                 return token
             raise
         log.info("tradovate.renewed")
-        return fresh if fresh.market_data else _with_market_data(fresh, token)
+        return fresh if fresh.market_data else with_market_data(fresh, token)
 
     def _read(self, data: Raw) -> Token:
         """Return the token in an answer and take the hosts it names.
@@ -254,7 +267,8 @@ class Session:
         )
 
 
-def _with_market_data(fresh: Token, old: Token) -> Token:
+def with_market_data(fresh: Token, old: Token) -> Token:
+    """Return a renewed token that came without one for market data, with the old one."""
     return Token(
         fresh.access,
         old.market_data,

@@ -33,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--speed", type=float, default=1.0, help="1 is real time")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--faults", help="a JSON list of what goes wrong, and when")
+        parser.add_argument(
+            "--users", default="demo,trader", help="who may log in, his name being his password"
+        )
         parser.add_argument("--alerts-to", help="a webhook for the stand-in for TradingView")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,6 +50,7 @@ class Command(BaseCommand):
             if options["faults"]
             else (),
             alerts_to=options["alerts_to"],
+            users=tuple(name.strip() for name in options["users"].split(",") if name.strip()),
         )
         simulator = Simulator(_market(options), plan)
         over = asyncio.Event()

@@ -61,11 +61,11 @@ Heard = Callable[[str, str, Json], None]
 class Entities:
     """The rows of every entity. A row that is put in is told to `hear` as Created or Updated."""
 
-    def __init__(self, library: Library, hear: Heard) -> None:
+    def __init__(self, library: Library, hear: Heard, first_id: int = 880_000) -> None:
         self._library = library
         self._hear = hear
         self._rows: dict[str, dict[int, Json]] = {name: {} for name in MASTERS}
-        self._last = 880_000
+        self._last = first_id
 
     def new_id(self) -> int:
         """Return an id that no row has had."""

@@ -43,6 +43,8 @@ class Plan:
 
     faults: what goes wrong by itself; alerts_to: the webhook that hears the stand-in for TradingView;
     state_path: where the market's position is kept; resume_not_after: the desk's own cursor, ns UTC
+    users: who may log in, each with his own name as password
+    first_id: of rows; a desk that keeps them for ever wants others after each start
     """
 
     port: int = 0
@@ -53,6 +55,8 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     alerts_to: str | None = None
     timing: Timing = field(default_factory=Timing)
+    users: tuple[str, ...] = ("demo",)
+    first_id: int = 880_000
 
 
 class Simulator:
@@ -74,9 +78,9 @@ class Simulator:
         told = min(stored.told, self.clock.at) if stored else self.clock.at
         self.stand_in = StandIn(market, self.plan.alerts_to, told) if self.plan.alerts_to else None
         self.library = Library(market.roots(), market.front, lambda: self.clock.at)
-        self.entities = Entities(self.library, self._heard)
+        self.entities = Entities(self.library, self._heard, self.plan.first_id)
         self.streams = Streams(market, self.library, lambda: self.clock.at)
-        self.sessions = Sessions(self.plan.wall, self._displaced)
+        self.sessions = Sessions(self.plan.wall, self._displaced, self.plan.users)
         self.account = Account(self.entities, self.streams, lambda: self.clock.at)
         self.book = Book(
             self.entities, self.library, self.streams, self.account, lambda: self.clock.at

@@ -15,7 +15,7 @@ from apps.bus.domain.message import SECOND
 TOKEN_SECONDS: Final = 90 * 60
 SESSIONS: Final = 2
 USER_ID: Final = 7001
-NAME: Final = "demo"  # the one user; the password is the same word
+NAME: Final = "demo"  # the password is the same word, of any other user too
 BAD_LOGIN: Final = (
     "Incorrect username or password. Please try again, noting that passwords are case-sensitive."
 )
@@ -45,21 +45,25 @@ class Session:
     """One log-in. A renewal gives it new tokens; the old ones live until their own time."""
 
     number: int
+    user: str = NAME
     expires: dict[str, float] = field(default_factory=dict)
     displaced: bool = False
 
 
 class Sessions:
-    """All log-ins of the one demo user, the penalty tickets, and the quotas.
+    """All log-ins of the demo user, the penalty tickets, and the quotas.
 
-    `on_displaced` hears of a session that a newer log-in pushed out.
+    `on_displaced` hears of a session that a newer log-in pushed out. `users` see the same account, but their log-ins
+    push only their own out: the desk's feed is one of them, its trader another.
     """
 
     def __init__(
         self,
         wall: Callable[[], float],
         on_displaced: Callable[[Session], None],
+        users: tuple[str, ...] = (NAME,),
     ) -> None:
+        self._users = users
         self.auth_error_mode = "body200"
         self.token_seconds = float(TOKEN_SECONDS)
         self._wall = wall
@@ -73,14 +77,15 @@ class Sessions:
         """Answer a token request: new tokens, or why not."""
         if (over := self._over("auth/accesstokenrequest")) is not None:
             return over
-        if asked.get("name") != NAME or asked.get("password") != NAME:
+        name = asked.get("name")
+        if name not in self._users or asked.get("password") != name:
             self._count("auth/accesstokenrequest")
             status = 401 if self.auth_error_mode == "http401" else 200
             return Answer(status, {"errorText": BAD_LOGIN})
-        session = Session(number=self._made + 1)
+        session = Session(number=self._made + 1, user=str(name))
         self._sessions.append(session)
-        while len(self._sessions) > SESSIONS:
-            self.displace()
+        while sum(one.user == name for one in self._sessions) > SESSIONS:
+            self.displace(str(name))
         return self._tokens_for(session)
 
     def renew(self, session: Session) -> Answer:
@@ -90,10 +95,11 @@ class Sessions:
         self._count("auth/renewaccesstoken")
         return self._tokens_for(session)
 
-    def displace(self) -> None:
-        """Push the oldest session out, as a log-in too many does."""
-        if self._sessions:
-            oldest = self._sessions.pop(0)
+    def displace(self, user: str | None = None) -> None:
+        """Push the oldest session out, as a log-in too many does; of one user, or of all."""
+        oldest = next((one for one in self._sessions if user in (None, one.user)), None)
+        if oldest is not None:
+            self._sessions.remove(oldest)
             oldest.displaced = True
             self._on_displaced(oldest)
 
@@ -158,7 +164,7 @@ class Sessions:
                 "passwordExpirationTime": stamp(int((expires + 180 * 86_400) * SECOND)),
                 "userStatus": "Active",
                 "userId": USER_ID,
-                "name": NAME,
+                "name": session.user,
                 "hasLive": False,
             },
         )

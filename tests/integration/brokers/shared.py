@@ -1,0 +1,74 @@
+"""A simulator on a thread of its own, and logins at it that are rows of the database."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from apps.brokers.logins import DatabaseThread, open_broker, register_market
+from apps.brokers.models import Connection
+from apps.brokers.tradovate.broker import TradovateBroker
+from apps.brokers.tradovate.hosts import Hosts
+from apps.brokers.tradovate.simulator.market import GeneratedMarket
+from apps.brokers.tradovate.simulator.server import Plan
+from tests.integration.brokers.playground import START, ScriptedSimulator
+
+PASSWORD, KEY = "demo", "a-secret-key-5b1f"
+
+
+@contextmanager
+def desk_market() -> Iterator[ScriptedSimulator]:
+    """Run a simulator as the desk's own market, for code that runs in other threads and loops."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    async def make() -> ScriptedSimulator:
+        sim = ScriptedSimulator(GeneratedMarket(7, START, ("NQ",)), Plan(speed=0))
+        await sim.start()
+        return sim
+
+    sim = run(make())
+    sim.run = run
+    register_market(Hosts.at(sim.url))
+    try:
+        yield sim
+    finally:
+        register_market(None)
+        run(sim.stop())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+def a_connection(user: Any, **fields: Any) -> Connection:
+    """Return a login at the desk's own market."""
+    usual = {
+        "name": "Mine", "environment": "simulator", "login": "demo", "password": PASSWORD,
+        "cid": "4242", "sec": KEY, "device_id": "a-device",
+    }  # fmt: skip
+    return Connection.objects.create(user=user, **(usual | fields))
+
+
+@contextmanager
+def database_thread() -> Iterator[DatabaseThread]:
+    """Return a thread for the database, closed afterwards."""
+    thread = DatabaseThread()
+    try:
+        yield thread
+    finally:
+        thread.close()
+
+
+async def with_broker(row: Connection, work: Any) -> Any:
+    """Return what the work does with a broker of its own, as another process would have one."""
+    with database_thread() as thread:
+        broker: TradovateBroker = open_broker(row, thread)
+        try:
+            return await work(broker)
+        finally:
+            await broker.close()
