@@ -302,9 +302,7 @@ def _last_lines(user: Any, strategies: Sequence[int]) -> dict[int, RecorderLog]:
         .filter(strategy__in=strategies)
         .order_by()
         .values("strategy")
-        .annotate(newest=Max("at_ns"))
+        .annotate(newest=Max("pk"))
+        .values("newest")
     )
-    wanted = Q(pk__in=[])
-    for one in newest:
-        wanted |= Q(strategy_id=one["strategy"], at_ns=one["newest"])
-    return {row.strategy_id: row for row in RecorderLog.objects.filter(wanted).order_by("id")}
+    return {row.strategy_id: row for row in RecorderLog.objects.filter(pk__in=newest)}

@@ -15,9 +15,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.bus import transport
+from apps.recorder.models import Recorder
+from apps.recorder.services import settle
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
+from tests.integration.recorder.rows import a_broker_account, a_recorder
+from tests.integration.recorder.rows import a_fill as recorded_fill
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -56,6 +60,11 @@ PATHS = (
     "/performance/",
     "/performance/curve/",
     "/performance/positions.csv",
+    "/recorders/",
+    "/recorders/list/",
+    "/recorders/{strategy}/",
+    "/recorders/{strategy}/curve/",
+    "/recorders/{strategy}/region/now/",
     "/strategies/",
     "/health/",
     "/manual/webhooks/",
@@ -67,6 +76,11 @@ PATHS = (
     "/api/realtime/trade-mfe/{trade}/",
     "/api/realtime/mfe-history/{trade}/",
     "/api/realtime/signal-status/{signal}/",
+    "/api/strategies/",
+    "/api/strategies/{strategy}/positions/",
+    "/api/recorder/positions/{strategy}/",
+    "/api/recorder/undecided/",
+    "/api/dashboard/summary/?books=recorded",
     "/api/strategy/performance/",
     "/api/dashboard/summary/",
     "/api/signal-lab/trades/",
@@ -97,7 +111,19 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
-    return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
+    recorder = Recorder.objects.filter(user=user).first() or a_recorder(
+        user, a_broker_account(user)
+    )
+    for minute in minutes:
+        for signed in (1, -1):
+            recorded_fill(recorder.account, signed, "20000.00", 2 * minute + (signed < 0))
+    settle(account=recorder.account)
+    return {
+        "strategy": recorder.strategy_id,
+        "key": entered.key,
+        "signal": entered.pk,
+        "trade": active.pk,
+    }
 
 
 def _cost(actor: Actor, path: str) -> int:
