@@ -19,8 +19,10 @@ PRIVATE: Final = frozenset(
         "accounts",
         "risks",
         "routes",
+        "connections",
+        "brokers",
         "recorders",
-    }
+    }  # fmt: skip
 )
 AT_MOST: Final = 64  # topics of one connection
 _MARKET: Final = re.compile(r"(?:price|candles)\.([A-Z0-9]{1,12})")

@@ -22,9 +22,9 @@ ZERO = Decimal("0.0000")
 
 
 def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
-    """Return a trader's accounts at brokers."""
+    """Return a trader's accounts at brokers whose logins are still his."""
     mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
-    return mine
+    return mine.filter(connection__is_removed=False)
 
 
 def broker_account(user: Any, pk: int) -> BrokerAccount | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connections
 
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import NewOrder
@@ -48,7 +49,14 @@ async def reading() -> AsyncIterator[Readers]:
 
 async def until(condition: Callable[[], Any], seconds: float = 15.0) -> None:
     """Give readers time until the database says so."""
-    ask = sync_to_async(condition, thread_sensitive=False)
+
+    def closing() -> Any:
+        try:
+            return condition()
+        finally:
+            connections.close_all()
+
+    ask = sync_to_async(closing, thread_sensitive=False)
     async with asyncio.timeout(seconds):
         while not await ask():
             await asyncio.sleep(0.02)
@@ -132,7 +140,9 @@ async def test_a_displaced_stream_ends_and_is_not_begun_again(
 ) -> None:
     async with reading() as readers:
         await until(lambda: Connection.objects.get().state == "ok")
-        market.sessions.displace()
+        await until(lambda: Connection.objects.get().heard_at)
+        for session in market.sessions._sessions:  # without the notice that bids us wait a minute
+            session.displaced = True
         for connection in list(market.connections):
             market.run(connection.close())
         await until(lambda: Connection.objects.get().state == "displaced")
