@@ -21,6 +21,7 @@ PRIVATE: Final = frozenset(
         "routes",
         "connections",
         "brokers",
+        "recorders",
     }
 )
 AT_MOST: Final = 64  # topics of one connection

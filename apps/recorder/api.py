@@ -314,13 +314,14 @@ class AssignFill(GenericAPIView[Any]):
     )  # fmt: skip
     def post(self, request: Request, id: int) -> Response:
         """Say whose one of your fills is; where one strategy has all of it, its whole order is settled so."""
+        row = self._fill(id)
         shares = [
             (part["strategy"], part["quantity"])
             for part in read(AssignmentSerializer, request.data).validated_data["shares"]
         ]
         by = request.user.get_username()
         try:
-            deciding.assign(user=request.user, fill=self._fill(id), shares=shares, by=by)
+            deciding.assign(user=request.user, fill=row, shares=shares, by=by)
         except BadRecorder as bad:
             raise _refused(bad) from None
         told = [{"strategy": whose, "quantity": many} for whose, many in shares]

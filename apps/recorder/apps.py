@@ -9,5 +9,9 @@ class RecorderConfig(AppConfig):
     name = "apps.recorder"
 
     def ready(self) -> None:
-        """Let the recorder hear what brokers tell."""
+        """Let the recorder hear what brokers tell, and its facts be told in words."""
         from apps.recorder import subscribers  # noqa: F401 - it registers itself
+        from apps.recorder.domain.telling import WORDS
+        from apps.trades.domain.telling import learn
+
+        learn(WORDS)

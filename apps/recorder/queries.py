@@ -22,9 +22,9 @@ ZERO = Decimal("0.0000")
 
 
 def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
-    """Return a trader's accounts at brokers."""
+    """Return a trader's accounts at brokers whose logins are still his."""
     mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
-    return mine
+    return mine.filter(connection__is_removed=False)
 
 
 def broker_account(user: Any, pk: int) -> BrokerAccount | None:
@@ -302,9 +302,7 @@ def _last_lines(user: Any, strategies: Sequence[int]) -> dict[int, RecorderLog]:
         .filter(strategy__in=strategies)
         .order_by()
         .values("strategy")
-        .annotate(newest=Max("at_ns"))
+        .annotate(newest=Max("pk"))
+        .values("newest")
     )
-    wanted = Q(pk__in=[])
-    for one in newest:
-        wanted |= Q(strategy_id=one["strategy"], at_ns=one["newest"])
-    return {row.strategy_id: row for row in RecorderLog.objects.filter(wanted).order_by("id")}
+    return {row.strategy_id: row for row in RecorderLog.objects.filter(pk__in=newest)}

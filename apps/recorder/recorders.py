@@ -247,7 +247,7 @@ def _end(recorder: Recorder) -> None:
 
 def _note(recorder: Recorder, kind: LogKind, text: str, by: str) -> None:
     at, strategy = to_instant(timezone.now()), recorder.strategy
-    write_log(user=recorder.user_id, strategy=strategy.pk, kind=kind, text=text)
+    write_log(user=recorder.user_id, strategy=strategy.pk, kind=kind, text=text, at=now())
     bus.publish(
         RecorderChanged(
             at=at, user=recorder.user_id, strategy=strategy.pk, strategy_name=strategy.name,

@@ -17,11 +17,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.bus import transport
-from apps.recorder.models import AccountDayMark, Import, ImportedRow
+from apps.recorder.models import AccountDayMark, Import, ImportedRow, Recorder
+from apps.recorder.services import settle
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
-from tests.integration.recorder.imported import an_account as a_broker_account
+from tests.integration.recorder.rows import a_broker_account, a_recorder
+from tests.integration.recorder.rows import a_fill as recorded_fill
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -63,6 +65,11 @@ PATHS = (
     "/recorders/import/",
     "/recorders/import/{importing}/",
     "/recorders/days/{broker}/",
+    "/recorders/",
+    "/recorders/list/",
+    "/recorders/{strategy}/",
+    "/recorders/{strategy}/curve/",
+    "/recorders/{strategy}/region/now/",
     "/strategies/",
     "/health/",
     "/manual/webhooks/",
@@ -74,6 +81,11 @@ PATHS = (
     "/api/realtime/trade-mfe/{trade}/",
     "/api/realtime/mfe-history/{trade}/",
     "/api/realtime/signal-status/{signal}/",
+    "/api/strategies/",
+    "/api/strategies/{strategy}/positions/",
+    "/api/recorder/positions/{strategy}/",
+    "/api/recorder/undecided/",
+    "/api/dashboard/summary/?books=recorded",
     "/api/strategy/performance/",
     "/api/dashboard/summary/",
     "/api/signal-lab/trades/",
@@ -104,17 +116,28 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
-    broker, importing = _imported(user, minutes)
+    recorder = Recorder.objects.filter(user=user).first() or a_recorder(
+        user, a_broker_account(user)
+    )
+    for minute in minutes:
+        for signed in (1, -1):
+            recorded_fill(recorder.account, signed, "20000.00", 2 * minute + (signed < 0))
+    settle(account=recorder.account)
+    broker, importing = recorder.account_id, _imported(recorder.account, minutes)
     return {
-        "key": entered.key, "signal": entered.pk, "trade": active.pk, "broker": broker, "importing": importing,
-    }  # fmt: skip
+        "broker": broker,
+        "importing": importing,
+        "strategy": recorder.strategy_id,
+        "key": entered.key,
+        "signal": entered.pk,
+        "trade": active.pk,
+    }
 
 
-def _imported(user: Any, minutes: range) -> tuple[int, int]:
+def _imported(account: Any, minutes: range) -> int:
     """Make an import with a row to settle and a marked day for each minute."""
-    account = a_broker_account(user)
     done = Import.objects.create(
-        user=user, file_name="fills.csv", sha256="", size=1, zone="UTC", state="done", made_by="a",
+        user=account.user, file_name="fills.csv", sha256="", size=1, zone="UTC", state="done", made_by="a",
         done_at=timezone.now(),
     )  # fmt: skip
     for minute in minutes:
@@ -124,7 +147,7 @@ def _imported(user: Any, minutes: range) -> tuple[int, int]:
         )  # fmt: skip
         day = timezone.now().date() - timedelta(days=minute)
         AccountDayMark.objects.create(account=account, trade_date=day, state="gap", why="Not read.")
-    return account.pk, done.pk
+    return done.pk
 
 
 def _cost(actor: Actor, path: str) -> int:

@@ -12,11 +12,12 @@ from apps.recorder.domain.messages import (
     StopHit,
     TargetHit,
 )
+from apps.trades.domain.telling import in_words
 
 
 def happened(fact: Recorded) -> str:
     """Return one sentence of what a fill did."""
-    price, many = f"{fact.price:f}", fact.quantity
+    price, many = f"{fact.price:,f}", fact.quantity
     match fact:
         case PositionOpened():
             return f"Opened {fact.side} {many} {fact.contract} at {price}."
@@ -40,7 +41,7 @@ def happened(fact: Recorded) -> str:
 def _net(fact: Recorded) -> str:
     if fact.net is None:
         return ""
-    r = f", {fact.r} R" if fact.r is not None else ""
+    r = f", {in_words(str(fact.r))}" if fact.r is not None else ""
     return f" Net {dollars(fact.net)}{r}."
 
 
