@@ -143,11 +143,16 @@ def page(request: HttpRequest) -> HttpResponse:
             )
         else:
             return redirect("desk:import", made.pk)
+    own = list(BrokerAccount.objects.of(request.user))
+    shown = next((one for one in own if str(one.pk) == request.GET.get("account")), None)
+    shown = shown or (own[0] if own else None)
     context = {
+        "own": own,
+        "strip": strip_of(shown) if shown else None,
         "form": form,
         "imports": [Seen(one) for one in Import.objects.of(request.user)[:LISTED]],
         "layouts": LAYOUTS.values(),
-        "has_accounts": BrokerAccount.objects.of(request.user).exists(),
+        "has_accounts": bool(own),
     }
     return render(
         request, "imports/page.html", around | context, status=422 if form.errors else 200
