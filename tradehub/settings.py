@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "apps.brokers",
     "apps.papertrading",
     "apps.risk",
+    "apps.recorder",
     "apps.analytics",
     "apps.engine",
     "apps.notifications",
@@ -165,11 +166,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "brokers.poll": {"task": "apps.brokers.tasks.poll_all", "schedule": float(BROKER_POLL_SECONDS)},
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
+    "recorder.look_at_days": {"task": "apps.recorder.tasks.look_at_days", "schedule": 60.0},
+    "recorder.sweep_imports": {"task": "apps.recorder.tasks.sweep_imports", "schedule": 60.0},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
     "notifications.hear": {"task": "apps.notifications.tasks.hear", "schedule": 2.0},
     "notifications.send": {"task": "apps.notifications.tasks.send", "schedule": 5.0},
     "notifications.summarise": {"task": "apps.notifications.tasks.summarise", "schedule": 60.0},
     "notifications.forget": {"task": "apps.notifications.tasks.forget", "schedule": AT_NIGHT},
+    "recorder.hear": {"task": "apps.recorder.tasks.hear", "schedule": 2.0},
+    "recorder.sweep": {"task": "apps.recorder.tasks.sweep", "schedule": 60.0},
 }
 
 # --- People ----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ urlpatterns = [
     path("api/", include("apps.brokers.urls")),
     path("api/", include("apps.papertrading.urls")),
     path("api/", include("apps.risk.urls")),
+    path("api/", include("apps.recorder.urls")),
     path("api/", include("apps.analytics.urls")),
     path("api/", include("apps.notifications.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

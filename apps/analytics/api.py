@@ -9,9 +9,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.analytics import queries
+from apps.analytics import queries, recorded
 from apps.analytics.domain.performance import measure
-from apps.analytics.queries import Scope
+from apps.analytics.queries import Performance, Scope
 from apps.analytics.serializers import (
     AnalyticsScopeSerializer,
     CurvesSerializer,
@@ -21,6 +21,7 @@ from apps.analytics.serializers import (
     SummarySerializer,
 )
 from apps.brokers.answers import ID, PROBLEM, own_account, read
+from apps.recorder.queries import broker_account
 from apps.signals.models import Strategy
 from apps.trades.domain.outcome import Variant
 
@@ -40,9 +41,18 @@ class _Measuring(GenericAPIView[Any]):
         """
         given = asked.validated_data
         account = given.get("account")
-        if account is not None:
+        if account is not None and given["books"] == "desk":
             own_account(self.request.user, account)
+        elif account is not None and broker_account(self.request.user, account) is None:
+            raise NotFound(f"You have no broker account {account}.")
         return Scope(account, strategy, given.get("since"), given.get("until"))
+
+    def made(self, scope: Scope, books: str) -> Performance:
+        """Return what the positions of these books came to."""
+        user = self.request.user
+        if books == "recorded":
+            return recorded.performance_of(recorded.closed(user, scope))
+        return queries.performance_of(queries.closed(user, scope))
 
     def own_strategy(self, id: int) -> Strategy:
         """Return one of the asker's strategies.
@@ -77,8 +87,12 @@ class StrategyAnalytics(_Measuring):
             variant=Variant(given["variant"]),
             target=Fraction(given["target"]), fee_r=Fraction(given["fee_r"]),
         )  # fmt: skip
-        made = queries.performance_of(queries.closed(request.user, scope))
-        return Response(self.get_serializer({"row": row, "performance": made, "lab": lab}).data)
+        found = self.made(Scope(None, row.pk, scope.since, scope.until), "recorded")
+        body = {
+            "row": row, "performance": self.made(scope, given["books"]), "lab": lab,
+            "recorded": found,
+        }  # fmt: skip
+        return Response(self.get_serializer(body).data)
 
 
 class StrategyPerformance(_Measuring):
@@ -93,11 +107,12 @@ class StrategyPerformance(_Measuring):
     )
     def get(self, request: Request) -> Response:
         """Return the figures of each of your strategies, of what you entered by hand, and of everything."""
-        scope = self.scope(read(ScopeSerializer, request.query_params))
-        rows = queries.closed(request.user, scope)
+        asked = read(ScopeSerializer, request.query_params)
+        told: Any = recorded if asked.validated_data["books"] == "recorded" else queries
+        rows = told.closed(request.user, self.scope(asked))
         body = {
             "all": measure([one.result for one in rows]),
-            "strategies": queries.by_strategy(request.user, rows),
+            "strategies": told.by_strategy(request.user, rows),
         }
         return Response(self.get_serializer(body).data)
 
@@ -114,8 +129,9 @@ class DashboardSummary(_Measuring):
     )
     def get(self, request: Request) -> Response:
         """Return the figures of today, this week, this month and of everything, and what is open."""
-        scope = self.scope(read(ScopeSerializer, request.query_params))
-        return Response(self.get_serializer(queries.summary(request.user, scope)).data)
+        asked = read(ScopeSerializer, request.query_params)
+        told = recorded if asked.validated_data["books"] == "recorded" else queries
+        return Response(self.get_serializer(told.summary(request.user, self.scope(asked))).data)
 
 
 class DashboardAnalytics(_Measuring):
@@ -131,6 +147,6 @@ class DashboardAnalytics(_Measuring):
     def get(self, request: Request, id: int) -> Response:
         """Return one of your strategies as a page draws it: equity and drawdown by day, calendar, cells."""
         row = self.own_strategy(id)
-        scope = self.scope(read(ScopeSerializer, request.query_params), row.pk)
-        made = queries.performance_of(queries.closed(request.user, scope))
+        asked = read(ScopeSerializer, request.query_params)
+        made = self.made(self.scope(asked, row.pk), asked.validated_data["books"])
         return Response(self.get_serializer({"row": row, "performance": made}).data)

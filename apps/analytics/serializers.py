@@ -46,6 +46,10 @@ class ScopeSerializer(serializers.Serializer[Any]):
     account = serializers.IntegerField(
         required=False, min_value=0, max_value=MOST, help_text="One account; all of yours if left out."
     )  # fmt: skip
+    books = serializers.ChoiceField(
+        choices=["desk", "recorded"], default="desk",
+        help_text="Positions of the desk's own accounts, or those that recorders found at brokers; `account` likewise.",
+    )  # fmt: skip
     since = serializers.DateField(required=False, help_text="First trade date, e.g. 2026-11-02.")
     until = serializers.DateField(required=False, help_text="Last trade date, included.")
 
@@ -220,6 +224,10 @@ class StrategyAnalyticsSerializer(serializers.Serializer[Any]):
     months = PeriodSerializer(source="performance.months", many=True)
     breakdowns = BreakdownsSerializer(source="performance")
     signal_lab = LabFiguresSerializer(source="lab.figures")
+    recorded = FiguresSerializer(
+        source="recorded.figures",
+        help_text="What its recorder found at brokers, whatever the books.",
+    )
 
 
 class CurvesSerializer(serializers.Serializer[Any]):

@@ -40,6 +40,7 @@ from apps.bus.domain.message import MINUTE, Fact, to_instant
 from apps.marketdata.domain.calendar import trade_date
 
 S = TypeVar("S", OrderSeen, FillSeen, PositionSeen)
+BY_FILE = "csv:"  # begins the source of a fill that was imported
 CHUNK = 500  # names in one query
 PRICE, MONEY = Decimal("0.0000001"), Decimal("0.0001")
 VANISHED = MINUTE  # a row told so shortly before a snapshot may have come while it was read
@@ -233,7 +234,8 @@ class _Desk:
         fresh: list[BrokerFill] = []
         for key, now in merged.items():
             row = known.get(key)
-            if _fill_of(row) == now:
+            by_file = row is not None and row.source.startswith(BY_FILE)
+            if _fill_of(row) == now and not by_file:
                 continue
             if row is None:
                 row = BrokerFill(
@@ -245,6 +247,10 @@ class _Desk:
                 fresh.append(row)
             else:
                 row.version += 1
+                if (
+                    by_file
+                ):  # what only a file told, the broker has told now: undoing the file leaves it
+                    row.source = self._source
             for name, value in _fill_fields(now).items():
                 setattr(row, name, value)
             if row.pk:

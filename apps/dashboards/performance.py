@@ -203,6 +203,14 @@ def whole(amount: Fraction) -> Decimal:
 # ---- the list ----
 
 
+def as_day(wanted: str) -> date | None:
+    """Return the day that an address asks for, None if it is no date."""
+    try:
+        return date.fromisoformat(wanted)
+    except ValueError:
+        return None
+
+
 def on_day(rows: Iterable[Brief], wanted: str) -> tuple[list[Brief], date | None]:
     """Return the positions of the day that is asked for, newest first; all of them if none is, or it is no date."""
     newest = sorted(rows, key=lambda one: (one.closed_ns, one.pk), reverse=True)

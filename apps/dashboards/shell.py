@@ -162,7 +162,7 @@ def strip(request: HttpRequest) -> Strip:
 
 AREAS: Final = (
     "trades", "signals", "commands", "orders", "positions", "accounts", "risks", "routes",
-    "connections", "brokers",
+    "connections", "brokers", "recorders",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ PRIVATE: Final = frozenset(
         "notices",
         "connections",
         "brokers",
+        "recorders",
     }
 )
 AT_MOST: Final = 64  # topics of one connection

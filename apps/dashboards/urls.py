@@ -8,12 +8,15 @@ from apps.dashboards import (
     live_pages,
     pages,
     performance_pages,
+    recorder_forms,
+    recorder_pages,
     simulate_pages,
     story_pages,
     strategy_pages,
     ticket_pages,
     trade_pages,
 )
+from apps.dashboards import import_pages as imports
 from apps.dashboards import manager_pages as manager
 from apps.dashboards import notice_pages as notices
 from apps.dashboards import prop_pages as prop
@@ -61,6 +64,20 @@ urlpatterns = [
     path("performance/", performance_pages.page, name="performance"),
     path("performance/curve/", performance_pages.curve, name="performance_curve"),
     path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),
+    path("recorders/import/", imports.page, name="imports"),
+    path("recorders/import/<row:pk>/", imports.one, name="import"),
+    path("recorders/import/<row:pk>/rows/<row:row_pk>/", imports.settle, name="import_row"),
+    path("recorders/import/<row:pk>/<slug:what>/", imports.deed, name="import_deed"),
+    path("recorders/days/<row:pk>/", imports.days, name="recorder_days"),
+    path("recorders/", recorder_pages.recorders, name="recorders"),
+    path("recorders/list/", recorder_pages.listed, name="recorders_list"),
+    path("recorders/new/", recorder_forms.new, name="recorder_new"),
+    path("recorders/<row:pk>/", recorder_pages.recorder, name="recorder"),
+    path("recorders/<row:pk>/region/<slug:name>/", recorder_pages.region, name="recorder_region"),
+    path("recorders/<row:pk>/curve/", recorder_pages.curve, name="recorder_curve"),
+    path("recorders/<row:pk>/change/", recorder_forms.edit, name="recorder_change"),
+    path("recorders/<row:pk>/<slug:what>/", recorder_forms.deed, name="recorder_deed"),
+    path("recorders/<row:pk>/fills/<row:fill>/", recorder_forms.settle, name="recorder_fill"),
     path("health/", pages.health, name="health"),
     path("signals/", story_pages.signal_list, name="signals"),
     path("signals/<str:key>/", story_pages.signal, name="signal"),

@@ -7,12 +7,14 @@ numbers with `UPDATE_BASELINE=1 pytest tests/queries`.
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.brokers.models import AccountGroup, BrokerAccount, Connection, GroupMember
 from apps.bus import transport
@@ -20,9 +22,13 @@ from apps.marketdata.price import moment
 from apps.notifications import services as notifications
 from apps.notifications.domain.kinds import Kind
 from apps.notifications.domain.wording import Notice
+from apps.recorder.models import AccountDayMark, Import, ImportedRow, Recorder
+from apps.recorder.services import settle
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
+from tests.integration.recorder.rows import a_broker_account, a_recorder
+from tests.integration.recorder.rows import a_fill as recorded_fill
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -61,6 +67,14 @@ PATHS = (
     "/performance/",
     "/performance/curve/",
     "/performance/positions.csv",
+    "/recorders/import/",
+    "/recorders/import/{importing}/",
+    "/recorders/days/{broker}/",
+    "/recorders/",
+    "/recorders/list/",
+    "/recorders/{strategy}/",
+    "/recorders/{strategy}/curve/",
+    "/recorders/{strategy}/region/now/",
     "/strategies/",
     "/settings/groups/",
     "/api/accounts/groups/",
@@ -83,6 +97,11 @@ PATHS = (
     "/api/realtime/trade-mfe/{trade}/",
     "/api/realtime/mfe-history/{trade}/",
     "/api/realtime/signal-status/{signal}/",
+    "/api/strategies/",
+    "/api/strategies/{strategy}/positions/",
+    "/api/recorder/positions/{strategy}/",
+    "/api/recorder/undecided/",
+    "/api/dashboard/summary/?books=recorded",
     "/api/strategy/performance/",
     "/api/dashboard/summary/",
     "/api/signal-lab/trades/",
@@ -121,7 +140,38 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
         told = Notice(Kind.CLOSED, "NQ closed", "", path="/manager/")
         notifications.notify(user=user, key=f"n{minute}", told=told, now=moment(bar))
-    return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
+    recorder = Recorder.objects.filter(user=user).first() or a_recorder(
+        user, a_broker_account(user)
+    )
+    for minute in minutes:
+        for signed in (1, -1):
+            recorded_fill(recorder.account, signed, "20000.00", 2 * minute + (signed < 0))
+    settle(account=recorder.account)
+    broker, importing = recorder.account_id, _imported(recorder.account, minutes)
+    return {
+        "broker": broker,
+        "importing": importing,
+        "strategy": recorder.strategy_id,
+        "key": entered.key,
+        "signal": entered.pk,
+        "trade": active.pk,
+    }
+
+
+def _imported(account: Any, minutes: range) -> int:
+    """Make an import with a row to settle and a marked day for each minute."""
+    done = Import.objects.create(
+        user=account.user, file_name="fills.csv", sha256="", size=1, zone="UTC", state="done", made_by="a",
+        done_at=timezone.now(),
+    )  # fmt: skip
+    for minute in minutes:
+        ImportedRow.objects.create(
+            importing=done, account=account, family="tradovate", key=str(minute), state="conflict", row=minute,
+            contract="NQZ5", side="buy", quantity=1, price=1, at_ns=1, grain_ns=1,
+        )  # fmt: skip
+        day = timezone.now().date() - timedelta(days=minute)
+        AccountDayMark.objects.create(account=account, trade_date=day, state="gap", why="Not read.")
+    return done.pk
 
 
 def _cost(actor: Actor, path: str) -> int:

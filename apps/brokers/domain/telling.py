@@ -175,7 +175,6 @@ def _skipped(p: Payload) -> Told:
     return Told("No order for this signal", f"{detail} {p['reason']}".strip(), "wait", "no")
 
 
-<<<<<<< HEAD
 def _live(p: Payload) -> Told:
     if not p["is_on"]:
         return Told(f"{p['called']}: live orders off", "Exits still leave.", "quiet", "shield")
@@ -185,7 +184,8 @@ def _live(p: Payload) -> Told:
 
 def _differs(p: Payload) -> Told:
     return Told(f"{p['called']}: the broker says otherwise", str(p["words"]), "bad", "warn")
-=======
+
+
 _STANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "ok": ("is connected", "good", "ok"),
     "new": ("is connecting", "quiet", "link"),
@@ -219,7 +219,6 @@ def _broker_fill(p: Payload) -> Told:
     verb = "Bought" if p["side"] == "buy" else "Sold"
     what = f"{verb} {p['quantity']} {p['contract']} at {_price(p['price'])} at the broker"
     return Told(what if p.get("is_active", True) else f"{what}: taken back by the exchange", "")
->>>>>>> brokers
 
 
 WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
@@ -245,7 +244,6 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "position.opened": lambda p: Told(f"{_root(p)} {p['direction']} opened", ""),
     "position.closed": _closed,
     "route.skipped": _skipped,
-<<<<<<< HEAD
     "live.switched": _live,
     "live.killed": lambda p: Told(
         f"{p['called']}: kill switch", "Out of everything.", "bad", "stop"
@@ -257,10 +255,8 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "position.unprotected": lambda p: Told(
         f"{p['called']}: position without a working stop", str(p["words"]), "bad", "warn"
     ),
-=======
     "connection.changed": _connection,
     "broker.account_changed": _broker_account,
     "broker.fill_seen": _broker_fill,
     "broker.order_seen": lambda p: Told(f"Order {p['remote']} {p['status']} at the broker", ""),
->>>>>>> brokers
 }

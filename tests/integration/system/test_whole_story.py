@@ -30,7 +30,7 @@ def discord() -> Iterator[Discord]:
 
 @pytest.fixture
 def desk(tmp_path: Path, discord: Discord) -> Iterator[Desk]:
-    one = Desk(tmp_path, BROKER_POLL_SECONDS="10", **discord.settings())
+    one = Desk(tmp_path, BROKER_POLL_SECONDS="15", **discord.settings())
     yield one.ready()
     one.kill()
 

@@ -1,0 +1,86 @@
+"""Words and signs of recorded positions for templates."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django import template
+
+from apps.bus.domain.message import to_datetime
+from apps.recorder.domain.terms import LogKind, PositionStatus, Reason
+
+register = template.Library()
+
+BECAUSE: Final[Mapping[str, str]] = {
+    Reason.TAG: "the order's tag",
+    Reason.TEXT: "the order's text",
+    Reason.ORDER_PARENT: "bracket of its order",
+    Reason.ONLY_STRATEGY: "the only recorder",
+    Reason.WINDOW: "the only one recording then",
+    Reason.BY_HAND: "settled by hand",
+    Reason.UNATTRIBUTED: "nobody's",
+    Reason.AMBIGUOUS: "not clear",
+}
+_ENDED: Final[Mapping[str, str]] = {
+    PositionStatus.OPEN: "open",
+    PositionStatus.CLOSED: "closed",
+    PositionStatus.STOPPED_OUT: "stopped out",
+    PositionStatus.TARGET_HIT: "target hit",
+}
+_ICONS: Final[Mapping[str, str]] = {
+    LogKind.STARTED: "recorder",
+    LogKind.STOPPED: "stop",
+    LogKind.OPENED: "right",
+    LogKind.ADDED: "plus",
+    LogKind.REDUCED: "down",
+    LogKind.CLOSED: "flag",
+    LogKind.STOP_HIT: "stop",
+    LogKind.TARGET_HIT: "target",
+    LogKind.CORRECTED: "warn",
+    LogKind.WARNING: "warn",
+    LogKind.ASSIGNED: "user",
+}
+
+
+@register.filter
+def moment(ns: int) -> datetime:
+    """Return an instant in ns UTC as a moment."""
+    return to_datetime(ns)
+
+
+@register.filter
+def because(reason: str) -> str:
+    """Return why a fill is a strategy's."""
+    return BECAUSE[reason]
+
+
+@register.filter
+def ended(status: str) -> str:
+    """Return how a position ended."""
+    return _ENDED[status]
+
+
+@register.filter
+def log_icon(kind: str) -> str:
+    """Return the sign of a line of the log."""
+    return _ICONS.get(kind, "gear")
+
+
+@register.filter
+def reasons(shares: Sequence[Any]) -> str:
+    """Return each reason once, the first fill's first."""
+    return ", ".join(dict.fromkeys(BECAUSE[share.reason] for share in shares))
+
+
+@register.filter
+def plain_price(price: Decimal) -> str:
+    """Return a price with two decimals at least, and no needless zeros after them."""
+    plain = price.normalize()
+    return f"{plain if -int(plain.as_tuple().exponent) > 2 else price.quantize(Decimal('0.01')):,f}"
+
+
+@register.filter
+def of_key(names: Mapping[Any, Any], key: Any) -> Any:
+    """Return what stands under a key."""
+    return names.get(key, key)

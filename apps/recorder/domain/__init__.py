@@ -1,0 +1,1 @@
+"""Whose a fill is, and what the fills of a strategy came to: pure."""

@@ -1,0 +1,47 @@
+"""Facts of recorders in plain words, for the events and the toasts."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from apps.recorder.domain.seen import product_of
+from apps.recorder.domain.wording import dollars
+from apps.trades.domain.telling import Payload, Told, in_words
+
+
+def _did(verb: str) -> Callable[[Payload], Told]:
+    def words(p: Payload) -> Told:
+        root = product_of(str(p["contract"])) or str(p["contract"])
+        net = Decimal(str(p["net"])) if p.get("net") is not None else None
+        r = f", {in_words(str(p['r']))}" if p.get("r") is not None else ""
+        made = f" Net {dollars(net)}." if net is not None else ""
+        text = f"{p['account_name']}: {p['quantity']} at {Decimal(str(p['price'])):,f}.{made}"
+        tone = (
+            str(p["side"])
+            if net is None
+            else ("good" if net > 0 else "bad" if net < 0 else "quiet")
+        )
+        return Told(f"{p['strategy_name']}: {root} {p['side']} {verb}{r}", text, tone, "recorder")
+
+    return words
+
+
+def _changed(p: Payload) -> Told:
+    return Told(f"{p['strategy_name']} {p['what']}", str(p["text"]), "quiet", "recorder")
+
+
+def _assigned(p: Payload) -> Told:
+    done = "settled" if p["shares"] else "taken back"
+    return Told(f"Whose a fill is was {done}", f"By {p['by']}.", "quiet", "recorder")
+
+
+WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
+    "recorder.opened": _did("opened"),
+    "recorder.added": _did("added to"),
+    "recorder.reduced": _did("reduced"),
+    "recorder.closed": _did("closed"),
+    "recorder.stop_hit": _did("stop hit"),
+    "recorder.target_hit": _did("target hit"),
+    "recorder.changed": _changed,
+    "recorder.assigned": _assigned,
+}

@@ -1,0 +1,181 @@
+"""What evidence does to fills after they were written: it is taken back, settled by a person, or confirmed by the broker."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from apps.brokers.mirror import BY_FILE
+from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.bus import bus
+from apps.marketdata.domain.calendar import trade_date
+from apps.recorder.imports.matching import Said, Verdict, match
+from apps.recorder.models import ImportedRow, Stood
+from apps.recorder.writing import had_of, size_of, tell
+
+
+def take_back(rows: Sequence[ImportedRow]) -> None:
+    """Delete evidence, and the fills of files that nothing else stands for, in one transaction."""
+    with transaction.atomic():
+        pks = [row.pk for row in rows]
+        stood = Stood.objects.filter(evidence__in=pks).values("fill")
+        touched = list(
+            BrokerFill.objects.filter(pk__in=stood, source__startswith=BY_FILE).select_related(
+                "account"
+            )
+        )
+        ImportedRow.objects.filter(pk__in=pks).delete()
+        _remake(touched)
+
+
+def _remake(fills: Sequence[BrokerFill]) -> None:
+    """Give fills of files the contracts that their evidence tells; without any they go."""
+    changed = defaultdict(list)
+    for fill in fills:
+        rows = list(ImportedRow.objects.filter(stood__fill=fill))
+        if not rows:
+            fill.is_active = False
+            changed[fill.account].append(fill)
+            continue
+        named = {row.part: row.quantity for row in rows if row.name and row.name == fill.remote}
+        if named and size_of(named) != fill.quantity:
+            fill.quantity = size_of(named)
+            fill.save(update_fields=["quantity"])
+            changed[fill.account].append(fill)
+    for account, some in changed.items():
+        _tell(account, some)
+    gone = [fill.pk for some in changed.values() for fill in some if not fill.is_active]
+    BrokerFill.objects.filter(pk__in=gone).delete()
+
+
+def _tell(account: BrokerAccount, fills: Sequence[BrokerFill]) -> None:
+    told = tell(account, fills)
+    transaction.on_commit(lambda: bus.tell(told))
+
+
+# ---- settled by a person ----
+
+
+def settle(row: ImportedRow, *, is_another: bool) -> bool:
+    """Import a row in conflict as a fill of its own, or leave it out. False: its number is taken."""
+    with transaction.atomic():
+        kept = list(BrokerFill.objects.filter(stood__evidence=row))
+        row.by_hand = True
+        if not is_another:
+            row.state = ImportedRow.State.LEFT_OUT
+            row.save(update_fields=["state", "by_hand"])
+            Stood.objects.filter(evidence=row).delete()
+            for fill in kept:
+                fill.is_active = False
+                _tell(row.account, [fill])
+                fill.delete()
+            return True
+        remote = row.name or f"{row.family}:{row.key}"[:120]
+        if not kept and BrokerFill.objects.filter(account=row.account, remote=remote).exists():
+            return False
+        fill = kept[0] if kept else _fill_of(row, remote)
+        fill.is_active = True
+        fill.save()
+        row.state = ImportedRow.State.NEW
+        row.save(update_fields=["state", "by_hand"])
+        Stood.objects.get_or_create(evidence=row, fill=fill)
+        _tell(row.account, [fill])
+    return True
+
+
+def _fill_of(row: ImportedRow, remote: str) -> BrokerFill:
+    fees: Any = row.fees
+    return BrokerFill(
+        user_id=row.account.user_id, account=row.account, remote=remote, order=row.order, contract=row.contract,
+        side=row.side, quantity=row.quantity, price=row.price, fees=fees, at_ns=row.at_ns,
+        trade_date=trade_date(row.at_ns), source=f"{BY_FILE}{row.importing.layout}",
+    )  # fmt: skip
+
+
+# ---- confirmed by the broker ----
+
+
+def reconcile(account: BrokerAccount) -> int | None:
+    """Let fills that the broker told since take the place of those that only a file told.
+
+    Returns the time of the earliest fill that changed by it, ns UTC, None if none did.
+
+    What fits takes over the evidence, and the file's fill goes. What contradicts stays, switched off, as a row to settle:
+    for a moment too few is mended by a look, twice is money that never was.
+    """
+    same_day = BrokerFill.objects.filter(
+        account=account, contract=OuterRef("contract"), trade_date=OuterRef("trade_date")
+    ).exclude(source__startswith=BY_FILE)
+    by_file = BrokerFill.objects.filter(
+        Exists(same_day), account=account, source__startswith=BY_FILE
+    )
+    days = defaultdict(list)
+    for fill in by_file.exclude(stood__evidence__by_hand=True).prefetch_related("stood__evidence"):
+        days[fill.contract, fill.trade_date].append(fill)
+    changed: list[int] = []
+    for (contract, day), fills in days.items():
+        told = list(
+            BrokerFill.objects.filter(account=account, contract=contract, trade_date=day)
+            .exclude(source__startswith=BY_FILE)
+            .prefetch_related("stood__evidence")
+        )
+        if told:
+            changed += _reconcile_day(account, fills, told)
+    return min(changed, default=None)
+
+
+def _reconcile_day(
+    account: BrokerAccount, fills: list[BrokerFill], told: list[BrokerFill]
+) -> list[int]:
+    by_family = defaultdict(list)
+    for fill in fills:
+        evidence = [one.evidence for one in fill.stood.all()]
+        numbered = account.connection.broker == "tradovate" and any(
+            row.family == "tradovate" for row in evidence
+        )
+        if evidence and not numbered:
+            by_family[evidence[0].family].append((fill, evidence))
+    changed = []
+    for family, some in by_family.items():
+        rows = [_said(fill, evidence) for fill, evidence in some]
+        match(rows, [had_of(one, family, has_numbers=False) for one in told], {})
+        with transaction.atomic():
+            for row, (fill, evidence) in zip(rows, some, strict=True):
+                if _follow(account, row, fill, evidence):
+                    changed.append(fill.at_ns)
+    return changed
+
+
+def _said(fill: BrokerFill, evidence: Sequence[ImportedRow]) -> Said:
+    had = had_of(fill, "", has_numbers=False)
+    return Said(
+        key=str(fill.pk), side=had.side, quantity=had.quantity, price=had.price, at=had.at,
+        grain=max(row.grain_ns for row in evidence), order=had.order, average=had.average,
+    )  # fmt: skip
+
+
+def _follow(
+    account: BrokerAccount, row: Said, fill: BrokerFill, evidence: Sequence[ImportedRow]
+) -> bool:
+    pks = [one.pk for one in evidence]
+    if row.verdict is Verdict.KNOWN:
+        Stood.objects.bulk_create(
+            [Stood(evidence_id=pk, fill_id=of) for pk in pks for of in row.of],
+            ignore_conflicts=True,
+        )
+        ImportedRow.objects.filter(pk__in=pks).update(state=ImportedRow.State.KNOWN, why="")
+        fill.is_active = False
+        _tell(account, [fill])
+        fill.delete()
+        return True
+    holds_back = row.verdict is Verdict.CONFLICT
+    if holds_back == fill.is_active:
+        fill.is_active = not holds_back
+        fill.save(update_fields=["is_active"])
+        state = ImportedRow.State.CONFLICT if holds_back else ImportedRow.State.NEW
+        ImportedRow.objects.filter(pk__in=pks).update(state=state, why=row.why[:300])
+        _tell(account, [fill])
+        return True
+    return False

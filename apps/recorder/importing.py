@@ -1,0 +1,391 @@
+"""Files of fills: looked at, taken over, undone. A row is imported once, whatever file it comes in and whoever told it first."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from apps.brokers.models import BrokerAccount
+from apps.bus.domain.message import to_instant
+from apps.marketdata.domain.calendar import trade_date
+from apps.recorder import days as day_ledger
+from apps.recorder import evidence, services, writing
+from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
+from apps.recorder.imports.values import DayOrder, Decimals
+from apps.recorder.models import Import, ImportedRow
+from apps.recorder.staging import Staged, lay
+
+WORK: Final = "apps.recorder.tasks.work_on_import"
+AT_ONCE: Final = 1024 * 1024  # bytes; larger files are the worker's
+SHOWN_CONFLICTS: Final = 100
+State = Import.State
+
+
+class CannotImport(Exception):
+    """The wish cannot be granted: `field` is to blame, the text says the cure."""
+
+    def __init__(self, field: str, cure: str) -> None:
+        super().__init__(f"{field}: {cure}")
+        self.field, self.cure = field, cure
+
+
+# ---- taking a file in ----
+
+
+def accept(
+    *,
+    user: Any,
+    name: str,
+    chunks: Iterable[bytes],
+    zone: str,
+    decimals: str = "",
+    days: str = "",
+    at_once: bool | None = None,
+) -> Import:
+    """Keep an upload and have it looked at: a small one now, a larger one by the worker (`at_once` says otherwise).
+
+    Raises:  CannotImport  a choice is none that can be made, or the file is too large
+    """
+    _known_choices(zone, decimals, days)
+    importing = Import.objects.create(
+        user=user, file_name=_shown(name), sha256="", size=0, zone=zone, decimals=decimals, days=days,
+        made_by=user.get_username(),
+    )  # fmt: skip
+    try:
+        importing.size, importing.sha256 = _keep(importing.path, chunks)
+    except CannotImport:
+        importing.path.unlink(missing_ok=True)
+        importing.delete()
+        raise
+    importing.save(update_fields=["size", "sha256"])
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+    return importing
+
+
+def look_again(*, importing: Import, zone: str, decimals: str = "", days: str = "") -> None:
+    """Read a file anew, otherwise: another zone, other decimals.
+
+    Raises:  CannotImport  it is not waiting to be imported
+    """
+    _known_choices(zone, decimals, days)
+    if importing.state not in (State.READY, State.BAD) or not importing.path.exists():
+        raise CannotImport("import", "it is not waiting to be imported; upload the file again")
+    Import.objects.filter(pk=importing.pk).update(
+        zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason=""
+    )
+    _begin(importing)
+
+
+def _known_choices(zone: str, decimals: str, days: str) -> None:
+    if zone not in available_timezones():
+        raise CannotImport("zone", f"{zone[:60]!r} is no time zone; write it like America/Chicago")
+    if decimals and decimals not in list(Decimals):
+        raise CannotImport("decimals", f"{decimals[:20]!r} is not point or comma")
+    if days and days not in list(DayOrder):
+        raise CannotImport("days", f"{days[:20]!r} is not month or day")
+
+
+def _shown(name: str) -> str:
+    plain = "".join(one for one in Path(name.replace("\\", "/")).name if one.isprintable())
+    return plain[-200:] or "upload.csv"
+
+
+def _keep(path: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise CannotImport(
+                    "file", f"more than {MOST_BYTES // 2**20} MB; export a shorter time"
+                )
+            digest.update(chunk)
+            file.write(chunk)
+    return size, digest.hexdigest()
+
+
+def _begin(importing: Import, *, at_once: bool | None = None) -> None:
+    if importing.size <= AT_ONCE if at_once is None else at_once:
+        work(importing.pk)
+    else:
+        transaction.on_commit(lambda: send(importing.pk))
+
+
+def send(pk: int) -> None:
+    """Give an import to the worker; if it cannot be reached, its own sweep finds the import."""
+    with suppress(OperationalError):
+        current_app.send_task(WORK, [pk])
+
+
+def work(pk: int) -> None:
+    """Do what an import waits for. Done again, it goes on where it stopped."""
+    importing = Import.objects.get(pk=pk)
+    doing: Mapping[str, Callable[[Import], None]] = {
+        State.LOOKING: _look, State.APPLYING: _apply, State.UNDOING: _undo,
+    }  # fmt: skip
+    if (do := doing.get(importing.state)) is not None:
+        do(importing)
+
+
+def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
+    """Return what writes the share that is done, at most a hundred times."""
+    last = -1
+
+    def tell(share: float) -> None:
+        nonlocal last
+        whole = begin + (end - begin) * share
+        if int(whole * 100) > last:
+            last = int(whole * 100)
+            Import.objects.filter(pk=importing.pk).update(share=whole, moved_at=timezone.now())
+
+    return tell
+
+
+# ---- the preview ----
+
+
+def _look(importing: Import) -> None:
+    """Read the whole file, lay its rows down, and count what is new; nothing is imported."""
+    try:
+        shape = shape_of(importing.path)
+        manner = manner_of(shape, importing.zone, importing.decimals, importing.days)
+        done = lay(importing.path, importing.staged, shape, manner, _progress(importing, 0, 0.6))
+    except (BadFile, FileNotFoundError) as problem:
+        reason = (
+            str(problem) if isinstance(problem, BadFile) else "the upload is gone; send it again"
+        )
+        Import.objects.filter(pk=importing.pk).update(state=State.BAD, reason=reason[:600], share=1)
+        return
+    contents = Staged(importing.staged).contents()
+    importing.layout = shape.layout.name
+    importing.rows, importing.bad_rows, importing.problems = done.rows, done.bad_rows, done.problems
+    importing.accounts = {
+        name: importing.accounts.get(name) or account_for(importing.user, name)
+        for name in contents.accounts
+    }
+    importing.seen = {
+        "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
+        "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
+        "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
+    }  # fmt: skip
+    _count(importing, _progress(importing, 0.6, 1))
+    importing.state, importing.share = State.READY, 1
+    importing.save()
+
+
+def account_for(user: Any, name: str) -> int | None:
+    """Return which of a person's broker accounts a name in a file means; one who has a single one means it by no name."""
+    own = list(BrokerAccount.objects.of(user).filter(is_open=True))
+    word = name.strip().casefold()
+    found = [one for one in own if word and word in (one.name.casefold(), one.nickname.casefold(), one.remote.casefold())]  # fmt: skip
+    if not word and len(own) == 1:
+        found = own
+    return found[0].pk if len(found) == 1 else None
+
+
+def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> None:
+    """Say to which broker account each name in the file goes; None leaves its rows out.
+
+    Raises:  CannotImport
+    """
+    if importing.state != State.READY:
+        raise CannotImport("import", "it is not waiting to be imported")
+    own = set(BrokerAccount.objects.of(importing.user).values_list("pk", flat=True))
+    for name, account in chosen.items():
+        if name not in importing.accounts:
+            raise CannotImport("accounts", f"the file names no account {name[:40]!r}")
+        if account is not None and account not in own:
+            raise CannotImport("accounts", f"you have no broker account {account}")
+    accounts = {**importing.accounts, **chosen}
+    taken = [one for one in accounts.values() if one is not None]
+    if len(set(taken)) < len(taken):
+        raise CannotImport(
+            "accounts", "two accounts of the file cannot go to one of yours; leave one out"
+        )
+    importing.accounts = accounts
+    _count(importing, lambda share: None)
+    importing.save(update_fields=["accounts", "seen", "moved_at"])
+
+
+def _count(importing: Import, progress: Callable[[float], None]) -> None:
+    """Count what each row would be."""
+    counts: dict[str, int] = defaultdict(int)
+    conflicts: list[str] = []
+    staged = Staged(importing.staged)
+    groups = staged.groups()
+    accounts = _accounts(importing)
+    for number, group in enumerate(groups, start=1):
+        account = accounts.get(group.account)
+        if account is None:
+            counts["left_out"] += sum(1 for _ in staged.fills(group))
+        else:
+            for one in writing.plan(account, importing.layout, staged.fills(group)):
+                assert one.said.verdict is not None
+                counts["new" if one.said.verdict == "grows" else one.said.verdict.value] += 1
+                if one.said.why and len(conflicts) < SHOWN_CONFLICTS:
+                    conflicts.append(f"row {one.rows[0].row}: {one.said.why}")
+        progress(number / len(groups))
+    importing.seen = importing.seen | {"counts": dict(counts), "conflicts": conflicts}
+
+
+def _accounts(importing: Import) -> dict[str, BrokerAccount]:
+    own = BrokerAccount.objects.of(importing.user).select_related("connection").in_bulk()
+    return {name: own[pk] for name, pk in importing.accounts.items() if pk in own}
+
+
+# ---- taking it over ----
+
+
+def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = None) -> None:
+    """Import what the preview showed, chunk by chunk.
+
+    Raises:  CannotImport  it has bad rows and nobody said to leave them out, or none of its accounts is chosen
+    """
+    if importing.bad_rows and not only_good:
+        raise CannotImport(
+            "only_good",
+            f"{importing.bad_rows:,} rows cannot be read; mend the file, or say that only the good rows count",
+        )
+    if not any(importing.accounts.values()):
+        raise CannotImport("accounts", "say which of your broker accounts the file is of")
+    moved = Import.objects.filter(pk=importing.pk, state=State.READY).update(
+        state=State.APPLYING, share=0, only_good=only_good, moved_at=timezone.now()
+    )
+    if not moved:
+        raise CannotImport("import", "it is not waiting to be imported")
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _apply(importing: Import) -> None:
+    staged, accounts = Staged(importing.staged), _accounts(importing)
+    if not importing.staged.exists():
+        Import.objects.filter(pk=importing.pk).update(
+            state=State.BAD,
+            reason="the upload is gone before all of it was imported; send it again: nothing is doubled",
+        )
+        return
+    groups = [one for one in staged.groups() if one.account in accounts]
+    progress = _progress(importing)
+    for number, group in enumerate(groups, start=1):
+        writing.write(importing, accounts[group.account], staged.fills(group))
+        progress(number / len(groups))
+    importing.counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
+    importing.state, importing.share, importing.done_at = State.DONE, 1, timezone.now()
+    importing.save()
+    _forget_file(importing)
+    settle(accounts.values(), importing.seen.get("first"), {one.day for one in groups})
+
+
+def _counted(importing: Import) -> dict[str, int]:
+    states = importing.evidence.values_list("state", flat=True)
+    return {str(state): states.filter(state=state).count() for state in ImportedRow.State}
+
+
+def _forget_file(importing: Import) -> None:
+    importing.path.unlink(missing_ok=True)
+    importing.staged.unlink(missing_ok=True)
+
+
+def discard(*, importing: Import) -> None:
+    """Throw away an upload that was not imported.
+
+    Raises:  CannotImport
+    """
+    if importing.state not in (State.READY, State.BAD, State.LOOKING):
+        raise CannotImport("import", "it was imported; undo it instead")
+    _forget_file(importing)
+    importing.delete()
+
+
+# ---- undoing it ----
+
+
+def undo(*, importing: Import, at_once: bool | None = None) -> None:
+    """Take back what an import added and nothing else confirms.
+
+    Raises:  CannotImport
+    """
+    moved = Import.objects.filter(pk=importing.pk, state=State.DONE).update(
+        state=State.UNDOING, share=0, moved_at=timezone.now()
+    )
+    if not moved:
+        raise CannotImport("import", "only what was imported can be undone")
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _undo(importing: Import) -> None:
+    whole = max(1, importing.evidence.count())
+    progress = _progress(importing)
+    touched: set[int] = set()
+    dates: set[date] = set()
+    while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
+        touched |= {row.account_id for row in rows}
+        dates |= {trade_date(row.at_ns) for row in rows}
+        evidence.take_back(rows)
+        progress(1 - importing.evidence.count() / whole)
+    Import.objects.filter(pk=importing.pk).update(
+        state=State.UNDONE, share=1, undone_at=timezone.now(), moved_at=timezone.now()
+    )
+    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"), dates)
+
+
+# ---- rows that nobody but a person can settle ----
+
+
+def settle_row(*, row: ImportedRow, is_another: bool) -> None:
+    """Say of a row in conflict whether it is another fill than the one that the desk has, or the same.
+
+    Raises:  CannotImport
+    """
+    if row.state != ImportedRow.State.CONFLICT:
+        raise CannotImport("row", "it is settled already")
+    if not evidence.settle(row, is_another=is_another):
+        raise CannotImport(
+            "row",
+            f"the desk has fill {row.name} already, and a broker's number names one fill; leave the row out",
+        )
+    importing = row.importing
+    importing.counts = importing.counts | _counted(importing)
+    importing.save(update_fields=["counts", "moved_at"])
+    settle([row.account], row.at_ns, [trade_date(row.at_ns)])
+
+
+def settle(accounts: Iterable[BrokerAccount], since: int | None, touched: Iterable[date]) -> None:
+    """Derive anew what rests on the fills of accounts from an instant on, and judge the days that a file touched."""
+    dates = set(touched)
+    for account in accounts:
+        services.settle(account=account, since=since)
+        day_ledger.judge_again(account, dates, to_instant(timezone.now()))
+
+
+def left_over() -> list[int]:
+    """Return imports that nobody works on although they wait for it: their worker died, or was never reached."""
+    old = timezone.now() - timedelta(minutes=2)
+    waiting = Import.objects.filter(
+        state__in=[State.LOOKING, State.APPLYING, State.UNDOING], moved_at__lt=old
+    )
+    return list(waiting.values_list("pk", flat=True))
+
+
+def forget_uploads() -> int:
+    """Delete files of uploads that nobody imported within a day, and return how many."""
+    old = timezone.now() - timedelta(days=1)
+    gone = 0
+    for importing in Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old):
+        gone += importing.path.exists()
+        _forget_file(importing)
+        importing.delete()
+    return gone

@@ -1,0 +1,27 @@
+"""Rows of this app: recorders and what they recorded (`recording.py`), imported files (`importing.py`), days (`days.py`)."""
+
+from apps.recorder.models.days import AccountDayMark
+from apps.recorder.models.importing import Import, ImportedRow, Stood
+from apps.recorder.models.recording import (
+    Assignment,
+    Book,
+    RecordedFill,
+    RecordedPosition,
+    Recorder,
+    RecorderLog,
+    RecordingSpan,
+)
+
+__all__ = [
+    "AccountDayMark",
+    "Assignment",
+    "Book",
+    "Import",
+    "ImportedRow",
+    "RecordedFill",
+    "RecordedPosition",
+    "Recorder",
+    "RecorderLog",
+    "RecordingSpan",
+    "Stood",
+]

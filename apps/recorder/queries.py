@@ -1,0 +1,308 @@
+"""Reads for pages and API; every function takes the user first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+
+from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.brokers.queries import prices_of
+from apps.bus.domain.message import SECOND, to_datetime
+from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
+from apps.recorder.domain.terms import Reason
+from apps.recorder.models import RecordedFill, RecordedPosition, Recorder, RecorderLog
+from apps.signals.models import Strategy
+
+ZERO = Decimal("0.0000")
+
+
+def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
+    """Return a trader's accounts at brokers whose logins are still his."""
+    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
+    return mine.filter(connection__is_removed=False)
+
+
+def broker_account(user: Any, pk: int) -> BrokerAccount | None:
+    """Return one of a trader's accounts at brokers, None if he has no such one."""
+    return broker_accounts(user).filter(pk=pk).first()
+
+
+def strategies(user: Any) -> QuerySet[Strategy]:
+    """Return a trader's strategies with their recorders, oldest first."""
+    mine: QuerySet[Strategy] = Strategy.objects.of(user).order_by("id")
+    return mine.select_related("recorder", "recorder__account", "recorder__account__connection")
+
+
+def strategy(user: Any, pk: int) -> Strategy | None:
+    """Return one of a trader's strategies, None if he has no such one."""
+    return strategies(user).filter(pk=pk).first()
+
+
+def recorder_of(strategy: Strategy) -> Recorder | None:
+    """Return a strategy's recorder, None if it only takes alerts."""
+    found: Recorder | None = getattr(strategy, "recorder", None)
+    return found
+
+
+def positions(user: Any) -> QuerySet[RecordedPosition]:
+    """Return a trader's recorded positions but those that a reset left out, newest first."""
+    rows: QuerySet[RecordedPosition] = RecordedPosition.objects.of(user).filter(
+        Q(closed_ns__isnull=True)
+        | Q(strategy__recorder__isnull=True)
+        | Q(closed_ns__gt=F("strategy__recorder__reset_ns"))
+    )
+    return rows.select_related("account", "strategy").order_by("-opened_ns", "-id")
+
+
+def undecided(user: Any, strategy: int | None = None) -> list[RecordedFill]:
+    """Return the shares of fills of which only a person can say whose they are, oldest first."""
+    rows = (
+        RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
+        .select_related("fill", "fill__account")
+        .order_by("fill__at_ns", "fill_id", "part")
+    )
+    return [row for row in rows if strategy is None or strategy in row.candidates]
+
+
+def shares_of(rows: Iterable[RecordedPosition]) -> dict[int, list[RecordedFill]]:
+    """Return the fills of positions with whose they are and why, by the position's number, in their order."""
+    found: dict[int, list[RecordedFill]] = {}
+    shares = RecordedFill.objects.filter(position__in=[row.pk for row in rows]).select_related(
+        "fill"
+    )
+    for share in sorted(shares, key=lambda one: (one.fill.at_ns, one.fill_id, one.part)):
+        found.setdefault(int(share.position_id or 0), []).append(share)
+    return found
+
+
+def fill(user: Any, pk: int) -> BrokerFill | None:
+    """Return one of the fills of a trader's accounts, None if he has no such one."""
+    found: BrokerFill | None = (
+        BrokerFill.objects.of(user).select_related("account").filter(pk=pk).first()
+    )
+    return found
+
+
+def log(user: Any, strategy: int) -> QuerySet[RecorderLog]:
+    """Return the log of one of a trader's recorders, newest first."""
+    rows: QuerySet[RecorderLog] = RecorderLog.objects.of(user).filter(strategy_id=strategy)
+    return rows
+
+
+@dataclass(frozen=True)
+class RecordedView:
+    """A recorded position as it is read: averages on money's grid, and against the last price while it is open."""
+
+    row: RecordedPosition
+    last: Decimal | None
+    fills: Sequence[RecordedFill] = ()
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """Return what it is a position of; None: the desk does not know it."""
+        return INSTRUMENTS.get(self.row.root)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether something is held."""
+        return self.row.closed_ns is None
+
+    @property
+    def side(self) -> str:
+        """Return long or short."""
+        return "long" if self.row.sign > 0 else "short"
+
+    @property
+    def opened_at(self) -> datetime:
+        """Return when it was opened."""
+        return to_datetime(self.row.opened_ns)
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """Return when it was flat again."""
+        return None if self.row.closed_ns is None else to_datetime(self.row.closed_ns)
+
+    @property
+    def entry(self) -> Decimal:
+        """Return the average price of its entries, without needless zeros."""
+        return self._price(self.row.entry)
+
+    @property
+    def exit(self) -> Decimal | None:
+        """Return the average price of its exits."""
+        return None if self.row.exit is None else self._price(self.row.exit)
+
+    @property
+    def net(self) -> Decimal | None:
+        """Return what it made after the fees that are known; None: it cannot be valued."""
+        return None if self.row.realized is None else self.row.realized - self.row.fees
+
+    @property
+    def unrealized(self) -> Decimal | None:
+        """Return what its open contracts would make at the last price."""
+        if not self.is_open or self.instrument is None or self.last is None:
+            return None
+        apart = (self.last * self.row.size - self.row.cost) * self.row.sign
+        return (apart * self.instrument.point_value).quantize(ZERO)
+
+    @property
+    def points(self) -> Decimal | None:
+        """Return the points from its average entry to the exit, or to the last price."""
+        end = self.row.exit if not self.is_open else self.last
+        return None if end is None else (end - self.row.entry) * self.row.sign
+
+    @property
+    def r(self) -> Fraction | None:
+        """Return what it made over what was at risk, None without a stop or while it is open."""
+        if self.is_open or self.net is None or not self.row.risk:
+            return None
+        return Fraction(self.net) / Fraction(self.row.risk)
+
+    @property
+    def mfe(self) -> Decimal | None:
+        """Return the dollars that all its contracts were ahead at best, from their average entry."""
+        return self._excursion(self.row.high if self.row.sign > 0 else self.row.low, 1)
+
+    @property
+    def mae(self) -> Decimal | None:
+        """Return the dollars that all its contracts were behind at worst."""
+        return self._excursion(self.row.low if self.row.sign > 0 else self.row.high, -1)
+
+    def _excursion(self, price: Decimal | None, way: int) -> Decimal | None:
+        if price is None or self.instrument is None:
+            return None
+        apart = (price - self.row.entry) * self.row.sign * self.row.most
+        held = max(apart, ZERO) if way > 0 else min(apart, ZERO)
+        return (held * self.instrument.point_value).quantize(ZERO)
+
+    def _price(self, price: Decimal) -> Decimal:
+        if self.instrument is not None:
+            grid = Decimal(1).scaleb(-self.instrument.decimals)
+            if price == price.quantize(grid):
+                return price.quantize(grid)
+        return round(price, 4).normalize() + 0
+
+    @property
+    def seconds(self) -> int | None:
+        """Return how long it was held."""
+        closed = self.row.closed_ns
+        return None if closed is None else (closed - self.row.opened_ns) // SECOND
+
+
+def views(rows: Iterable[RecordedPosition], *, with_fills: bool = False) -> list[RecordedView]:
+    """Return positions as they are read, against the prices of the moment."""
+    listed = list(rows)
+    lasts = prices_of({row.contract for row in listed if row.closed_ns is None and row.root})
+    fills = shares_of(listed) if with_fills else {}
+    return [
+        RecordedView(
+            row, lasts[row.contract].last if row.contract in lasts else None, fills.get(row.pk, ())
+        )
+        for row in listed
+    ]
+
+
+@dataclass(frozen=True)
+class RecorderView:
+    """A strategy at a glance: what it is, how it stands today, and what was last heard of it."""
+
+    strategy: Strategy
+    day: date
+    counts: dict[str, Any]
+    held: Sequence[RecordedView]
+    last: RecorderLog | None
+    waiting: int
+    secret: str = ""
+
+    @cached_property
+    def recorder(self) -> Recorder | None:
+        """Return its recorder, None if it only takes alerts."""
+        return recorder_of(self.strategy)
+
+    @property
+    def net_today(self) -> Decimal:
+        """Return what was closed today, after fees."""
+        return self._sum("today") - self._sum("today_fees")
+
+    @property
+    def net(self) -> Decimal:
+        """Return what was closed in all its history, after fees."""
+        return self._sum("realized_sum") - self._sum("fees_sum")
+
+    def _sum(self, name: str) -> Decimal:
+        return Decimal(self.counts.get(name) or 0).quantize(ZERO)
+
+    @property
+    def open_positions(self) -> int:
+        """Return how many positions are open."""
+        return len(self.held)
+
+    @property
+    def closed(self) -> int:
+        """Return how many positions were closed."""
+        return int(self.counts.get("closed") or 0)
+
+    @property
+    def win_rate(self) -> Fraction | None:
+        """Return the winners among winners and losers, before fees; None without any."""
+        wins, losses = self.counts.get("wins") or 0, self.counts.get("losses") or 0
+        return Fraction(wins, wins + losses) if wins + losses else None
+
+    @property
+    def unrealized(self) -> Decimal | None:
+        """Return what is open at the last prices; None: nothing is, or a price is missing."""
+        made = [one.unrealized for one in self.held]
+        return (
+            sum((one for one in made if one is not None), ZERO)
+            if None not in made and made
+            else None
+        )
+
+
+def recorder_views(
+    user: Any, day: date, rows: Iterable[Strategy] | None = None
+) -> list[RecorderView]:
+    """Return a trader's strategies at a glance, in a number of queries that does not grow with them."""
+    listed = list(strategies(user) if rows is None else rows)
+    mine = positions(user).filter(strategy__in=[one.pk for one in listed])
+    closed = Q(closed_ns__isnull=False)
+    today = closed & Q(trade_date=day)
+    counts: dict[int, dict[str, Any]] = {
+        int(one["strategy"]): {**one}
+        for one in mine.select_related(None).order_by().values("strategy").annotate(
+            closed=Count("pk", filter=closed),
+            wins=Count("pk", filter=closed & Q(realized__gt=0)),
+            losses=Count("pk", filter=closed & Q(realized__lt=0)),
+            realized_sum=Sum("realized", filter=closed), fees_sum=Sum("fees", filter=closed),
+            today=Sum("realized", filter=today), today_fees=Sum("fees", filter=today),
+        )
+    }  # fmt: skip
+    held: dict[int, list[RecordedView]] = {}
+    for view in views(mine.filter(closed_ns__isnull=True)):
+        held.setdefault(view.row.strategy_id, []).append(view)
+    last = _last_lines(user, [one.pk for one in listed])
+    waiting = undecided(user)
+    return [
+        RecorderView(
+            one, day, counts.get(one.pk, {}), held.get(one.pk, ()), last.get(one.pk),
+            sum(one.pk in share.candidates for share in waiting),
+        )
+        for one in listed
+    ]  # fmt: skip
+
+
+def _last_lines(user: Any, strategies: Sequence[int]) -> dict[int, RecorderLog]:
+    newest = (
+        RecorderLog.objects.of(user)
+        .filter(strategy__in=strategies)
+        .order_by()
+        .values("strategy")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    return {row.strategy_id: row for row in RecorderLog.objects.filter(pk__in=newest)}

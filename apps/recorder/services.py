@@ -1,0 +1,176 @@
+"""Settling an account: its fills as positions of strategies, derived anew from where something changed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Exists, Min, OuterRef, Q
+from django.utils import timezone
+
+from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.bus import bus
+from apps.bus.domain.message import DAY, to_instant
+from apps.recorder import evidence, store
+from apps.recorder.domain import wording
+from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
+from apps.recorder.domain.ledger import positions
+from apps.recorder.domain.matching import match
+from apps.recorder.domain.messages import Recorded
+from apps.recorder.domain.seen import Known
+from apps.recorder.domain.terms import LogKind
+from apps.recorder.models import Book, RecordedFill, RecorderLog, RecordingSpan
+
+LOOKED_AT: Final = (
+    3 * DAY
+)  # how far back each settling compares what it rests on; facts tell of what is older
+
+
+def settle(
+    *, account: BrokerAccount, fills: Iterable[int] = (), orders: Iterable[str] = (),
+    since: int | None = None,
+) -> int:  # fmt: skip
+    """Bring what is recorded of an account in line with its fills and return how many contracts changed.
+
+    What is new or other than before is found by looking; `fills` (ids), `orders` (the broker's names) and `since` (ns UTC:
+    from there on everything) name what may have changed longer ago. Doing it again changes nothing.
+    """
+    since = _earlier(since, evidence.reconcile(account))
+    if not RecordingSpan.objects.filter(account=account).exists():
+        return 0
+    with transaction.atomic():
+        Book.objects.get_or_create(account=account)
+        book = Book.objects.select_for_update().get(account=account)
+        known = store.known_of(account)
+        changed = 0
+        for contract, begin in _changed(account, tuple(fills), tuple(orders), since).items():
+            changed += _derive(book, contract, begin, known)
+        if changed:
+            book.version += 1
+        book.settled_at = timezone.now()
+        book.save(update_fields=["version", "settled_at"])
+    return changed
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((at for at in (one, other) if at is not None), default=None)
+
+
+def settle_all() -> int:
+    """Settle every account that has a recorder and return how many contracts changed."""
+    ids = RecordingSpan.objects.values("account")
+    return sum(settle(account=one) for one in BrokerAccount.objects.filter(pk__in=ids))
+
+
+def settle_fact(row: Any) -> None:
+    """Settle the account that a broker's fact tells of."""
+    account = BrokerAccount.objects.filter(pk=int(row.payload["account"])).first()
+    if account is None:  # it was taken off the desk since
+        return
+    fill, remote = row.payload.get("fill"), row.payload.get("remote")
+    if fill is not None:
+        settle(account=account, fills=[int(fill)])
+    else:
+        settle(account=account, orders=[str(remote)])
+
+
+def _changed(
+    account: BrokerAccount, fills: tuple[int, ...], orders: tuple[str, ...], since: int | None
+) -> dict[str, int]:
+    """Return the contracts whose recording is not what it should be, each with the first fill of that, ns UTC."""
+    mine = BrokerFill.objects.filter(account=account)
+    shares = RecordedFill.objects.filter(fill=OuterRef("pk"))
+    asked = Q(pk__in=fills) | Q(order__in=[one for one in orders if one])
+    if since is not None:
+        asked |= Q(at_ns__gte=since)
+    new = Q(Q(is_active=True) & ~Exists(shares)) | Q(Q(is_active=False) & Exists(shares))
+    found = {
+        str(contract): int(first)
+        for contract, first in mine.filter(asked | new)
+        .order_by()
+        .values_list("contract")
+        .annotate(first=Min("at_ns"))
+    }
+    for contract, at in _otherwise(account):
+        found[contract] = min(at, found.get(contract, at))
+    return found
+
+
+def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:
+    """Yield the recent fills that were recorded when they, or their orders, said something else."""
+    newest = BrokerFill.objects.filter(account=account).order_by("-at_ns").first()
+    if newest is None:
+        return
+    since = newest.at_ns - LOOKED_AT
+    rows = list(BrokerFill.objects.filter(account=account, at_ns__gte=since, is_active=True))
+    kept = dict(
+        RecordedFill.objects.filter(fill__account=account, fill__at_ns__gte=since).values_list(
+            "fill_id", "seen"
+        )
+    )
+    fills = [store.to_fill(row) for row in rows]
+    orders = store.orders_of(account, fills)
+    for fill in fills:
+        if fill.id in kept and kept[fill.id] != store.marks(fill, orders.get(fill.order)):
+            yield fill.contract, fill.at
+
+
+def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
+    account = book.account
+    loaded = store.load(account, contract, since, known)
+    attributed = list(match(loaded.fills, loaded.known, loaded.before))
+    found = positions(attributed, loaded.known)
+    difference = store.save(account, contract, loaded, attributed, found)
+    whose = Whose(account.user_id, account.pk, str(account), known.names)
+    told = [
+        fact
+        for position in found
+        if key_of(position, account.pk) in difference.touched
+        for fact in happenings(position, whose, loaded.known)
+    ]
+    _tell(account, told, loaded)
+    for before, after in difference.corrected:
+        write_log(
+            user=account.user_id, strategy=before.strategy_id, kind=LogKind.CORRECTED,
+            key=f"corrected:{before.key}:{book.version + 1}",
+            text=wording.corrected(before, after), at=before.closed_ns or before.opened_ns,
+        )  # fmt: skip
+    return not difference.is_empty
+
+
+def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded) -> None:
+    """Keep what happened in the log, and say it where it is news: not what a file or a late start brought."""
+    known = set(
+        RecorderLog.objects.filter(key__in=[fact.key for fact in told]).values_list(
+            "key", flat=True
+        )
+    )
+    new = {fact.key: fact for fact in told if fact.key not in known}
+    RecorderLog.objects.bulk_create(
+        RecorderLog(
+            user_id=account.user_id, strategy_id=fact.strategy, key=key, kind=KINDS[fact.name],
+            text=wording.happened(fact)[:300], at_ns=fact.at,
+        )
+        for key, fact in new.items()
+    )  # fmt: skip
+    from_files = {row.remote for row in loaded.rows.values() if row.source.startswith("csv")}
+    since: dict[int, int] = {}
+    for span in RecordingSpan.objects.filter(account=account).select_related("recorder"):
+        strategy = span.recorder.strategy_id
+        since[strategy] = min(span.made_ns, since.get(strategy, span.made_ns))
+    for fact in new.values():
+        if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0):
+            bus.publish(fact)
+
+
+def write_log(
+    *, user: int, strategy: int, kind: LogKind, text: str, key: str = "", at: int | None = None
+) -> None:
+    """Keep a line of a recorder's log, once for its key."""
+    now = to_instant(timezone.now())
+    RecorderLog.objects.get_or_create(
+        key=key or f"{kind}:{strategy}:{now}",
+        defaults={
+            "user_id": user, "strategy_id": strategy, "kind": kind, "text": text[:300],
+            "at_ns": now if at is None else at,
+        },
+    )  # fmt: skip

@@ -1,0 +1,346 @@
+"""Rows to what matching and the ledger read, and what they made of it back into rows: only what is different."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import blake2s
+from typing import Any, Final, NamedTuple
+
+from apps.brokers.domain.order import OrderType
+from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder
+from apps.brokers.models import Order as DeskOrder
+from apps.marketdata.domain.instrument import INSTRUMENTS
+from apps.recorder.domain.happenings import key_of
+from apps.recorder.domain.ledger import MONEY, Part, Position
+from apps.recorder.domain.matching import Attributed
+from apps.recorder.domain.seen import (
+    Fill,
+    Known,
+    Order,
+    Plan,
+    Span,
+    decided_orders,
+    product_of,
+)
+from apps.recorder.domain.terms import Unit, Ways
+from apps.recorder.models import (
+    Assignment,
+    RecordedFill,
+    RecordedPosition,
+    Recorder,
+    RecordingSpan,
+)
+from apps.signals.models import Strategy
+
+_AVERAGE: Final = Decimal("0.000000001")
+_AT_ONCE: Final = 500  # rows in one statement; SQLite takes some 30,000 values
+
+
+class Loaded(NamedTuple):
+    """The fills of one contract from a flat moment on, with what else they rest on."""
+
+    rows: dict[int, BrokerFill]
+    fills: list[Fill]
+    known: Known
+    before: dict[str, int]
+    after: int
+
+
+# ---- in ----
+
+
+def known_of(account: BrokerAccount) -> Known:
+    """Return the account's recorders, when they recorded, and what was decided; without orders."""
+    recorders = Recorder.objects.filter(spans__account=account).distinct()
+    plans = {
+        one.strategy_id: Plan(Ways(one.ways), Unit(one.unit), one.stop_loss, one.take_profit)
+        for one in recorders
+    }
+    spans = RecordingSpan.objects.filter(account=account).values_list(
+        "recorder__strategy_id", "root", "started_ns", "stopped_ns"
+    )
+    names = dict(Strategy.objects.filter(user_id=account.user_id).values_list("pk", "name"))
+    held = Assignment.objects.filter(fill__account=account, undone_at__isnull=True)
+    decisions = {
+        one.fill_id: tuple(
+            (whose, many) for whose, many in one.shares if whose is None or whose in names
+        )
+        for one in held
+    }
+    decisions = {pk: parts for pk, parts in decisions.items() if parts}
+    decided = [to_fill(row) for row in BrokerFill.objects.filter(pk__in=decisions)]
+    return Known(
+        names=names,
+        plans=plans,
+        spans=tuple(Span(*row) for row in spans),
+        decisions=decisions,
+        decided_orders=decided_orders(decided, decisions),
+    )
+
+
+def to_fill(row: BrokerFill) -> Fill:
+    """Return a broker's fill as matching reads it."""
+    sign = 1 if row.side == "buy" else -1
+    return Fill(
+        row.pk, row.remote, row.order, row.contract, sign, row.quantity, row.price, row.at_ns,
+        row.fees,
+    )  # fmt: skip
+
+
+def marks(fill: Fill, order: Order | None) -> str:
+    """Return in short everything of a fill and its order that a share rests on."""
+    told = (
+        f"{fill.sign}|{fill.quantity}|{fill.price.normalize():f}|{fill.at}|{fill.order}|"
+        f"{'' if fill.fees is None else fill.fees.normalize()}|{order.marks if order else ''}"
+    )
+    return blake2s(told.encode(), digest_size=16).hexdigest()
+
+
+def orders_of(account: BrokerAccount, fills: Iterable[Fill]) -> dict[str, Order]:
+    """Return the orders of fills, with those that they are brackets of and the brackets that they have."""
+    wanted = {fill.order for fill in fills if fill.order}
+    rows: dict[str, BrokerOrder] = {}
+    children = True
+    while wanted:
+        found: list[BrokerOrder] = []
+        for some in _chunks(sorted(wanted)):
+            found += BrokerOrder.objects.filter(account=account, remote__in=some)
+            if children:
+                found += BrokerOrder.objects.filter(account=account, parent__in=some)
+        children = False
+        rows |= {row.remote: row for row in found}
+        wanted = {row.parent for row in found if row.parent} - rows.keys() - wanted
+    owners = _owners(account, {row.tag for row in rows.values() if row.tag})
+    return {
+        row.remote: Order(
+            row.remote, OrderType(row.type), row.tag, row.text, row.parent, row.oco, row.limit,
+            row.stop, owners.get(row.tag),
+        )
+        for row in sorted(rows.values(), key=lambda one: (len(one.remote), one.remote))
+    }  # fmt: skip
+
+
+def _owners(account: BrokerAccount, tags: set[str]) -> dict[str, int]:
+    """Return whose our own orders of these tags are."""
+    if not tags:
+        return {}
+    mine = DeskOrder.objects.filter(
+        user_id=account.user_id, key__in=tags, strategy_id__isnull=False
+    )
+    return {key: int(pk) for key, pk in mine.values_list("key", "strategy_id") if pk is not None}
+
+
+def load(account: BrokerAccount, contract: str, since: int, known: Known) -> Loaded:
+    """Return a contract's fills from the last moment before `since` at which nobody held any of it."""
+    flat = RecordedFill.objects.filter(
+        fill__account=account, fill__contract=contract, flat_after=True, fill__at_ns__lt=since
+    )
+    last = flat.order_by("-fill__at_ns").values_list("fill__at_ns", flat=True).first()
+    after = -1 if last is None else last
+    asked = BrokerFill.objects.filter(account=account, contract=contract, at_ns__gte=after)
+    rows = {row.pk: row for row in asked}
+    fills = sorted((to_fill(row) for row in rows.values()), key=lambda one: one.place)
+    if last is not None:
+        done = flat.filter(fill__at_ns=last).values_list("fill_id", flat=True)
+        place = max(fill.place for fill in fills if fill.id in set(done))
+        fills = [fill for fill in fills if fill.place > place]
+    orders = orders_of(account, fills)
+    active = [fill for fill in fills if rows[fill.id].is_active]
+    whole = Known(
+        known.names, known.plans, known.spans, orders, known.decisions, known.decided_orders
+    )
+    return Loaded(
+        {fill.id: rows[fill.id] for fill in fills},
+        active, whole, _before(account, contract, fills, orders), after,
+    )  # fmt: skip
+
+
+def _before(
+    account: BrokerAccount, contract: str, fills: Sequence[Fill], orders: Mapping[str, Order]
+) -> dict[str, int]:
+    """Return whose those orders were that were filled before, and that these fills are brackets of."""
+    here = {fill.order for fill in fills}
+    parents = {one.parent for one in orders.values() if one.parent} - here
+    shares = RecordedFill.objects.filter(
+        fill__account=account, fill__contract=contract, fill__order__in=sorted(parents)
+    )
+    ordered = shares.order_by("fill__at_ns", "id").values_list("fill__order", "strategy_id")
+    return {order: whose for order, whose in ordered if whose is not None}
+
+
+# ---- out ----
+
+
+@dataclass
+class Difference:
+    """What a derivation changed. `touched`: the keys of positions that are new or other than before."""
+
+    touched: set[str] = field(default_factory=set)
+    corrected: list[tuple[RecordedPosition, RecordedPosition | None]] = field(default_factory=list)
+    shares: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether everything was as it was."""
+        return not (self.touched or self.corrected or self.shares)
+
+
+_FIGURES: Final = (
+    "sign", "size", "most", "entered", "exited", "entry", "exit", "cost", "realized", "fees",
+    "fees_known", "stop", "risk", "status", "opened_ns", "closed_ns", "trade_date",
+)  # fmt: skip
+
+
+def save(
+    account: BrokerAccount, contract: str, loaded: Loaded, attributed: Sequence[Attributed],
+    found: Sequence[Position],
+) -> Difference:  # fmt: skip
+    """Write what is other than before of a contract's positions and shares, and tell what that was."""
+    difference = Difference()
+    old = {
+        row.key: row
+        for row in RecordedPosition.objects.filter(
+            account=account, contract=contract, opened_ns__gte=loaded.after
+        )
+    }
+    old = {key: row for key, row in old.items() if _is_later(row, loaded)}
+    new: list[RecordedPosition] = []
+    changed: list[RecordedPosition] = []
+    rows: dict[str, RecordedPosition] = {}
+    for position in found:
+        key = key_of(position, account.pk)
+        before = old.pop(key, None)
+        if before is not None and before.stop is not None:
+            position.stop = before.stop
+        row = _row(account, position, loaded)
+        if before is None:
+            new.append(row)
+        elif any(getattr(before, name) != getattr(row, name) for name in _FIGURES):
+            if before.closed_ns is not None and _is_correction(before, row):
+                difference.corrected.append((before, row))
+            row.pk, row.version = before.pk, before.version + 1
+            if (before.opened_ns, before.closed_ns) == (row.opened_ns, row.closed_ns):
+                row.high, row.low = before.high, before.low
+            changed.append(row)
+        else:
+            rows[key] = before
+            continue
+        rows[key] = row
+        difference.touched.add(key)
+    difference.corrected += [(row, None) for row in old.values()]
+    RecordedPosition.objects.filter(pk__in=[row.pk for row in old.values()]).delete()
+    for row in sorted(changed, key=lambda one: one.closed_ns is None):
+        row.save(force_update=True)
+    RecordedPosition.objects.bulk_create(new, batch_size=_AT_ONCE)
+    difference.shares = _save_shares(account, loaded, attributed, found, rows)
+    return difference
+
+
+def _is_later(row: RecordedPosition, loaded: Loaded) -> bool:
+    """Return whether a position was opened after the flat moment that the derivation began with."""
+    remote = row.key.split(":", 2)[2]
+    return row.opened_ns > loaded.after or any(one.remote == remote for one in loaded.rows.values())
+
+
+def _is_correction(before: RecordedPosition, after: RecordedPosition) -> bool:
+    names = ("sign", "entered", "exited", "entry", "exit", "closed_ns")
+    return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def _row(account: BrokerAccount, position: Position, loaded: Loaded) -> RecordedPosition:
+    root = product_of(position.contract)
+    exit, last = position.exit, position.parts[-1].fill
+    return RecordedPosition(
+        user_id=account.user_id,
+        key=key_of(position, account.pk),
+        strategy_id=position.strategy,
+        account=account,
+        contract=position.contract,
+        root=root if root in INSTRUMENTS else "",
+        sign=position.sign,
+        size=position.size,
+        most=position.most,
+        entered=position.entered,
+        exited=position.exited,
+        entry=position.entry.quantize(_AVERAGE, ROUND_HALF_EVEN),
+        exit=None if exit is None else exit.quantize(_AVERAGE, ROUND_HALF_EVEN),
+        cost=position.cost,
+        realized=_money(position.realized),
+        fees=position.fees.quantize(MONEY, ROUND_HALF_EVEN),
+        fees_known=position.fees_known,
+        stop=position.stop,
+        risk=_money(position.risk),
+        status=str(position.status),
+        opened_ns=position.opened_by.at,
+        closed_ns=position.closed_at,
+        trade_date=loaded.rows[last.id].trade_date,
+    )
+
+
+def _money(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else amount.quantize(MONEY, ROUND_HALF_EVEN)
+
+
+def _save_shares(
+    account: BrokerAccount, loaded: Loaded, attributed: Sequence[Attributed],
+    found: Sequence[Position], rows: Mapping[str, RecordedPosition],
+) -> int:  # fmt: skip
+    did: dict[tuple[int, int], list[tuple[Position, Part]]] = {}
+    for position in found:
+        for part in position.parts:
+            did.setdefault((part.fill.id, part.index), []).append((position, part))
+    new: dict[int, list[RecordedFill]] = {pk: [] for pk in loaded.rows}
+    for one in attributed:
+        seen = marks(one.fill, loaded.known.orders.get(one.fill.order))
+        for index, share in enumerate(one.shares):
+            usual: dict[str, Any] = {
+                "fill_id": one.fill.id, "strategy_id": share.strategy, "reason": str(share.reason),
+                "candidates": list(share.candidates), "note": share.note[:200], "seen": seen,
+                "flat_after": one.flat_after,
+            }  # fmt: skip
+            for row in _parts(did.get((one.fill.id, index), ()), rows, account, share.quantity):
+                filled = RecordedFill(part=len(new[one.fill.id]), **usual, **row)
+                new[one.fill.id].append(filled)
+    old: dict[int, list[RecordedFill]] = {}
+    for some in _chunks(sorted(new)):
+        for kept in RecordedFill.objects.filter(fill_id__in=some).order_by("fill_id", "part"):
+            old.setdefault(kept.fill_id, []).append(kept)
+    other = [
+        pk
+        for pk, shares in new.items()
+        if list(map(_told, shares)) != list(map(_told, old.get(pk, ())))
+    ]
+    for some in _chunks(other):
+        RecordedFill.objects.filter(fill_id__in=some).delete()
+    RecordedFill.objects.bulk_create(
+        [share for pk in other for share in new[pk]], batch_size=_AT_ONCE
+    )
+    return len(other)
+
+
+def _parts(
+    did: Sequence[tuple[Position, Part]], rows: Mapping[str, RecordedPosition],
+    account: BrokerAccount, quantity: int,
+) -> Iterable[dict[str, Any]]:  # fmt: skip
+    if not did:
+        yield {"quantity": quantity}
+    for position, part in did:
+        yield {
+            "position": rows[key_of(position, account.pk)],
+            "quantity": part.quantity,
+            "opens": part.opens,
+            "realized": _money(part.realized),
+            "fees": _money(part.fees),
+        }
+
+
+def _told(share: RecordedFill) -> tuple[Any, ...]:
+    return (
+        share.part, share.strategy_id, share.position_id, share.quantity, share.opens,
+        share.realized, share.fees, share.reason, share.candidates, share.note, share.seen,
+        share.flat_after,
+    )  # fmt: skip
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))

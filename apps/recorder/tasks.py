@@ -1,0 +1,53 @@
+"""What the worker does for recorders: hears brokers' facts, looks for itself now and then, and imports large files."""
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+
+from apps.brokers.reading import poll
+from apps.bus import bus
+from apps.bus.domain.message import to_instant
+from apps.recorder import days, excursions, importing, services
+from apps.recorder.subscribers import NAME
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(time_limit=120, soft_time_limit=110, expires=10)
+def hear() -> int:
+    """Settle the accounts whose fills or orders were heard of since the last time; return how many facts that were."""
+    return bus.catch_up(NAME)
+
+
+@shared_task(time_limit=300, soft_time_limit=280, expires=50)
+def sweep() -> int:
+    """Settle every account, whatever was or was not heard, and learn how far closed positions had gone."""
+    changed = services.settle_all()
+    excursions.learn()
+    return changed
+
+
+@shared_task(time_limit=180, soft_time_limit=170, expires=50)
+def look_at_days() -> int:
+    """Mark the days of accounts: swept after the close, and alarmed before they are forgotten. Every minute."""
+    return days.look(to_instant(timezone.now()), lambda connection: poll(connection.pk))
+
+
+@shared_task(time_limit=7200, soft_time_limit=7100)
+def work_on_import(pk: int) -> None:
+    """Read, import or undo a file; after a crash it goes on where it stopped."""
+    try:
+        importing.work(pk)
+    except Exception:
+        log.exception("import.stopped", importing=pk)  # the sweep sends it again
+        raise
+
+
+@shared_task(time_limit=60, soft_time_limit=50, expires=50)
+def sweep_imports() -> int:
+    """Send imports that nobody works on once more, and throw away uploads that nobody wanted."""
+    waiting = importing.left_over()
+    for pk in waiting:
+        work_on_import.delay(pk)
+    importing.forget_uploads()
+    return len(waiting)

@@ -1,0 +1,29 @@
+"""API: strategies as recorders, and what they recorded."""
+
+from django.urls import path
+
+from apps.recorder import api, import_api
+
+urlpatterns = [
+    path("strategies/", api.Strategies.as_view(), name="strategies"),
+    path("strategies/<row:id>/", api.OneStrategy.as_view(), name="strategy"),
+    path(
+        "strategies/<row:id>/positions/",
+        api.StrategyPositions.as_view(),
+        name="strategy-positions",
+    ),
+    path("strategies/<row:id>/clone/", api.CloneRecorder.as_view(), name="strategy-clone"),
+    path("recorder/start/<row:id>/", api.StartRecorder.as_view(), name="recorder-start"),
+    path("recorder/stop/<row:id>/", api.StopRecorder.as_view(), name="recorder-stop"),
+    path("recorder/reset/<row:id>/", api.ResetRecorder.as_view(), name="recorder-reset"),
+    path(
+        "recorder/positions/<row:id>/", api.RecorderPositions.as_view(), name="recorder-positions"
+    ),
+    path("recorder/logs/<row:id>/", api.RecorderLogs.as_view(), name="recorder-logs"),
+    path("recorder/import/", import_api.Imports.as_view(), name="recorder-imports"),
+    path("recorder/import/<row:id>/", import_api.OneImport.as_view(), name="recorder-import"),
+    path("recorder/import/<row:id>/undo/", import_api.UndoImport.as_view(), name="recorder-undo"),
+    path("recorder/days/<row:id>/", import_api.Days.as_view(), name="recorder-days"),
+    path("recorder/undecided/", api.Undecided.as_view(), name="recorder-undecided"),
+    path("recorder/fills/<row:id>/", api.AssignFill.as_view(), name="recorder-fill"),
+]

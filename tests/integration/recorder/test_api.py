@@ -1,0 +1,210 @@
+"""The API of strategies and recorders: its shapes, what is refused, and that it is one's own."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.bus import transport
+from apps.recorder.services import settle
+from apps.signals.models import Strategy
+from tests.cast import Actor
+from tests.factories import a_price
+
+from .rows import BEGAN, a_broker_account, a_fill, a_recorder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _market() -> Any:
+    transport.use(transport.MemoryTransport())
+    transport.set_market_time(BEGAN, True)
+    yield
+    transport.use(None)
+
+
+def sent(actor: Actor, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+    answer = getattr(actor.client, method)(path, body or {}, content_type="application/json")
+    assert answer.status_code == status, answer.content
+    return answer.json() if answer.content else None
+
+
+def asked(actor: Actor, path: str) -> Any:
+    answer = actor.client.get(path)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+NEW = {"name": "NQ Fade", "symbol": "CME_MINI:NQ1!", "size": 2, "unit": "points", "stop_loss": "10"}
+
+
+def test_a_strategy_is_made_read_changed_and_deleted(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    made = sent(
+        alice, "post", "/api/strategies/", NEW | {"account": account.pk, "product": "MNQ"}, 201
+    )
+    assert (made["name"], made["product"], made["account_name"]) == ("NQ Fade", "MNQ", "DEMO1001")
+    assert (made["size"], made["stop_loss"], made["take_profit"]) == (2, "10.0000", None)
+    assert (made["is_recording"], made["net"], made["win_rate"]) == (False, "0.0000", None)
+    assert len(made["webhook_token"]) > 20
+    path = f"/api/strategies/{made['id']}/"
+    changed = sent(alice, "patch", path, {"name": "NQ Fader", "ways": "long", "is_active": False})
+    assert (changed["name"], changed["ways"], changed["is_active"]) == ("NQ Fader", "long", False)
+    assert "webhook_token" not in asked(alice, path)
+    assert asked(alice, "/api/strategies/")["count"] == 1
+    sent(alice, "delete", path, status=204)
+    assert not Strategy.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "", "symbol": "NQ1!"}, "name"),
+        ({"name": "A", "symbol": "ABC"}, "symbol"),
+        ({"name": "A", "symbol": "NQ1!", "account": 99}, "account"),
+        ({"name": "A", "symbol": "NQ1!", "size": 0}, "size"),
+        ({"name": "A", "symbol": "NQ1!", "unit": "pips"}, "unit"),
+        ({"name": "A", "symbol": "NQ1!", "stop_loss": "-1"}, "stop_loss"),
+        ({"name": "A", "symbol": "NQ1!", "take_profit": "0"}, "take_profit"),
+        ({"name": "Taken", "symbol": "NQ1!"}, "name"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_field(alice: Actor, body: Any, field: str) -> None:
+    a_recorder(alice.user, None, "Taken", since=None)
+    told = sent(alice, "post", "/api/strategies/", body, 400)
+    assert [error["field"] for error in told["errors"]] == [field]
+    assert Strategy.objects.count() == 1
+
+
+def test_recording_starts_and_stops_by_address(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account, since=None)
+    a_fill(account, 1, "20000.00", -5)
+    start = f"/api/recorder/start/{recorder.strategy_id}/"
+    for _twice in (1, 2):
+        told = sent(alice, "post", start, {"since": "2025-12-02T14:00:00Z"})
+        assert (told["is_recording"], told["open_positions"]) == (True, 1)
+    told = sent(alice, "post", f"/api/recorder/stop/{recorder.strategy_id}/")
+    assert not told["is_recording"]
+    log = asked(alice, f"/api/recorder/logs/{recorder.strategy_id}/")["results"]
+    assert {line["kind"] for line in log} == {"started", "opened", "stopped"}
+
+
+def test_without_an_account_it_cannot_start(alice: Actor) -> None:
+    recorder = a_recorder(alice.user, None, since=None)
+    told = sent(alice, "post", f"/api/recorder/start/{recorder.strategy_id}/", status=400)
+    assert told["errors"][0]["field"] == "account"
+
+
+def test_positions_come_with_their_fills_and_why(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    a_fill(account, 1, "20000.00", 1)
+    a_fill(account, -1, "20010.00", 2)
+    a_fill(account, 1, "20020.00", 3)
+    settle(account=account)
+    a_price("20025.00", contract="NQZ5")
+    path = f"/api/strategies/{recorder.strategy_id}/positions/"
+    held, closed = asked(alice, path)["results"]
+    assert (held["status"], held["unrealized"], held["entry"]) == (
+        "open",
+        "100.0000",
+        "20020.00",
+    )
+    assert (closed["gross"], closed["fees"], closed["net"]) == ("200.0000", "4.0000", "196.0000")
+    assert (closed["status"], closed["exit"], closed["r"]) == ("closed", "20010.00", None)
+    assert asked(alice, f"{path}?status=closed")["count"] == 1
+    assert asked(alice, f"{path}?side=short")["count"] == 0
+    assert alice.client.get(f"{path}?status=lost").status_code == 400
+    _held, told = asked(alice, f"/api/recorder/positions/{recorder.strategy_id}/")["results"]
+    assert [(one["side"], one["reason"]) for one in told["fills"]] == [
+        ("buy", "only_strategy"), ("sell", "only_strategy"),
+    ]  # fmt: skip
+
+
+def test_a_reset_leaves_out_what_is_closed_and_is_taken_back(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    a_fill(account, 1, "20000.00", -9)
+    a_fill(account, -1, "20010.00", -8)
+    a_fill(account, 1, "20000.00", -7)
+    settle(account=account)
+    path = f"/api/recorder/reset/{recorder.strategy_id}/"
+    told = sent(alice, "post", path)
+    assert (told["closed"], told["net"], told["open_positions"]) == (0, "0.0000", 1)
+    told = sent(alice, "delete", path)
+    assert (told["closed"], told["net"]) == (1, "196.0000")
+
+
+def test_a_clone_has_the_figures_and_no_history(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account, size=3)
+    told = sent(alice, "post", f"/api/strategies/{recorder.strategy_id}/clone/", status=201)
+    assert (told["name"], told["size"], told["is_recording"]) == ("NQ Fade 2", 3, False)
+    assert told["webhook_token"]
+
+
+def test_a_strategy_with_a_history_is_not_deleted(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    a_fill(account, 1, "20000.00", 1)
+    settle(account=account)
+    told = sent(alice, "delete", f"/api/strategies/{recorder.strategy_id}/", status=409)
+    assert "switch it off" in told["detail"]
+
+
+def test_a_fill_of_two_is_settled_by_its_owner(alice: Actor, bob: Actor) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    second = a_recorder(alice.user, account, "NQ FVG")
+    fill = a_fill(account, 2, "20000.00", 1)
+    settle(account=account)
+    (waiting,) = asked(alice, "/api/recorder/undecided/")["results"]
+    assert waiting["candidates"] == [first.strategy_id, second.strategy_id]
+    assert asked(bob, "/api/recorder/undecided/")["count"] == 0
+    path = f"/api/recorder/fills/{fill.pk}/"
+    whole = {"shares": [{"strategy": first.strategy_id, "quantity": 2}]}
+    sent(bob, "post", path, whole, 404)
+    told = sent(
+        alice, "post", path, {"shares": [{"strategy": first.strategy_id, "quantity": 1}]}, 400
+    )
+    assert "2 contracts" in told["errors"][0]["detail"]
+    sent(alice, "post", path, whole)
+    assert asked(alice, "/api/recorder/undecided/")["count"] == 0
+    sent(alice, "delete", path, status=204)
+    sent(alice, "delete", path, status=404)
+    assert asked(alice, "/api/recorder/undecided/")["count"] == 1
+
+
+def test_a_strategy_of_another_trader_cannot_be_given_a_fill(alice: Actor, bob: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    his = a_recorder(bob.user, None, "His", since=None)
+    fill = a_fill(account, 1, "20000.00", 1)
+    body = {"shares": [{"strategy": his.strategy_id, "quantity": 1}]}
+    sent(alice, "post", f"/api/recorder/fills/{fill.pk}/", body, 400)
+    path = f"/api/strategies/{his.strategy_id}/"
+    sent(bob, "patch", path, {"account": account.pk}, 400)
+
+
+def test_strangers_get_nothing(alice: Actor, bob: Actor) -> None:
+    recorder = a_recorder(alice.user, a_broker_account(alice.user))
+    pk = recorder.strategy_id
+    for path in (
+        f"strategies/{pk}/",
+        f"strategies/{pk}/positions/",
+        f"recorder/positions/{pk}/",
+        f"recorder/logs/{pk}/",
+    ):
+        assert bob.client.get(f"/api/{path}").status_code == 404
+        assert Client().get(f"/api/{path}").status_code == 401
+    for path in (
+        f"recorder/start/{pk}/",
+        f"recorder/stop/{pk}/",
+        f"recorder/reset/{pk}/",
+        f"strategies/{pk}/clone/",
+    ):
+        assert bob.client.post(f"/api/{path}").status_code == 404
+        assert Client().post(f"/api/{path}").status_code == 401
+    assert asked(bob, "/api/strategies/")["count"] == 0

@@ -1,0 +1,126 @@
+"""The ledger of days: swept, alarmed once, never complete without proof, filled by a file, told to nobody else."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.dateparse import parse_datetime
+
+from apps.brokers.models import BrokerAccount, BrokerPosition, Connection
+from apps.bus.models import FactRow
+from apps.recorder import days, importing
+from apps.recorder.models import AccountDayMark
+from tests.cast import Actor
+from tests.factories import at
+from tests.integration.recorder.imported import an_account, imported, ninja, told_by_broker
+
+pytestmark = pytest.mark.django_db
+MONDAY, TUESDAY = date(2025, 1, 27), date(2025, 1, 28)
+AFTER_MONDAY, AFTER_TUESDAY = "2025-01-27T22:05:00Z", "2025-01-28T22:05:00Z"
+
+
+@pytest.fixture(autouse=True)
+def _home(settings: Any, tmp_path: Any) -> None:
+    settings.HOME = tmp_path
+
+
+def watched(actor: Actor) -> BrokerAccount:
+    account = an_account(actor.user)
+    BrokerAccount.objects.filter(pk=account.pk).update(
+        created_at=parse_datetime("2025-01-26T12:00:00Z"), balance=1000
+    )
+    return BrokerAccount.objects.select_related("connection").get(pk=account.pk)
+
+
+def polled(when: str) -> days.Poll:
+    """Return a broker that can be read, at that time."""
+
+    def poll(connection: Connection) -> None:
+        Connection.objects.filter(pk=connection.pk).update(polled_at=parse_datetime(when))
+
+    return poll
+
+
+def state(account: BrokerAccount, day: date) -> str:
+    return str(AccountDayMark.objects.get(account=account, trade_date=day).state)
+
+
+def test_two_sweeps_prove_a_day(alice: Actor) -> None:
+    account = watched(alice)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    assert state(account, MONDAY) == "unknown"  # what was held before is not known
+    told_by_broker(account, "1", "buy", 1, "21500.00", "2025-01-28T15:00:00Z", fees="0.50")
+    told_by_broker(account, "2", "sell", 1, "21510.00", "2025-01-28T15:05:00Z", fees="0.50")
+    BrokerAccount.objects.filter(pk=account.pk).update(balance="1019.00")
+    days.look(at(AFTER_TUESDAY), polled(AFTER_TUESDAY))
+    mark = AccountDayMark.objects.get(account=account, trade_date=TUESDAY)
+    assert (mark.state, mark.fills) == ("complete", 2) and "and to its cash" in mark.why
+    days.look(at("2025-01-28T22:30:00Z"), polled("2025-01-28T22:30:00Z"))
+    mark.refresh_from_db()
+    assert mark.swept_at == parse_datetime(AFTER_TUESDAY)
+
+
+def test_a_round_trip_that_is_missing_is_noticed_by_the_cash(alice: Actor) -> None:
+    account = watched(alice)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    BrokerAccount.objects.filter(pk=account.pk).update(balance="1019.00")
+    days.look(at(AFTER_TUESDAY), polled(AFTER_TUESDAY))
+    assert state(account, TUESDAY) == "unknown"
+
+
+def test_contracts_that_do_not_add_up_are_a_gap_until_a_file_tells_the_rest(alice: Actor) -> None:
+    account = watched(alice)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    BrokerPosition.objects.create(
+        user=alice.user, account=account, contract="MNQH5", net=2, at_ns=1
+    )
+    days.look(at(AFTER_TUESDAY), polled(AFTER_TUESDAY))
+    assert state(account, TUESDAY) == "gap"
+    done = imported(alice.user, ninja(("Buy", 2, "21539.50", "10:59:52 AM", "a1")))
+    assert state(account, TUESDAY) == "filled"
+    importing.undo(importing=done, at_once=True)
+    assert state(account, TUESDAY) == "gap"
+
+
+def test_a_broker_that_cannot_be_read_is_told_once_before_the_day_is_forgotten(
+    alice: Actor,
+) -> None:
+    account = watched(alice)
+    polled("2025-01-28T20:00:00Z")(account.connection)
+    days.look(at("2025-01-28T21:20:00Z"))
+    assert not FactRow.objects.filter(name="recorder.gap").exists()
+    for minute in (31, 32, 59):
+        days.look(at(f"2025-01-28T21:{minute}:00Z"))
+    days.look(at(AFTER_TUESDAY), lambda connection: None)
+    (fact,) = FactRow.objects.filter(name="recorder.gap")
+    assert fact.user_id == alice.user.pk and fact.payload["account_name"] == "DEMO1"
+    assert (
+        fact.payload["trade_date"] == "2025-01-28"
+        and "was not read since 2025-01-28 20:00 UTC" in fact.payload["reason"]
+    )
+    assert fact.payload["deadline"] == at("2025-01-28T22:00:00Z")
+    assert state(account, TUESDAY) == "gap"
+    days.look(at("2025-01-28T22:10:00Z"), polled("2025-01-28T22:10:00Z"))  # still in time
+    assert state(account, TUESDAY) == "unknown"
+
+
+def test_a_desk_that_was_off_knows_what_it_missed(alice: Actor) -> None:
+    account = watched(alice)
+    days.look(at("2025-01-29T15:00:00Z"), polled("2025-01-29T15:00:00Z"))
+    assert [state(account, one) for one in (MONDAY, TUESDAY)] == ["gap", "gap"]
+    assert not account.days.filter(trade_date=date(2025, 1, 29)).exists()
+
+
+def test_days_are_the_owners_alone(alice: Actor, bob: Actor) -> None:
+    account = watched(alice)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    path = f"/api/recorder/days/{account.pk}/"
+    told = alice.client.get(path, {"since": "2025-01-24", "until": "2025-01-28"}).json()
+    assert [one["state"] for one in told] == ["unknown", "unknown", "unknown"]
+    assert "Before the desk knew" in told[0]["why"] and "held when the day began" in told[1]["why"]
+    assert alice.client.get(path, {"since": "2025-01-29", "until": "2025-01-28"}).status_code == 400
+    assert bob.client.get(path).status_code == 404 and Client().get(path).status_code == 401
+    page = f"/recorders/days/{account.pk}/"
+    assert alice.client.get(page).status_code == 200 and bob.client.get(page).status_code == 404
+    assert Client().get(page).status_code == 302

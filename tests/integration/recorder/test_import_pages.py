@@ -1,0 +1,172 @@
+"""The wizard, the API and the command: for the owner; never for Bob or a stranger."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from apps.recorder import importing
+from apps.recorder.models import Import
+from tests.cast import Actor
+from tests.integration.recorder.imported import (
+    an_account,
+    imported,
+    known,
+    ninja,
+    told_by_broker,
+    uploaded,
+)
+
+pytestmark = pytest.mark.django_db
+BUY = ("Buy", 2, "21539.50", "10:59:52 AM", "a1")
+SELL = ("Sell", 2, "21535.75", "11:01:29 AM", "a2")
+
+
+@pytest.fixture(autouse=True)
+def _home(settings: Any, tmp_path: Path) -> None:
+    settings.HOME = tmp_path
+
+
+def file(text: str, name: str = "../fills.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, text.encode(), "text/csv")
+
+
+def test_the_wizard_from_upload_to_undo(alice: Actor) -> None:
+    account = an_account(alice.user)
+    page = alice.client.get("/recorders/import/")
+    assert page.status_code == 200 and b"NinjaTrader, executions" in page.content
+    sent = alice.client.post(
+        "/recorders/import/", {"file": file(ninja(BUY, SELL)), "zone": "America/Chicago"}
+    )
+    row = Import.objects.get()
+    assert (sent.status_code, sent["Location"]) == (302, f"/recorders/import/{row.pk}/")
+    assert row.file_name == "fills.csv"
+    assert b"Import 2 new fills" in alice.client.get(sent["Location"]).content and not known(
+        account
+    )
+    alice.client.post(f"{sent['Location']}apply/")
+    assert len(known(account)) == 2
+    assert b"Undo this import" in alice.client.get(sent["Location"]).content
+    assert b"fills.csv" in alice.client.get("/recorders/import/").content
+    alice.client.post(f"{sent['Location']}undo/")
+    assert not known(account) and b"Undone" in alice.client.get(sent["Location"]).content
+
+
+def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> None:
+    an_account(alice.user)
+    empty = alice.client.post("/recorders/import/", {"zone": "America/Chicago"})
+    assert empty.status_code == 422 and b"Choose a file" in empty.content
+    wrong = alice.client.post(
+        "/recorders/import/", {"file": file("a,b\n1,2\n"), "zone": "UTC"}, follow=True
+    )
+    assert b"This file cannot be read" in wrong.content and b"no known export" in wrong.content
+    alice.client.post("/recorders/import/", {"file": file(ninja(BUY)), "zone": "America/New_York"})
+    row = Import.objects.first()
+    assert row is not None
+    first = row.seen["first"]
+    alice.client.post(f"/recorders/import/{row.pk}/read-again/", {"zone": "America/Chicago"})
+    row.refresh_from_db()
+    assert row.seen["first"] - first == 3600 * 10**9
+    alice.client.post(f"/recorders/import/{row.pk}/discard/")
+    assert not Import.objects.filter(pk=row.pk).exists()
+
+
+def test_bad_rows_and_rows_to_settle_are_shown(alice: Actor) -> None:
+    account = an_account(alice.user)
+    told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
+    row = uploaded(alice.user, ninja(BUY, ("Sell", 2, "x", "11:01:29 AM", "a2")))
+    shown = alice.client.get(f"/recorders/import/{row.pk}/").content.decode()
+    assert "row 3, Price &#x27;x&#x27;" in shown and "is it the same?" in shown
+    alice.client.post(f"/recorders/import/{row.pk}/apply/")
+    row.refresh_from_db()
+    assert row.state == Import.State.READY
+    alice.client.post(f"/recorders/import/{row.pk}/apply/", {"only_good": "on"})
+    (waits,) = row.evidence.filter(state="conflict")
+    assert b"Another fill" in alice.client.get(f"/recorders/import/{row.pk}/").content
+    alice.client.post(f"/recorders/import/{row.pk}/rows/{waits.pk}/", {"is": "another"})
+    assert len(known(account)) == 2
+
+
+def test_nobody_else_sees_or_touches_an_import(alice: Actor, bob: Actor) -> None:
+    account = an_account(alice.user)
+    an_account(bob.user, "BOB1")
+    done, ready = imported(alice.user, ninja(BUY)), uploaded(alice.user, ninja(SELL))
+    for pk in (done.pk, ready.pk):
+        assert bob.client.get(f"/recorders/import/{pk}/").status_code == 404
+        assert bob.client.get(f"/api/recorder/import/{pk}/").status_code == 404
+        assert bob.client.post(f"/api/recorder/import/{pk}/").status_code == 404
+        assert bob.client.delete(f"/api/recorder/import/{pk}/").status_code == 404
+        assert bob.client.post(f"/api/recorder/import/{pk}/undo/").status_code == 404
+        for what in ("apply", "undo", "discard", "accounts", "read-again"):
+            assert bob.client.post(f"/recorders/import/{pk}/{what}/").status_code == 404
+            assert Client().post(f"/recorders/import/{pk}/{what}/").status_code == 302
+        assert Client().get(f"/api/recorder/import/{pk}/").status_code == 401
+    row = done.evidence.get()
+    assert bob.client.post(f"/recorders/import/{done.pk}/rows/{row.pk}/").status_code == 404
+    assert b"fills.csv" not in bob.client.get("/recorders/import/").content
+    assert bob.client.get("/api/recorder/import/").json()["results"] == []
+    assert Client().post("/api/recorder/import/").status_code == 401
+    theirs = bob.client.post(
+        "/api/recorder/import/", {"file": file(ninja(BUY)), "account": account.pk, "apply": "true"}
+    )
+    assert theirs.status_code == 400 and len(known(account)) == 1
+
+
+def test_the_api_imports_in_one_call(alice: Actor) -> None:
+    account = an_account(alice.user)
+    sent = alice.client.post(
+        "/api/recorder/import/", {"file": file(ninja(BUY, SELL)), "apply": "true"}
+    )
+    told = sent.json()
+    assert sent.status_code == 201 and told["state"] == "done" and told["counts"]["new"] == 2
+    look = alice.client.post("/api/recorder/import/", {"file": file(ninja(BUY, SELL))}).json()
+    assert look["state"] == "ready" and look["seen"]["counts"] == {"known": 2}
+    again = alice.client.post(
+        f"/api/recorder/import/{look['id']}/",
+        {"accounts": {"DEMO1": account.pk}},
+        "application/json",
+    )
+    assert again.status_code == 200 and again.json()["counts"]["new"] == 0
+    assert alice.client.delete(f"/api/recorder/import/{look['id']}/").status_code == 400
+    zone = alice.client.post("/api/recorder/import/", {"file": file(ninja(BUY)), "zone": "Mars"})
+    assert zone.status_code == 400 and zone.json()["errors"][0]["field"] == "zone"
+    gone = alice.client.post(f"/api/recorder/import/{told['id']}/undo/")
+    assert (
+        gone.json()["state"] == "undone" and len(known(account)) == 2
+    )  # the second one confirms it
+
+
+def test_the_command_looks_and_imports(alice: Actor, tmp_path: Path, capsys: Any) -> None:
+    account = an_account(alice.user)
+    path = tmp_path / "fills.csv"
+    path.write_text(ninja(BUY, SELL, account="Sim7"))
+    call_command("import_fills", str(path), "--user", "alice", "--look")
+    assert (
+        "2 left out; nothing was imported" in capsys.readouterr().out
+        and not Import.objects.exists()
+    )
+    call_command("import_fills", str(path), "--user", "alice", "--account", f"Sim7={account.pk}")
+    assert "2 new" in capsys.readouterr().out and len(known(account)) == 2
+    for wrong in (
+        ["--user", "nobody"],
+        ["--user", "alice", "--account", "x"],
+        ["--user", "alice", "--zone", "Mars"],
+    ):
+        with pytest.raises(CommandError):
+            call_command("import_fills", str(path), *wrong)
+
+
+def test_a_large_file_is_the_workers(alice: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    an_account(alice.user)
+    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    row = importing.accept(
+        user=alice.user, name="big.csv", chunks=[ninja(BUY).encode()], zone="UTC"
+    )
+    assert row.state == Import.State.LOOKING
+    assert b"of the file is read" in alice.client.get(f"/recorders/import/{row.pk}/").content
+    importing.work(row.pk)
+    row.refresh_from_db()
+    assert row.state == Import.State.READY

@@ -1,0 +1,201 @@
+"""A fill is imported once, whatever file it comes in, however often, before or after the broker told it."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from apps.brokers.domain.order import Side
+from apps.brokers.domain.seen import FillSeen
+from apps.brokers.domain.told import BrokerFillSeen
+from apps.brokers.mirror import take_in
+from apps.brokers.models import BrokerFill
+from apps.bus.models import FactRow
+from apps.recorder import importing, services
+from apps.recorder.importing import CannotImport
+from apps.recorder.models import Import, ImportedRow
+from tests.cast import Actor
+from tests.factories import at
+from tests.integration.recorder.imported import (
+    an_account,
+    imported,
+    known,
+    ninja,
+    pairs,
+    told_by_broker,
+    uploaded,
+)
+
+pytestmark = pytest.mark.django_db
+BUY = ("Buy", 2, "21539.50", "10:59:52 AM", "a1")
+SELL = ("Sell", 2, "21535.75", "11:01:29 AM", "a2")
+MINE = "csv:ninja-executions"
+
+
+@pytest.fixture(autouse=True)
+def _home(settings, tmp_path):
+    settings.HOME = tmp_path
+
+
+def test_a_file_is_imported_and_told_once(alice: Actor) -> None:
+    account = an_account(alice.user)
+    done = imported(alice.user, ninja(BUY, SELL))
+    assert known(account) == [("buy", 2, "21539.5", MINE), ("sell", 2, "21535.75", MINE)]
+    assert done.state == Import.State.DONE and done.counts["new"] == 2
+    assert not done.path.exists() and not done.staged.exists()
+    assert FactRow.objects.filter(name=BrokerFillSeen.name).count() == 2
+    again = imported(alice.user, ninja(BUY, SELL))
+    assert (again.counts["new"], again.counts["known"]) == (0, 2)
+    assert len(known(account)) == 2
+    assert FactRow.objects.filter(name=BrokerFillSeen.name).count() == 2
+
+
+def test_what_the_broker_told_before_is_known(alice: Actor) -> None:
+    account = an_account(alice.user)
+    told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
+    told_by_broker(
+        account, "2", "buy", 1, "21539.50", "2025-01-28T16:59:52.700Z"
+    )  # one row, two fills
+    done = imported(alice.user, ninja(BUY, SELL))
+    assert (done.counts["new"], done.counts["known"]) == (1, 1)
+    assert known(account) == [
+        ("buy", 1, "21539.5", "poll"), ("buy", 1, "21539.5", "poll"), ("sell", 2, "21535.75", MINE),
+    ]  # fmt: skip
+
+
+def test_what_the_broker_tells_later_takes_the_place_of_a_files_row(alice: Actor) -> None:
+    account = an_account(alice.user)
+    done = imported(alice.user, ninja(BUY, SELL))
+    told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
+    services.settle(account=account)
+    # a part only: held back, not twice
+    assert known(account) == [("buy", 1, "21539.5", "poll"), ("sell", 2, "21535.75", MINE)]
+    assert done.evidence.get(state="conflict").row == 2
+    told_by_broker(account, "2", "buy", 1, "21539.50", "2025-01-28T16:59:52.700Z")
+    services.settle(account=account)
+    assert len(known(account)) == 3 and BrokerFill.objects.count() == 3
+    assert imported(alice.user, ninja(BUY, SELL)).counts["new"] == 0
+    importing.undo(importing=done, at_once=True)
+    assert len(known(account)) == 3  # the second import confirms the sell, the broker the rest
+
+
+def test_undo_takes_back_what_it_added_and_can_be_imported_again(alice: Actor) -> None:
+    account = an_account(alice.user)
+    done = imported(alice.user, ninja(BUY, SELL))
+    importing.undo(importing=done, at_once=True)
+    assert known(account) == [] and done.state == Import.State.UNDONE
+    imported(alice.user, ninja(BUY, SELL))
+    assert len(known(account)) == 2
+    assert FactRow.objects.filter(name=BrokerFillSeen.name).count() == 6
+    with pytest.raises(CannotImport, match="only what was imported"):
+        importing.undo(importing=done)
+
+
+def test_pairs_of_one_fill_are_one_fill_and_grow(alice: Actor) -> None:
+    account = an_account(alice.user)
+    first = (10, 20, 6, "21500.00", "21501.00", "09:30:00", "09:31:00")
+    rest = (10, 21, 4, "21500.00", "21502.00", "09:30:00", "09:32:00")
+    imported(alice.user, pairs(first))
+    assert known(account)[0][1] == 6
+    second = imported(alice.user, pairs(first, rest))
+    assert [one[1] for one in known(account)] == [10, 6, 4]
+    importing.undo(importing=second, at_once=True)
+    assert [one[1] for one in known(account)] == [6, 6]
+    imported(alice.user, pairs(rest))
+    assert [one[1] for one in known(account)] == [10, 6, 4]
+
+
+def test_the_brokers_number_decides_and_a_wrong_zone_is_noticed(alice: Actor) -> None:
+    account = an_account(alice.user)
+    told_by_broker(account, "10", "buy", 2, "21500.00", "2025-01-28T15:30:00.100Z")
+    told_by_broker(account, "20", "sell", 2, "21501.00", "2025-01-28T15:31:00.100Z")
+    row = (10, 20, 2, "21500.00", "21501.00", "09:30:00", "09:31:00")
+    assert imported(alice.user, pairs(row)).counts["known"] == 2
+    wrong = uploaded(alice.user, pairs(row), zone="America/New_York")
+    assert wrong.seen["counts"] == {"conflict": 2}
+    assert "1 h later" in wrong.seen["conflicts"][0]
+    nameless = uploaded(
+        alice.user, ninja(("Buy", 2, "21500.00", "9:30:00 AM", "x")), zone="America/New_York"
+    )
+    assert "was the time zone right" in nameless.seen["conflicts"][0]
+
+
+def test_a_conflict_is_shown_and_settled_by_hand(alice: Actor) -> None:
+    account = an_account(alice.user)
+    told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
+    done = imported(alice.user, ninja(BUY))
+    assert known(account) == [("buy", 1, "21539.5", "poll")]
+    row = done.evidence.get(state=ImportedRow.State.CONFLICT)
+    importing.settle_row(row=row, is_another=True)
+    services.settle(account=account)
+    assert known(account) == [("buy", 2, "21539.5", MINE), ("buy", 1, "21539.5", "poll")]
+    assert imported(alice.user, ninja(BUY)).counts["known"] == 1
+    with pytest.raises(CannotImport, match="settled already"):
+        importing.settle_row(row=row, is_another=False)
+
+
+def test_a_fill_of_a_file_that_the_broker_tells_is_the_brokers(alice: Actor) -> None:
+    account = an_account(alice.user)
+    done = imported(alice.user, pairs((10, 20, 2, "21500.00", "21501.00", "09:30:00", "09:31:00")))
+    seen = FillSeen(
+        account.remote, "10", "o1", "MNQH5", Side.BUY, 3, Decimal("21500.00"), at("2025-01-28T15:30:00Z"),
+        date(2025, 1, 28),
+    )  # fmt: skip
+    take_in(account.connection, [seen], "poll")
+    assert known(account)[0] == ("buy", 3, "21500", "poll")
+    importing.undo(importing=done, at_once=True)
+    assert known(account) == [("buy", 3, "21500", "poll")]
+
+
+def test_two_that_look_alike_stay_two(alice: Actor) -> None:
+    account = an_account(alice.user)
+    twin = (*BUY[:4], "a9")
+    imported(alice.user, ninja(BUY))
+    imported(alice.user, ninja(twin))
+    assert len(known(account)) == 2
+    imported(alice.user, ninja(BUY, twin))
+    assert len(known(account)) == 2
+
+
+def test_bad_rows_are_named_and_left_out_only_by_wish(alice: Actor) -> None:
+    account = an_account(alice.user)
+    text = ninja(BUY, ("Sell", 2, "21535.30", "11:01:29 AM", "a2"), BUY)
+    found = uploaded(alice.user, text)
+    assert found.bad_rows == 1 and found.seen["repeated"] == 1
+    assert found.problems == [
+        "row 3, Price '21535.30': not on the grid of MNQ, 0.25; mend the price or the contract"
+    ]
+    with pytest.raises(CannotImport, match="1 rows cannot be read"):
+        importing.apply(importing=found)
+    assert known(account) == []
+    importing.apply(importing=found, only_good=True, at_once=True)
+    assert len(known(account)) == 1
+
+
+def test_accounts_go_where_they_are_sent(alice: Actor, bob: Actor) -> None:
+    first, second = an_account(alice.user), an_account(alice.user, "DEMO2")
+    foreign = an_account(bob.user, "DEMO3")
+    found = uploaded(alice.user, ninja(BUY) + ninja(SELL, account="Sim7").split("\n", 1)[1])
+    assert found.accounts == {"DEMO1": first.pk, "Sim7": None}
+    assert found.seen["counts"] == {"new": 1, "left_out": 1}
+    for chosen, cure in (
+        ({"Sim7": foreign.pk}, "you have no broker account"), ({"Sim7": first.pk}, "leave one out"),
+        ({"What": None}, "names no account"),
+    ):  # fmt: skip
+        with pytest.raises(CannotImport, match=cure):
+            importing.choose_accounts(importing=found, chosen=chosen)
+    importing.choose_accounts(importing=found, chosen={"Sim7": second.pk})
+    importing.apply(importing=found, at_once=True)
+    assert len(known(first)) == len(known(second)) == 1 and not known(foreign)
+
+
+def test_an_import_that_died_goes_on(alice: Actor) -> None:
+    account = an_account(alice.user)
+    found = uploaded(alice.user, ninja(BUY, SELL))
+    Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
+    importing.work(found.pk)
+    Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
+    importing.work(found.pk)  # its files are gone by now
+    assert len(known(account)) == 2
+    found.refresh_from_db()
+    assert found.state == Import.State.BAD and "nothing is doubled" in found.reason
