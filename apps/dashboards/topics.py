@@ -22,7 +22,7 @@ PRIVATE: Final = frozenset(
         "connections",
         "brokers",
         "recorders",
-    }  # fmt: skip
+    }
 )
 AT_MOST: Final = 64  # topics of one connection
 _MARKET: Final = re.compile(r"(?:price|candles)\.([A-Z0-9]{1,12})")
