@@ -139,11 +139,12 @@ def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
 
 def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded) -> None:
     """Keep what happened in the log, and say it where it is news: not what a file or a late start brought."""
-    known = set(
-        RecorderLog.objects.filter(key__in=[fact.key for fact in told]).values_list(
-            "key", flat=True
-        )
-    )
+    keys = [fact.key for fact in told]
+    known = {
+        key
+        for some in store.chunks(keys)
+        for key in RecorderLog.objects.filter(key__in=some).values_list("key", flat=True)
+    }
     new = {fact.key: fact for fact in told if fact.key not in known}
     RecorderLog.objects.bulk_create(
         RecorderLog(
@@ -157,9 +158,14 @@ def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
     for span in RecordingSpan.objects.filter(account=account).select_related("recorder"):
         strategy = span.recorder.strategy_id
         since[strategy] = min(span.made_ns, since.get(strategy, span.made_ns))
-    for fact in new.values():
-        if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0):
-            bus.publish(fact)
+    news = [
+        fact
+        for fact in new.values()
+        if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0)
+    ]
+    for some in store.chunks(news):
+        rows = bus.record_facts(some)
+        transaction.on_commit(lambda rows=rows: bus.tell(rows))  # type: ignore[misc]
 
 
 def write_log(

@@ -103,7 +103,7 @@ def orders_of(account: BrokerAccount, fills: Iterable[Fill]) -> dict[str, Order]
     children = True
     while wanted:
         found: list[BrokerOrder] = []
-        for some in _chunks(sorted(wanted)):
+        for some in chunks(sorted(wanted)):
             found += BrokerOrder.objects.filter(account=account, remote__in=some)
             if children:
                 found += BrokerOrder.objects.filter(account=account, parent__in=some)
@@ -302,7 +302,7 @@ def _save_shares(
                 filled = RecordedFill(part=len(new[one.fill.id]), **usual, **row)
                 new[one.fill.id].append(filled)
     old: dict[int, list[RecordedFill]] = {}
-    for some in _chunks(sorted(new)):
+    for some in chunks(sorted(new)):
         for kept in RecordedFill.objects.filter(fill_id__in=some).order_by("fill_id", "part"):
             old.setdefault(kept.fill_id, []).append(kept)
     other = [
@@ -310,7 +310,7 @@ def _save_shares(
         for pk, shares in new.items()
         if list(map(_told, shares)) != list(map(_told, old.get(pk, ())))
     ]
-    for some in _chunks(other):
+    for some in chunks(other):
         RecordedFill.objects.filter(fill_id__in=some).delete()
     RecordedFill.objects.bulk_create(
         [share for pk in other for share in new[pk]], batch_size=_AT_ONCE
@@ -342,5 +342,6 @@ def _told(share: RecordedFill) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Return items in parts that one statement can carry."""
     return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))

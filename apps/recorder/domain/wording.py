@@ -24,7 +24,7 @@ def happened(fact: Recorded) -> str:
         case PositionAdded():
             return f"Added {many} {fact.contract} at {price}: {fact.side} {fact.left} now."
         case PositionReduced():
-            return f"Closed {many} of {fact.side} {fact.contract} at {price}: {fact.left} left.{_net(fact)}"
+            return f"Closed {many} of the {fact.side} {fact.contract} at {price}: {fact.left} left.{_net(fact)}"
         case PositionClosed():
             how = "Closed"
         case StopHit():
@@ -34,7 +34,7 @@ def happened(fact: Recorded) -> str:
         case _:
             how = "Closed"
     rest = f": {fact.left} left." if fact.left else "."
-    of = " of" if fact.left else ""
+    of = " of the" if fact.left else ""
     return f"{how} {many}{of} {fact.side} {fact.contract} at {price}{rest}{_net(fact)}"
 
 
