@@ -7,7 +7,7 @@ from hashlib import blake2s
 from typing import Any, Final, NamedTuple
 
 from apps.brokers.domain.order import OrderType
-from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder
+from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder, Dispatch
 from apps.brokers.models import Order as DeskOrder
 from apps.marketdata.domain.instrument import INSTRUMENTS
 from apps.recorder.domain.happenings import key_of
@@ -124,10 +124,13 @@ def _owners(account: BrokerAccount, tags: set[str]) -> dict[str, int]:
     """Return whose our own orders of these tags are."""
     if not tags:
         return {}
+    sent = Dispatch.objects.filter(user_id=account.user_id, tag__in=tags)
+    keys = {tag: tag for tag in tags} | dict(sent.values_list("tag", "order"))
     mine = DeskOrder.objects.filter(
-        user_id=account.user_id, key__in=tags, strategy_id__isnull=False
+        user_id=account.user_id, key__in=set(keys.values()), strategy_id__isnull=False
     )
-    return {key: int(pk) for key, pk in mine.values_list("key", "strategy_id") if pk is not None}
+    whose = dict(mine.values_list("key", "strategy_id"))
+    return {tag: int(whose[key]) for tag, key in keys.items() if whose.get(key) is not None}
 
 
 def load(account: BrokerAccount, contract: str, since: int, known: Known) -> Loaded:
