@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -97,7 +96,7 @@ class Reached:
     """One account that an order alert reaches, and what becomes of its entries there: a mode, or "" for none."""
 
     account: Account
-    multiplier: Decimal
+    times: str
     mode: str
 
 
@@ -112,9 +111,7 @@ def reach(user: Any, strategies: Iterable[int]) -> dict[int, list[tuple[str, lis
     for strategy in strategies:
         mine = {one.account_id: one for one in routes if one.strategy_id == strategy}
         routed = [
-            Reached(one.account, Decimal(1), one.mode)
-            for one in mine.values()
-            if one.mode != Mode.OBSERVE
+            Reached(one.account, "1", one.mode) for one in mine.values() if one.mode != Mode.OBSERVE
         ]
         found[strategy] = [("", routed)] + [
             (one.name, [_reached(member, mine) for member in one.members.all()]) for one in listed
@@ -124,4 +121,4 @@ def reach(user: Any, strategies: Iterable[int]) -> dict[int, list[tuple[str, lis
 
 def _reached(member: GroupMember, routes: Mapping[int, Route]) -> Reached:
     route = routes.get(member.account_id)
-    return Reached(member.account, member.multiplier, route.mode if route else "")
+    return Reached(member.account, member.times, route.mode if route else "")

@@ -60,10 +60,7 @@ def load_routes(now: int | None) -> RouterState:
 
 def group_config(row: models.AccountGroup) -> dict[str, Any]:
     """Return a group as its `ListGroup` carries it."""
-    members = [
-        {"account": one.account_id, "multiplier": f"{one.multiplier.normalize():f}"}
-        for one in row.members.all()
-    ]
+    members = [{"account": one.account_id, "multiplier": one.times} for one in row.members.all()]
     return {"name": row.name, "members": members}
 
 

@@ -89,7 +89,7 @@ def _list(request: HttpRequest, refused: Refused | None = None, status: int = 20
 
 def _one(request: HttpRequest, mine: AccountGroup, refused: Refused | None = None) -> HttpResponse:
     if refused is None:
-        chosen = {one.account_id: f"{one.multiplier.normalize():f}" for one in mine.members.all()}
+        chosen = {one.account_id: one.times for one in mine.members.all()}
         name = mine.name
     else:
         chosen = {one["account"]: one["multiplier"] for one in _members(request)}

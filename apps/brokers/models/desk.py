@@ -115,7 +115,12 @@ class GroupMember(Owned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.group}: {self.account} x {self.multiplier.normalize():f}"
+        return f"{self.group}: {self.account} x {self.times}"
+
+    @property
+    def times(self) -> str:
+        """Return the multiplier as a person writes it: 2.5."""
+        return f"{self.multiplier.normalize():f}"
 
 
 class Order(Owned):

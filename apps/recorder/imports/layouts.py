@@ -178,7 +178,7 @@ def _trade(
     entry: tuple[str, str], exit_: tuple[str, str], fees: Decimal, id_: str = "", number: str = "",
 ) -> list[FileFill]:  # fmt: skip
     """Return entry and exit of a trade; its fees are halved, the odd part falls on the exit."""
-    what, is_long = contract(symbol, cells[symbol]), _is_long(way, cells[way])
+    what, bought = contract(symbol, cells[symbol]), _bought(way, cells[way])
     quantity = whole(size, cells[size], manner.decimals)
     half = round(fees / 2, 4)
     paid = (half, fees - half)
@@ -199,7 +199,7 @@ def _trade(
     )
     told = [
         FileFill(
-            row, account, what, Side.BUY if is_long == (leg == "in") else Side.SELL, quantity, cost, when.at,
+            row, account, what, Side.BUY if bought == (leg == "in") else Side.SELL, quantity, cost, when.at,
             when.grain, key=f"{id_ or whole_trade}.{leg}", is_named=bool(id_), fees=part, average=bool(id_),
             twin=f"{number}.{leg}" if number else "",
         )
@@ -228,7 +228,7 @@ def _side(field: str, text: str) -> Side:
     raise BadCell(field, text, "write Buy or Sell")
 
 
-def _is_long(field: str, text: str) -> bool:
+def _bought(field: str, text: str) -> bool:
     word = text.strip().lower()
     if word in {"long", "short"}:
         return word == "long"

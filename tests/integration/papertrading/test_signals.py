@@ -161,7 +161,8 @@ def test_a_route_is_kept_shown_and_changed(alice: Actor, bob: Actor, desk: Desk)
     assert answer.status_code == 200, answer.content
     kept = {
         "account": account, "account_name": "Alpha", "mode": "automatic", "quantity": 1,
-        "risk_percent": "0.5", "root": "MNQ", "break_even_r": "1",
+        "risk_percent": "0.5", "root": "MNQ", "break_even_r": "1", "windows": [],
+        "cooldown_s": 0, "most_trades": 0,
         "targets": [{"r": "1.5", "quantity": 1}, {"r": "3", "quantity": None}],
     }  # fmt: skip
     assert answer.json() == kept
