@@ -290,6 +290,20 @@ def test_a_stop_that_the_broker_does_not_take_closes_what_it_was_for() -> None:
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
 
 
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_a_stop_that_is_gone_at_the_broker_sells_nothing_by_itself(status: str) -> None:
+    world = World()
+    world.buy(2)
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    (stop,) = world.tags("s")
+    gone = ReportBroker(account=1, what="order", at=world.at, tag=stop, status=status)
+    world.tell(gone)
+    assert world.queue == []
+    assert world.held == 2
+
+
 def test_an_entry_that_is_refused_ends_with_its_legs() -> None:
     world = World()
     world.broker.rejects.add("entry")
