@@ -14,11 +14,12 @@ from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch
 from apps.bus import bus
-from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
 OURS: Final = "th"
 PATIENCE: Final = timedelta(seconds=3)
+SETTLES: Final = timedelta(seconds=5)  # what is read with an account's first snapshot is history
+LATELY: Final = 100
 LOOK_BACK: Final = timedelta(days=2)
 
 
@@ -36,16 +37,18 @@ def tell(orders: Iterable[BrokerOrder], fills: Iterable[BrokerFill]) -> int:
 
 def sweep(account: BrokerAccount) -> int:
     """Bring everything of late to the engine once more: what was missed is told, the rest is known by its key."""
-    since = to_instant(timezone.now() - LOOK_BACK)
-    return tell(
-        BrokerOrder.objects.filter(account=account, at_ns__gte=since).select_related("account"),
-        BrokerFill.objects.filter(account=account, at_ns__gte=since).select_related("account"),
-    )
+    since = timezone.now() - LOOK_BACK
+    fills = BrokerFill.objects.filter(account=account, seen_at__gte=since)
+    # an order says market time alone, which on a simulated market is any time
+    orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
+    return tell(list(orders.select_related("account")), list(fills.select_related("account")))
 
 
 def _tell_fill(fill: BrokerFill) -> bool:
     desk = _desk_of(fill.account)
-    if desk is None or not fill.is_active or fill.at_ns < to_instant(desk.created_at):
+    if desk is None or not fill.is_active:
+        return False
+    if fill.seen_at < max(desk.created_at, fill.account.created_at + SETTLES):
         return False
     tag = _tag(desk, fill)
     if tag is None or not _is_known(fill.contract):

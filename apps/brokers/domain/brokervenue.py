@@ -518,7 +518,8 @@ class BrokerVenue:
     def _close_uncovered(self, place: Place, at: int) -> Iterator[Message]:
         """Close what lost its stop by the broker's no, or was filled while its bracket was being ended.
 
-        A stop that somebody ends in the broker's own program is his: it raises the alarm, nothing is closed for it.
+        A stop that somebody ends in the broker's own program is his, and one that expired or vanished there says that we
+        do not know what is held: both raise the alarm, nothing is sold for them.
         """
         leaving = self._leaving(place)
         for head in self.lines.heads(place):
@@ -526,11 +527,10 @@ class BrokerVenue:
             less = min(due, leaving)
             leaving -= less
             stops = [one for one in self.lines.legs_of(head) if one.role is Role.STOP]
-            by_hand = any(
-                one.ending == Report.CANCELLED and not one.is_leaving and one.filled == 0
-                for one in stops
+            ended_here = any(
+                one.ending == Report.REJECTED or one.is_leaving or one.filled for one in stops
             )
-            is_lost = stops and all(one.is_over for one in stops) and not by_hand
+            is_lost = ended_here and all(one.is_over for one in stops)
             if due > less and is_lost and head.uncovered < MOST_TRIES:
                 head.uncovered += 1
                 self._note(head)

@@ -188,8 +188,10 @@ class OrderDesk:
                     yield self.books.refused(wish, *refusal)
                     continue
                 ask = ask or (origin is Origin.AUTOMATIC and not account.passage.automatic)
+            if account.kind is not Kind.PAPER:
+                order.verdict = {"abroad": True}
             if ask:
-                order.verdict = {"ask": True}
+                order.verdict = {**order.verdict, "ask": True}
             if wish.text:
                 order.verdict = {**order.verdict, "text": wish.text}
             yield from self._propose(order, legs, wish.confirmed)

@@ -121,6 +121,7 @@ def check(
         return Verdict(Decision.ALLOWED, Alarm.NONE, (), uses, loss, minis, standing.minis)
     blocks = [
         *_blocked_by_state(standing),
+        *_blocked_by_policy(proposal.order, standing),
         *_blocked_by_time(standing, at, calendar),
         *_blocked_by_count(proposal.order, view, standing, minis),
     ]
@@ -290,6 +291,22 @@ def _blocked_by_state(standing: Standing) -> Iterator[tuple[str, str]]:
         if lock.kind is not LockKind.MAX_LOSS:
             end = f"until {when(lock.until)}" if lock.until is not None else "until the next reset"
         yield "LOCKED", f"Locked since {when(lock.since)}: {lock.reason}. It stays so {end}."
+
+
+def _blocked_by_policy(order: Order, standing: Standing) -> Iterator[tuple[str, str]]:
+    """A firm that takes orders from its own platform alone gets none from here: the order is a ticket for a person."""
+    rules = standing.rules
+    if not order.verdict.get("abroad") or rules is None:
+        return
+    if rules.automation is Policy.PLATFORM_ONLY:
+        kind = order.type.value.replace("_", " ")
+        yield (
+            "PLACE_IT_YOURSELF",
+            (
+                f"{rules.firm} takes orders from its own platform alone. Ticket: {order.side} {order.quantity} "
+                f"{order.contract} {kind}. Place it there; what it trades is booked here."
+            ),
+        )
 
 
 def _blocked_by_time(standing: Standing, at: int, calendar: Calendar) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, line_of, tag_of
 from apps.brokers.domain.books import LedgerState
-from apps.brokers.domain.facts import OrderCancelled, OrderFilled, OrderRejected
+from apps.brokers.domain.facts import (
+    OrderBlocked,
+    OrderCancelled,
+    OrderFilled,
+    OrderHeld,
+    OrderRejected,
+)
 from apps.brokers.domain.messages import (
     CancelOrder,
     ClosePosition,
@@ -20,11 +26,13 @@ from apps.brokers.domain.messages import (
     ModifyOrder,
     PlaceOrder,
     ReportBroker,
+    RouteOrder,
 )
 from apps.bus.domain.message import SECOND, Fact, Message
 from apps.engine.domain.engine import EngineState, build_engine
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
+from apps.risk.domain.messages import SetRules
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.brokers.model_broker import ModelBroker, shifted
 
@@ -182,6 +190,31 @@ def test_an_entry_stays_here(live: dict[str, Any], asked: dict[str, Any], reason
     assert not world.queue
 
 
+def test_a_firm_that_wants_its_own_platform_gets_a_ticket_and_no_order() -> None:
+    world = World()
+    rules = {
+        "firm": "Own Platform", "plan": "50K", "start_balance": "50000", "automation": "platform_only",
+        "drawdown": {"type": "static", "amount": "2000"},
+    }  # fmt: skip
+    world.wish(SetRules, account=1, rules=rules)
+    (blocked,) = [one for one in world.buy(1) if isinstance(one, OrderBlocked)]
+    assert blocked.reasons == ("PLACE_IT_YOURSELF",)
+    assert "buy 1 NQZ5 market" in blocked.detail
+    assert not world.queue
+
+
+def test_a_signal_waits_for_a_yes_unless_its_owner_lets_signals_enter_by_themselves() -> None:
+    for automatic, held in ((False, 1), (True, 0)):
+        world = World(automatic=automatic)
+        place = PlaceOrder(
+            id="s1", user=1, account=1, symbol=NQ, side="buy", type="market", quantity=1,
+            bracket=STOP, signal="sig",
+        )  # fmt: skip
+        facts = world.tell(RouteOrder(place, world.at, ask=False))
+        assert len([one for one in facts if isinstance(one, OrderHeld)]) == held
+        assert len(world.queue) == 1 - held
+
+
 def test_exits_leave_while_live_orders_are_off() -> None:
     world = World()
     world.entered(1)
@@ -255,6 +288,20 @@ def test_a_stop_that_the_broker_does_not_take_closes_what_it_was_for() -> None:
     world.broker.fill(world.tags("e")[0], 2)
     world.quiet()
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_a_stop_that_is_gone_at_the_broker_sells_nothing_by_itself(status: str) -> None:
+    world = World()
+    world.buy(2)
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    (stop,) = world.tags("s")
+    gone = ReportBroker(account=1, what="order", at=world.at, tag=stop, status=status)
+    world.tell(gone)
+    assert world.queue == []
+    assert world.held == 2
 
 
 def test_an_entry_that_is_refused_ends_with_its_legs() -> None:

@@ -105,12 +105,11 @@ async def desk(ground: Playground, alice: Actor) -> AsyncIterator[Desk]:
         account = models.Account.objects.create(
             user=alice.user, name="Demo", kind="demo", start_balance=50_000, balance=50_000
         )
-        models.Account.objects.filter(pk=account.pk).update(
-            created_at=datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-        )
-        BrokerAccount.objects.create(
+        remote = BrokerAccount.objects.create(
             user=alice.user, connection=connection, remote="1001", name="DEMO1001", account=account
         )
+        remote.created_at = timezone.now() - timedelta(minutes=1)
+        remote.save()
         return models.Account.objects.select_related("remote__connection").get(pk=account.pk)
 
     account = await sync_to_async(adopt)()

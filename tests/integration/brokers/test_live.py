@@ -59,10 +59,11 @@ def adopted(user: Any, kind: str, row: Connection | None = None, **fields: Any) 
         user=user, name="Alpha", kind=kind, start_balance=50_000, balance=50_000
     )
     row = row or a_connection(user)
-    BrokerAccount.objects.create(
+    remote = BrokerAccount.objects.create(
         user=user, connection=row, remote="1001", name="DEMO1001", account=account, **fields
     )
-    Account.objects.filter(pk=account.pk).update(created_at=timezone.now() - timedelta(days=9999))
+    remote.created_at = timezone.now() - timedelta(minutes=1)
+    remote.save()
     account.refresh_from_db()
     return account
 
