@@ -115,14 +115,16 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     set_up = {"name": "Demo", "symbol": "NQ1!", "account": at_broker["id"], "size": 1}
     made(browser.put(f"/api/strategies/{strategy}/", json=set_up))
     made(browser.post(f"/api/recorder/start/{strategy}/"))
-    routes = [{"account": at_broker["account"], "mode": "automatic", "quantity": 1}]
-    made(browser.put(f"/api/strategies/{strategy}/routes/", json={"routes": routes}))
+    route = {"account": at_broker["account"], "mode": "automatic", "quantity": 1}
+    made(browser.put(f"/api/strategies/{strategy}/routes/", json=route))
     discord.faults += [
         Fault("/messages", 429, {"retry_after": 0.4, "global": False}, {"Retry-After": "0.4"}),
         Fault("/messages", 503, {}),
     ]
 
-    price = until(lambda: browser.get("/api/realtime/current-price/?symbol=NQ")["last"], "price")
+    price = until(
+        lambda: browser.http.get("/api/realtime/current-price/?symbol=NQ").json().get("last"), "price"
+    )
     stop = f"{float(price) - 60:.2f}"
     alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss": stop, "id": "a1"}
     said = [httpx.post(desk.webhook, json=alert).json() for _ in range(3)]
