@@ -43,6 +43,7 @@ def _start() -> None:
         os.environ["TRADEHUB_HOME"] = str(home)
         os.environ["HASHED_STATIC"] = "0"
         os.environ["LOG_LEVEL"] = "ERROR"
+    os.environ["BROKER_ENVIRONMENTS"] = "simulator"  # no test may reach a real broker
     if ON_SQLITE:
         os.environ["DATABASE_URL"] = "sqlite"
         os.environ.pop("REDIS_URL", None)

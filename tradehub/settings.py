@@ -148,6 +148,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_TIMEZONE = "UTC"
+BROKER_ENVIRONMENTS = env.words("BROKER_ENVIRONMENTS", ("demo", "live", "simulator"))
 BROKER_POLL_SECONDS = env.whole("BROKER_POLL_SECONDS", 60, least=15, most=3600)
 AT_NIGHT = crontab(hour=22, minute=5)  # in the daily break, all year
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

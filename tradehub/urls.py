@@ -27,6 +27,7 @@ urlpatterns = [
     path("api/", include("apps.marketdata.urls")),
     path("api/", include("apps.signals.urls")),
     path("api/", include("apps.trades.urls")),
+    path("api/", include("apps.brokers.urls")),
     path("api/", include("apps.papertrading.urls")),
     path("api/", include("apps.risk.urls")),
     path("api/", include("apps.analytics.urls")),

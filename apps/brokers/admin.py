@@ -8,7 +8,16 @@ from django.db import transaction
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from apps.brokers.models import Account, AccountDay, Fill, Order, Position, Route
+from apps.brokers.models import (
+    Account,
+    AccountDay,
+    BrokerAccount,
+    Connection,
+    Fill,
+    Order,
+    Position,
+    Route,
+)
 from apps.brokers.services import change_account
 from apps.signals.admin import ReadOnly
 
@@ -133,3 +142,28 @@ class AccountDayAdmin(ReadOnly):
     list_select_related: ClassVar = ["account"]
     search_fields: ClassVar = ["account__name", "user__username"]
     date_hierarchy = "trade_date"
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnly):
+    """Logins at brokers: how they stand. Their secrets are shown to nobody."""
+
+    list_display: ClassVar = [
+        "name", "user", "environment", "state", "reason", "heard_at", "polled_at", "is_on",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "environment", "is_on"]
+    list_select_related: ClassVar = ["user"]
+    search_fields: ClassVar = ["name", "user__username"]
+    exclude: ClassVar = ["password", "sec", "token", "cid", "lease_by", "lease_until", "hosts"]
+
+
+@admin.register(BrokerAccount)
+class BrokerAccountAdmin(ReadOnly):
+    """Accounts as brokers list them."""
+
+    list_display: ClassVar = [
+        "name", "user", "connection", "is_open", "is_live", "balance", "account",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["is_open", "is_live"]
+    list_select_related: ClassVar = ["user", "connection", "account"]
+    search_fields: ClassVar = ["name", "nickname", "user__username"]

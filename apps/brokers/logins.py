@@ -91,6 +91,16 @@ class _Secrets(msgspec.Struct):
     user_id: int
 
 
+def token_fields(token: Token) -> dict[str, Any]:
+    """Return a token as the row's fields."""
+    secrets = _Secrets(token.access, token.market_data, token.user_id)
+    return {
+        "token": msgspec.json.encode(secrets).decode(),
+        "token_issued_at": token.issued_at,
+        "token_expires_at": token.expires_at,
+    }
+
+
 class LoginRow:
     """The shared row of one login, as a `TokenStore`."""
 
@@ -149,14 +159,7 @@ class LoginRow:
 
     async def keep(self, token: Token, hosts: Mapping[str, str]) -> None:
         """Share a new token, if the lease is still ours."""
-        secrets = _Secrets(token.access, token.market_data, token.user_id)
-        fields: dict[str, Any] = {
-            "token": msgspec.json.encode(secrets).decode(),
-            "token_issued_at": token.issued_at,
-            "token_expires_at": token.expires_at,
-            "hosts": dict(hosts),
-            "paused_until": 0,
-        }
+        fields = token_fields(token) | {"hosts": dict(hosts), "paused_until": 0}
 
         def write() -> None:
             mine = self._rows.filter(lease_by=self._me, is_on=True).exclude(
@@ -216,6 +219,11 @@ class SharedTally:
             self._sync(at)
         minute, hour = self._own.used(at)
         return minute + self._others[0], hour + self._others[1]
+
+    def flush(self, at: int) -> None:
+        """Tell the other processes what they were not told yet."""
+        if self._unsaid:
+            self._sync(at)
 
     def _sync(self, at: int) -> None:
         self._synced_at = at

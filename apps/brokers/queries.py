@@ -17,7 +17,16 @@ from apps.brokers.domain.messages import (
     AccountBooked,
 )
 from apps.brokers.domain.order import OrderStatus, Role
-from apps.brokers.models import OPEN, Account, AccountDay, Fill, Order, Position
+from apps.brokers.models import (
+    OPEN,
+    Account,
+    AccountDay,
+    BrokerAccount,
+    Connection,
+    Fill,
+    Order,
+    Position,
+)
 from apps.brokers.store import to_account, to_order, to_position
 from apps.bus.domain.message import to_instant
 from apps.marketdata import price
@@ -287,3 +296,25 @@ def lasts_of(contracts: Iterable[str]) -> dict[str, int]:
         contract: instrument(now.reading["symbol"]).to_ticks(now.last)
         for contract, now in prices_of(contracts).items()
     }
+
+
+# ---- logins at brokers ----
+
+
+def connections(user: Any) -> QuerySet[Connection]:
+    """Return a trader's logins at brokers."""
+    rows: QuerySet[Connection] = Connection.objects.of(user).filter(is_removed=False)
+    return rows
+
+
+def connection_of(user: Any, pk: int) -> Connection | None:
+    """Return one of a trader's logins."""
+    found: Connection | None = connections(user).filter(pk=pk).first()
+    return found
+
+
+def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
+    """Return the accounts that a trader's logins see."""
+    rows: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user)
+    rows = rows.filter(connection__is_removed=False)
+    return rows.select_related("connection", "account")

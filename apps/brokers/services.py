@@ -26,7 +26,7 @@ from apps.brokers.domain.messages import (
 )
 from apps.brokers.domain.order import Role
 from apps.brokers.domain.routing import route_for
-from apps.brokers.models import OPEN, Account, Order, Position, Route
+from apps.brokers.models import OPEN, Account, BrokerAccount, Order, Position, Route
 from apps.brokers.store import config_of, to_position
 from apps.bus import bus, transport
 from apps.bus.models import FactRow, Inbox
@@ -39,12 +39,19 @@ def _id(given: str | None = None) -> str:
     return given or f"m{uuid.uuid4().hex}"
 
 
-def open_account(*, user: Any, name: str, source: str = "api", **config: Any) -> Account:
-    """Make a paper account and return its row; the engine takes it over at once, or at its next start.
+def open_account(
+    *,
+    user: Any,
+    name: str,
+    source: str = "api",
+    remote: BrokerAccount | None = None,
+    **config: Any,
+) -> Account:
+    """Make an account and return its row; the engine takes it over at once, or at its next start.
 
-    `config`: firm, start_balance, tz, reset, fees, paper.
+    `remote`: the broker's account that it trades through. `config`: kind, firm, start_balance, tz, reset, fees, paper.
 
-    Raises:  Refused  a value that can't be used, or a name that is taken
+    Raises:  Refused  a value that can't be used, or a name or a broker's account that is taken
     """
     row = Account(user=user, name=name.strip(), kind=Kind(config.pop("kind", Kind.PAPER)))
     _set(row, config)
@@ -54,11 +61,18 @@ def open_account(*, user: Any, name: str, source: str = "api", **config: Any) ->
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            if remote is not None and not _taken_by(row, remote):
+                raise Refused("ADOPTED", f"{remote.name} is used on this desk already")
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
         raise Refused("NAME_TAKEN", detail, "name") from None
     tell_engine(row, source)
     return row
+
+
+def _taken_by(row: Account, remote: BrokerAccount) -> bool:
+    free = BrokerAccount.objects.filter(pk=remote.pk, account__isnull=True)
+    return bool(free.update(account=row, nickname=row.name))
 
 
 def change_account(*, account: Account, source: str = "api", **config: Any) -> Account:

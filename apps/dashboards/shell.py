@@ -161,6 +161,7 @@ def strip(request: HttpRequest) -> Strip:
 
 AREAS: Final = (
     "trades", "signals", "commands", "orders", "positions", "accounts", "risks", "routes",
+    "connections", "brokers",
 )  # fmt: skip
 
 

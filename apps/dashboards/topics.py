@@ -10,7 +10,18 @@ from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
 PUBLIC: Final = frozenset({"feed", "feeds", "ticks"})
 PRIVATE: Final = frozenset(
-    {"signals", "trades", "commands", "orders", "positions", "accounts", "risks", "routes"}
+    {
+        "signals",
+        "trades",
+        "commands",
+        "orders",
+        "positions",
+        "accounts",
+        "risks",
+        "routes",
+        "connections",
+        "brokers",
+    }
 )
 AT_MOST: Final = 64  # topics of one connection
 _MARKET: Final = re.compile(r"(?:price|candles)\.([A-Z0-9]{1,12})")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.dashboards import (
+    connection_pages,
     live_pages,
     pages,
     performance_pages,
@@ -49,6 +50,12 @@ urlpatterns = [
     path("prop/simulate/<row:pk>/cancel/", simulate_pages.cancel, name="cancel_study"),
     path("prop/<row:pk>/line/", prop.line, name="prop_line"),
     path("prop/<row:pk>/<slug:what>/", prop.deed, name="prop_deed"),
+    path("connections/", connection_pages.page, name="connections"),
+    path("connections/region/", connection_pages.region, name="connections_region"),
+    path("connections/<row:pk>/remove/", connection_pages.remove, name="connection_remove"),
+    path("connections/<row:pk>/change/", connection_pages.change, name="connection_change"),
+    path("connections/<row:pk>/<slug:what>/", connection_pages.deed, name="connection_deed"),
+    path("connections/accounts/<row:pk>/adopt/", connection_pages.adopt, name="adopt"),
     path("performance/", performance_pages.page, name="performance"),
     path("performance/curve/", performance_pages.curve, name="performance_curve"),
     path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),

@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.models import BrokerAccount, Connection
 from apps.bus import transport
 from tests.cast import Actor
 from tests.factories import a_price, a_signal, a_trade
@@ -57,6 +58,10 @@ PATHS = (
     "/performance/curve/",
     "/performance/positions.csv",
     "/strategies/",
+    "/connections/",
+    "/connections/region/",
+    "/api/accounts/connections/",
+    "/api/accounts/get-all-at-accounts/",
     "/health/",
     "/manual/webhooks/",
     "/api/realtime/current-price/",
@@ -96,6 +101,10 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         position = a_position(account, place=minute)
         an_order(account, side="sell", type="stop", role="stop", stop="19980.00", place=minute)
         an_order(account, status="held")
+        login = Connection.objects.create(
+            user=user, name=f"Login {minute}", environment="demo", login=str(minute)
+        )
+        BrokerAccount.objects.create(user=user, connection=login, remote="1", name="DEMO1")
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
     return {"key": entered.key, "signal": entered.pk, "trade": active.pk}
 

@@ -19,6 +19,8 @@ UNSAID: Final = frozenset(
         "order.change_asked",
         "order.cancel_asked",
         "position.opened",
+        "broker.order_seen",
+        "broker.fill_seen",
     }
 )
 REASONS: Final[Mapping[str, str]] = {
@@ -183,6 +185,41 @@ def _differs(p: Payload) -> Told:
     return Told(f"{p['called']}: the broker says otherwise", str(p["words"]), "bad", "warn")
 
 
+_STANDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "ok": ("is connected", "good", "ok"),
+    "new": ("is connecting", "quiet", "link"),
+    "lost": ("is not connected", "bad", "warn"),
+    "refused": ("was refused", "bad", "no"),
+    "displaced": ("is signed in elsewhere", "bad", "no"),
+    "paused": ("rests", "wait", "clock"),
+    "off": ("is switched off", "quiet", "no"),
+}
+
+
+def _connection(p: Payload) -> Told:
+    words, tone, icon = _STANDS.get(str(p["state"]), (str(p["state"]), "quiet", "link"))
+    reason = str(p.get("reason") or "").rstrip(".")
+    text = f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+    return Told(f"{p['called']} {words}", text, tone, icon)
+
+
+def _broker_account(p: Payload) -> Told:
+    if p.get("is_new"):
+        return Told(
+            f"Account {p['called']} seen", "Use it on the page Brokers.", "quiet", "account"
+        )
+    if p["is_open"]:
+        return Told(f"Account {p['called']} is open again", "", "good", "account")
+    text = "The broker lists it as closed, or no more: nothing can be sent to it."
+    return Told(f"Account {p['called']} was closed by the firm", text, "bad", "account")
+
+
+def _broker_fill(p: Payload) -> Told:
+    verb = "Bought" if p["side"] == "buy" else "Sold"
+    what = f"{verb} {p['quantity']} {p['contract']} at {_price(p['price'])} at the broker"
+    return Told(what if p.get("is_active", True) else f"{what}: taken back by the exchange", "")
+
+
 WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "account.opened": _opened,
     "account.payout_taken": _payout,
@@ -216,4 +253,8 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "position.unprotected": lambda p: Told(
         f"{p['called']}: position without a working stop", str(p["words"]), "bad", "warn"
     ),
+    "connection.changed": _connection,
+    "broker.account_changed": _broker_account,
+    "broker.fill_seen": _broker_fill,
+    "broker.order_seen": lambda p: Told(f"Order {p['remote']} {p['status']} at the broker", ""),
 }

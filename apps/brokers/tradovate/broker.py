@@ -255,6 +255,7 @@ class TradovateBroker:
 
     async def close(self) -> None:
         """Let go of the connections."""
+        self.rest.quota.flush()
         await self.rest.close()
 
     # --- inside ---

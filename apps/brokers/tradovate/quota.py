@@ -40,6 +40,9 @@ class Tally(Protocol):
     def used(self, at: int) -> tuple[int, int]:
         """Return the calls of the minute and of the hour that end at this instant."""
 
+    def flush(self, at: int) -> None:
+        """Tell the other processes what they were not told yet."""
+
 
 class OwnTally:
     """Counts exactly, within one process."""
@@ -56,6 +59,9 @@ class OwnTally:
         while self._calls and self._calls[0] <= at - HOUR:
             self._calls.popleft()
         return sum(1 for call in self._calls if call > at - MINUTE), len(self._calls)
+
+    def flush(self, at: int) -> None:
+        """There is nobody to tell."""
 
 
 class Quota:
@@ -93,3 +99,7 @@ class Quota:
         return (
             minute * 100 < self.per_minute * lane.share and hour * 100 < self.per_hour * lane.share
         )
+
+    def flush(self) -> None:
+        """Tell the other processes what they were not told yet; called when nobody calls any more."""
+        self._tally.flush(self._wall.now())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connections
 
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import NewOrder
@@ -48,7 +49,14 @@ async def reading() -> AsyncIterator[Readers]:
 
 async def until(condition: Callable[[], Any], seconds: float = 15.0) -> None:
     """Give readers time until the database says so."""
-    ask = sync_to_async(condition, thread_sensitive=False)
+
+    def closing() -> Any:
+        try:
+            return condition()
+        finally:
+            connections.close_all()
+
+    ask = sync_to_async(closing, thread_sensitive=False)
     async with asyncio.timeout(seconds):
         while not await ask():
             await asyncio.sleep(0.02)
@@ -99,9 +107,8 @@ async def test_a_stream_writes_down_what_happens(
         await until(lambda: BrokerPosition.objects.filter(net=1).exists())
         await until(Heartbeat.objects.filter(name="brokers").exists)
         await until(lambda: Connection.objects.get().heard_at)
-    fill = await BrokerFill.objects.aget()
-    assert (fill.source, fill.quantity) == ("stream", 1)
-    assert await sync_to_async(states)() == ["ok"]
+        await until(lambda: BrokerFill.objects.filter(source="stream", quantity=1).exists())
+        await until(lambda: states() == ["ok"])
     assert len(market.asked("auth/accesstokenrequest")) == 1  # the reader's token is everybody's
 
 
@@ -110,7 +117,7 @@ async def test_a_login_that_is_switched_off_is_let_go(
 ) -> None:
     async with reading():
         await until(lambda: Connection.objects.get().state == "ok")
-        await Connection.objects.aupdate(is_on=False)
+        await until(lambda: Connection.objects.update(is_on=False))
         await until(lambda: not market.connections)
 
 
@@ -132,7 +139,9 @@ async def test_a_displaced_stream_ends_and_is_not_begun_again(
 ) -> None:
     async with reading() as readers:
         await until(lambda: Connection.objects.get().state == "ok")
-        market.sessions.displace()
+        await until(lambda: Connection.objects.get().heard_at)
+        for session in market.sessions._sessions:  # without the notice that bids us wait a minute
+            session.displaced = True
         for connection in list(market.connections):
             market.run(connection.close())
         await until(lambda: Connection.objects.get().state == "displaced")
@@ -144,7 +153,7 @@ async def test_a_displaced_stream_ends_and_is_not_begun_again(
 async def test_two_logins_are_read_beside_each_other_and_one_s_trouble_is_its_own(
     market: ScriptedSimulator, row: Connection, bob: Actor
 ) -> None:
-    await sync_to_async(a_connection)(bob.user, password="wrong")
+    await until(lambda: a_connection(bob.user, password="wrong"))
     async with reading():
         await until(lambda: Connection.objects.filter(state="ok").count() == 1)
         await until(lambda: Connection.objects.filter(state="refused").count() == 1)

@@ -1,0 +1,284 @@
+"""What traders do with their logins at brokers. A login is tried before anything is kept; its secrets only go in.
+
+All raise `Refused` with code, sentence and field.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Final, TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.brokers import services
+from apps.brokers.domain.account import Kind
+from apps.brokers.domain.ports import BrokerError, LoginRefused, SignedInElsewhere, Unavailable
+from apps.brokers.domain.seen import AccountSeen
+from apps.brokers.logins import DatabaseThread, State, open_broker, settings_of, stand, token_fields
+from apps.brokers.mirror import take_in
+from apps.brokers.models.desk import Account
+from apps.brokers.models.remote import (
+    AT_WORK,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Connection,
+)
+from apps.brokers.tradovate.broker import TradovateBroker
+from apps.brokers.tradovate.rest import Rest
+from apps.brokers.tradovate.session import Session, Token
+from apps.brokers.tradovate.wall import WallClock
+from apps.trades.services import Refused
+
+T = TypeVar("T")
+LIMITS: Final = {"name": 40, "login": 80, "app_id": 64, "cid": 64, "password": 200, "sec": 200}
+NEEDED: Final = {
+    "name": "give the connection a name of its own",
+    "login": "the user name at the broker",
+}
+
+
+def add(*, user: Any, **given: str) -> Connection:
+    """Try a login, and keep it with the accounts it sees. Nothing is kept if it fails.
+
+    `given`: name, environment, login, password, and of an API key cid, sec and app_id.
+
+    Raises:  Refused
+    """
+    row = Connection(user=user, device_id=uuid.uuid4().hex)
+    _set(row, dict(given))
+    if not row.password:
+        raise Refused("BAD_VALUE", "is missing: the password of the login", "password")
+    _alone(row)
+    accounts, token = _tried(row)
+    _share(row, token)
+    _save(row)
+    take_in(row, accounts, "test")
+    return row
+
+
+def test(*, user: Any, **given: str) -> tuple[AccountSeen, ...]:
+    """Return the accounts that a login sees; nothing is kept.
+
+    Raises:  Refused
+    """
+    row = Connection(user=user, device_id=uuid.uuid4().hex)
+    _set(row, {"name": "test", **given})
+    if not row.password:
+        raise Refused("BAD_VALUE", "is missing: the password of the login", "password")
+    return _tried(row)[0]
+
+
+def change(*, connection: Connection, **given: str) -> Connection:
+    """Change a login: a new one is tried first. Secrets that are left out stay.
+
+    Raises:  Refused
+    """
+    before = _credentials(connection)
+    kept = {
+        name: value for name, value in given.items() if value or name not in ("password", "sec")
+    }
+    _set(connection, dict(kept))
+    _alone(connection)
+    if _credentials(connection) != before:
+        accounts, token = _tried(connection)
+        _share(connection, token)
+        fields = [*kept, "token", "token_issued_at", "token_expires_at", "paused_until", "hosts"]
+        _save(connection, fields)
+        stand(connection.pk, State.OK)
+        take_in(connection, accounts, "test")
+    elif kept:
+        _save(connection, list(kept))
+    connection.refresh_from_db()
+    return connection
+
+
+def reconnect(*, connection: Connection) -> Connection:
+    """Log in again because its owner says so: it was displaced or refused, or rests.
+
+    Raises:  Refused  the login is not taken, or nobody answers
+    """
+    stand(
+        connection.pk, State.NEW, token="", paused_until=0, renewed_at=0, is_on=True, lease_until=0
+    )
+    connection.refresh_from_db()
+    look(connection=connection)
+    connection.refresh_from_db()
+    return connection
+
+
+def look(*, connection: Connection) -> tuple[AccountSeen, ...]:
+    """Test a login that is kept, with the token that every process shares, and return its accounts.
+
+    Raises:  Refused
+    """
+
+    async def ask() -> tuple[AccountSeen, ...]:
+        thread = DatabaseThread()
+        try:
+            broker = open_broker(connection, thread)
+            try:
+                return await broker.accounts()
+            finally:
+                await broker.close()
+        finally:
+            thread.close()
+
+    accounts = _asked(ask)
+    take_in(connection, accounts, "test")
+    return accounts
+
+
+def switch(*, connection: Connection, on: bool) -> Connection:
+    """Switch a login on or off; off, it is neither read nor traded through."""
+    connection.is_on = on
+    connection.save(update_fields=["is_on"])
+    stand(connection.pk, State.NEW if on else State.OFF, token="")
+    connection.refresh_from_db()
+    return connection
+
+
+def remove(*, connection: Connection) -> None:
+    """Forget a login and its secrets. What its accounts did stays; their desk accounts have to be closed first.
+
+    Raises:  Refused  something is open in one of its accounts
+    """
+    mine = {"account__connection": connection}
+    if Account.objects.filter(remote__connection=connection, is_open=True).exists():
+        detail = "one of its accounts is used on this desk: close that account first"
+        raise Refused("IN_USE", detail)
+    if (
+        BrokerOrder.objects.filter(status__in=AT_WORK, **mine).exists()
+        or BrokerPosition.objects.exclude(net=0).filter(**mine).exists()
+    ):
+        raise Refused("IN_USE", "something is open in one of its accounts: close it first")
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(
+            is_removed=True, is_on=False, password="", sec="", token="", login="", cid=""
+        )
+        stand(connection.pk, State.OFF, "removed")
+
+
+def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "page") -> Account:
+    """Use a broker's account on this desk, under a name of its own; demo or live as the broker has it.
+
+    Raises:  Refused
+    """
+    if account.account_id is not None:
+        raise Refused("ADOPTED", f"{account.name} is used already, as {account.account}")
+    if not account.is_open:
+        raise Refused("CLOSED", f"{account.name} is closed at the firm")
+    return services.open_account(
+        user=account.user,
+        name=name,
+        kind=Kind.LIVE if account.is_live else Kind.DEMO,
+        start_balance=str(account.balance if account.balance is not None else 50_000),
+        firm=firm,
+        source=source,
+        remote=account,
+    )
+
+
+# ---- inside ----
+
+
+def _set(row: Connection, given: dict[str, str]) -> None:
+    row.environment = given.pop("environment", row.environment)
+    if row.environment not in settings.BROKER_ENVIRONMENTS:
+        words = ", ".join(settings.BROKER_ENVIRONMENTS)
+        raise Refused("BAD_VALUE", f"is {row.environment!r}: use one of {words}", "environment")
+    for name, value in given.items():
+        if name not in LIMITS:
+            raise Refused("BAD_VALUE", "is nothing that can be set", name)
+        text = value if name in ("password", "sec") else value.strip()
+        if len(text) > LIMITS[name]:
+            raise Refused("BAD_VALUE", f"has {len(text)} characters: at most {LIMITS[name]}", name)
+        setattr(row, name, text)
+    for name, what in NEEDED.items():
+        if not getattr(row, name):
+            raise Refused("BAD_VALUE", f"is missing: {what}", name)
+    if bool(row.cid) != bool(row.sec):
+        missing = "sec" if row.cid else "cid"
+        raise Refused("BAD_VALUE", "is missing: an API key has both parts, cid and sec", missing)
+
+
+def _alone(row: Connection) -> None:
+    others = Connection.objects.of(row.user).filter(is_removed=False).exclude(pk=row.pk)
+    if others.filter(name=row.name).exists():
+        raise Refused("NAME_TAKEN", f"you have a connection called {row.name} already", "name")
+    twin = others.filter(environment=row.environment, login=row.login).first()
+    if twin is not None:
+        raise Refused("LOGIN_TAKEN", f"this login is connected already, as {twin.name}", "login")
+
+
+def _save(row: Connection, fields: list[str] | None = None) -> None:
+    try:
+        with transaction.atomic():
+            row.save(update_fields=fields)
+    except IntegrityError:  # the same at the same moment
+        raise Refused("NAME_TAKEN", "this connection was made a moment ago", "name") from None
+    if fields is None:
+        stand(row.pk, State.OK)
+        row.refresh_from_db()
+
+
+def _credentials(row: Connection) -> tuple[str, ...]:
+    return row.environment, row.login, row.password, row.cid, row.sec, row.app_id
+
+
+def _share(row: Connection, token: Token) -> None:
+    """Give the token of the trial to all: a second login would push another session out."""
+    for name, value in token_fields(token).items():
+        setattr(row, name, value)
+    row.paused_until, row.hosts = 0, {}
+
+
+def _tried(row: Connection) -> tuple[tuple[AccountSeen, ...], Token]:
+    """Log in once and return what it sees, and the token.
+
+    Raises:  Refused
+    """
+
+    async def ask() -> tuple[tuple[AccountSeen, ...], Token]:
+        login = settings_of(row)
+        clock, chance = WallClock(), Random()
+
+        def session(rest: Rest) -> Session:
+            return Session(login, rest, clock, chance)
+
+        broker = TradovateBroker(login, wall=clock, chance=chance, session=session)
+        try:
+            accounts = await broker.accounts()
+            assert broker.session.held is not None
+            return accounts, broker.session.held
+        finally:
+            await broker.close()
+
+    return _asked(ask)
+
+
+def _asked(ask: Callable[[], Awaitable[T]]) -> T:
+    """Return what a broker answers, its trouble as a refusal that names what to do.
+
+    Raises:  Refused
+    """
+
+    async def run() -> T:
+        return await ask()
+
+    try:
+        return asyncio.run(run())
+    except SignedInElsewhere as problem:
+        raise Refused("DISPLACED", str(problem)) from None
+    except LoginRefused as problem:
+        detail = f"the broker does not take this login: {problem}"
+        raise Refused("LOGIN_REFUSED", detail, "password") from None
+    except Unavailable as problem:
+        wait = f"; try again in {round(problem.retry_s / 60) or 1} min" if problem.retry_s else ""
+        raise Refused("UNAVAILABLE", f"the broker does not answer: {problem}{wait}") from None
+    except LookupError as problem:
+        raise Refused("NO_MARKET", str(problem), "environment") from None
+    except BrokerError as problem:
+        raise Refused("BROKER", f"the broker says: {problem}") from None

@@ -1,0 +1,15 @@
+"""API: logins at brokers."""
+
+from django.urls import path
+
+from apps.brokers import connections_api as api
+
+urlpatterns = [
+    path("accounts/get-all-at-accounts/", api.BrokerAccounts.as_view(), name="broker-accounts"),
+    path("accounts/add-tradovate/", api.AddTradovate.as_view(), name="add-tradovate"),
+    path("accounts/test-tradovate-connection/", api.TestTradovate.as_view(), name="test-tradovate"),
+    path("accounts/connections/", api.Connections.as_view(), name="connections"),
+    path("accounts/connections/<row:id>/", api.ConnectionItem.as_view(), name="connection"),
+    path("accounts/connections/<row:id>/reconnect/", api.Reconnect.as_view(), name="reconnect"),
+    path("accounts/<row:id>/adopt/", api.Adopt.as_view(), name="adopt"),
+]
