@@ -123,7 +123,8 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     ]
 
     price = until(
-        lambda: browser.http.get("/api/realtime/current-price/?symbol=NQ").json().get("last"), "price"
+        lambda: browser.http.get("/api/realtime/current-price/?symbol=NQ").json().get("last"),
+        "price",
     )
     stop = f"{float(price) - 60:.2f}"
     alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss": stop, "id": "a1"}
