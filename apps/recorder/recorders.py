@@ -3,10 +3,12 @@
 from decimal import Decimal
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount
+from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus, transport
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
@@ -24,11 +26,17 @@ CONTRACTS: Final = 10_000
 
 
 def now() -> int:
-    """Return the time by which fills are dated: the market's while its feed is live, else the wall clock's; ns UTC."""
-    market = transport.market_time()
-    if market.at is not None and market.live:
+    """Return the time by which fills are dated, ns UTC: the market's while its feed is live, else the wall clock's.
+
+    A simulated market never keeps the wall's time: before it has told its own, it is just after all that was filled.
+    """
+    market, is_real = transport.market_time(), settings.MARKET == "tradovate"
+    if market.at is not None and (market.live or not is_real):
         return market.at
-    return to_instant(timezone.now())
+    if is_real:
+        return to_instant(timezone.now())
+    last: int | None = BrokerFill.objects.aggregate(last=Max("at_ns"))["last"]
+    return (last or 0) + 1
 
 
 def create(

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.brokers.fields import MoneyField
 from apps.bus.domain.message import iso
 from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.recorder.domain.matching import tag_of
@@ -49,8 +50,8 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
         list(Ways), source="recorder.ways", default=None, allow_null=True
     )
     tag = serializers.SerializerMethodField(help_text="Begin an order's clOrdId with it.")
-    net_today = PriceField()
-    net = PriceField()
+    net_today = MoneyField()
+    net = MoneyField()
     closed = serializers.IntegerField(help_text="Positions.")
     win_rate = RField(allow_null=True)
     open_positions = serializers.IntegerField()
@@ -111,8 +112,8 @@ class ShareSerializer(serializers.Serializer[Any]):
     price = PriceField(source="fill.price")
     at = InstantField(source="fill.at_ns")
     opens = serializers.BooleanField()
-    realized = PriceField(allow_null=True)
-    fees = PriceField(allow_null=True, help_text="null: the broker has not said.")
+    realized = MoneyField(allow_null=True)
+    fees = MoneyField(allow_null=True, help_text="null: the broker has not said.")
     reason = serializers.ChoiceField(list(Reason))
     note = serializers.CharField()
 
@@ -135,15 +136,15 @@ class PositionSerializer(serializers.Serializer[RecordedView]):
     entry = PriceField(help_text="Average.")
     exit = PriceField(allow_null=True, help_text="Average.")
     stop = PriceField(source="row.stop", allow_null=True, help_text="The first that was known.")
-    gross = PriceField(source="row.realized", allow_null=True)
-    fees = PriceField(source="row.fees")
+    gross = MoneyField(source="row.realized", allow_null=True)
+    fees = MoneyField(source="row.fees")
     fees_known = serializers.BooleanField(source="row.fees_known")
-    net = PriceField(allow_null=True)
-    unrealized = PriceField(allow_null=True)
-    risk = PriceField(source="row.risk", allow_null=True)
+    net = MoneyField(allow_null=True)
+    unrealized = MoneyField(allow_null=True)
+    risk = MoneyField(source="row.risk", allow_null=True)
     r = RField(allow_null=True)
-    mfe = PriceField(allow_null=True)
-    mae = PriceField(allow_null=True)
+    mfe = MoneyField(allow_null=True)
+    mae = MoneyField(allow_null=True)
     trade_date = serializers.DateField(source="row.trade_date")
     opened_at = MomentField()
     closed_at = MomentField(allow_null=True)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import (
     BrokerError,
     FeedState,
@@ -325,11 +325,14 @@ class TradovateBroker:
 
 
 def _leg(leg: Leg, side: Side, entry: NewOrder) -> dict[str, Any]:
-    """Return an order of a bracket: it has neither symbol nor quantity, those are its entry's."""
+    """Return an order of a bracket: it has neither symbol nor quantity, those are its entry's.
+
+    It works until it is cancelled, whatever its entry: what protects a position outlives the session that opened it.
+    """
     body: dict[str, Any] = {
         "action": SIDE_WORD[side],
         "orderType": _type(leg.type),
-        "timeInForce": TIF_WORD[entry.tif],
+        "timeInForce": TIF_WORD[TimeInForce.GTC],
     } | _prices(leg.limit, leg.stop)
     if leg.tag:
         body["clOrdId"] = leg.tag

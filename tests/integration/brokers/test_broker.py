@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import (
     FeedState,
     Leg,
@@ -166,6 +166,8 @@ async def test_a_bracket_s_legs_wait_for_the_entry_and_cancel_each_other(
         placed = await broker.place(entry)
         orders = {order.remote: order for order in (await broker.snapshot()).orders}
         target, stop = (orders[number] for number in placed.legs)
+        assert orders[placed.order].tif is TimeInForce.DAY
+        assert target.tif is stop.tif is TimeInForce.GTC, "protection outlives the session"
         assert orders[placed.order].status is BrokerStatus.WORKING
         assert (target.status, target.parent, target.oco) == (
             BrokerStatus.SUSPENDED, placed.order, stop.remote,

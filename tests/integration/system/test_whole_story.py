@@ -98,6 +98,7 @@ def connected(browser: Browser) -> dict[str, Any]:
 
 def linked(browser: Browser, discord: Discord) -> None:
     """Link the trader's Discord account as his browser would."""
+    discord.people[SNOWFLAKE] = "demo_d"
     start = browser.post("/oauth/discord/start/")
     assert start.status_code == 302, start.text[:300]
     back = discord.consent(start.headers["location"], SNOWFLAKE)
@@ -151,7 +152,7 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
         "message of the close",
     )
     assert len(texts) == len(set(texts)), "nothing is told twice"
-    figures = browser.get(f"/api/strategies/{strategy}/analytics/")
+    figures = browser.get(f"/api/strategies/{strategy}/analytics/")["recorded"]
     assert figures["trades"] == 1
     assert figures["net"] == closed[0]["net"]
     page = browser.page(f"/recorders/{strategy}/")
