@@ -11,6 +11,7 @@ from apps.bus import bus
 from apps.bus.models import Cursor, FactRow
 from apps.notifications import services
 from apps.notifications.domain.wording import WORDS, Context, word
+from apps.recorder.models import Recorder
 from apps.users.models import User
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ def hear(row: FactRow) -> None:
     ):  # one fact that is not as its words expect must not silence all that come after it
         log.exception("notice.unworded", fact=row.key)
         return
-    if told is None:
+    if told is None or _is_recorded(row):
         return
     for user in _whose(row):
         services.notify(
@@ -51,6 +52,15 @@ def has_news() -> bool:
     if cursor is None:
         return True
     return FactRow.objects.filter(seq__gt=int(cursor.value), name__in=list(WORDS)).exists()
+
+
+def _is_recorded(row: FactRow) -> bool:
+    """Return whether a recorder tells the same of the same fill, with the broker's own fees: then it alone does."""
+    strategy = row.payload.get("strategy")
+    if row.name not in ("order.filled", "position.opened", "position.closed") or not strategy:
+        return False
+    recording = Recorder.objects.filter(strategy_id=strategy, is_recording=True)
+    return recording.filter(account__account_id=int(row.payload["account"])).exists()
 
 
 def _whose(row: FactRow) -> list[Any]:

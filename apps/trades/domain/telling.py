@@ -39,8 +39,8 @@ def headline(name: str, payload: Payload) -> str:
 
 def in_words(r: str) -> str:
     """Return R as people say it: "-1 R", "+2.5 R", "0 R"."""
-    value = Decimal(r)
-    plain = f"{abs(value.quantize(Decimal('0.01'))):f}".rstrip("0").rstrip(".")
+    value = Decimal(r).quantize(Decimal("0.01"))
+    plain = f"{abs(value):f}".rstrip("0").rstrip(".")
     sign = "" if not value else ("+" if value > 0 else "−")
     return f"{sign}{plain} R"
 

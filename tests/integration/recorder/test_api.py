@@ -46,7 +46,7 @@ def test_a_strategy_is_made_read_changed_and_deleted(alice: Actor) -> None:
     )
     assert (made["name"], made["product"], made["account_name"]) == ("NQ Fade", "MNQ", "DEMO1001")
     assert (made["size"], made["stop_loss"], made["take_profit"]) == (2, "10.0000", None)
-    assert (made["is_recording"], made["net"], made["win_rate"]) == (False, "0.0000", None)
+    assert (made["is_recording"], made["net"], made["win_rate"]) == (False, "0.00", None)
     assert len(made["webhook_token"]) > 20
     path = f"/api/strategies/{made['id']}/"
     changed = sent(alice, "patch", path, {"name": "NQ Fader", "ways": "long", "is_active": False})
@@ -109,10 +109,10 @@ def test_positions_come_with_their_fills_and_why(alice: Actor) -> None:
     held, closed = asked(alice, path)["results"]
     assert (held["status"], held["unrealized"], held["entry"]) == (
         "open",
-        "100.0000",
+        "100.00",
         "20020.00",
     )
-    assert (closed["gross"], closed["fees"], closed["net"]) == ("200.0000", "4.0000", "196.0000")
+    assert (closed["gross"], closed["fees"], closed["net"]) == ("200.00", "4.00", "196.00")
     assert (closed["status"], closed["exit"], closed["r"]) == ("closed", "20010.00", None)
     assert asked(alice, f"{path}?status=closed")["count"] == 1
     assert asked(alice, f"{path}?side=short")["count"] == 0
@@ -132,9 +132,9 @@ def test_a_reset_leaves_out_what_is_closed_and_is_taken_back(alice: Actor) -> No
     settle(account=account)
     path = f"/api/recorder/reset/{recorder.strategy_id}/"
     told = sent(alice, "post", path)
-    assert (told["closed"], told["net"], told["open_positions"]) == (0, "0.0000", 1)
+    assert (told["closed"], told["net"], told["open_positions"]) == (0, "0.00", 1)
     told = sent(alice, "delete", path)
-    assert (told["closed"], told["net"]) == (1, "196.0000")
+    assert (told["closed"], told["net"]) == (1, "196.00")
 
 
 def test_a_clone_has_the_figures_and_no_history(alice: Actor) -> None:
