@@ -111,6 +111,6 @@ def _simulator(market: Market, webhook: str) -> Simulator:
         resume_not_after=max(newest, default=None),
         alerts_to=webhook,
         users=("demo", TRADER),
-        first_id=time.time_ns() // 10**8,  # orders are kept for ever, the simulator begins anew
+        first_id=time.time_ns() // 10**8,  # a market begun anew has other orders than the last one
     )
     return Simulator(market, plan)

@@ -1,5 +1,6 @@
 """Orders, fills, positions and money of the simulator. Protocol 11, 12, 14 and the payload rules of 16."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -362,3 +363,43 @@ async def test_rule_18_and_the_reads_every_entity_has() -> None:
         assert (await talker.ask("account/items", query="ids=1001,7"))[0]["name"] == "DEMO1001"
         missing = await talker.answer(await talker.send("order/item", query="id=5"))
         assert missing["s"] == 404
+
+
+async def test_a_broker_that_is_killed_forgets_nothing_that_it_answered(tmp_path: Path) -> None:
+    """Its files are copied at the moment of the answer: what a crash would leave."""
+    first, later = tmp_path / "first", tmp_path / "later"
+    first.mkdir()
+    asks = [20500.25, 20500.25, 20541.0, 20541.0]
+    market = tmp_path / "NQZ6_told.csv"
+    rows = [f"{START + n * SECOND},{ask},1,{ask - 0.25},{ask},5,5" for n, ask in enumerate(asks)]
+    market.write_text("ts_ns,price,size,bid,ask,bid_size,ask_size\n" + "\n".join(rows) + "\n")
+    legs = {
+        "bracket1": {"action": "Sell", "orderType": "Limit", "price": 20540.0},
+        "bracket2": {"action": "Sell", "orderType": "Stop", "stopPrice": 20480.0},
+    }
+    async with simulator(FileMarket(market), state_path=first / "at.json") as sim:
+        token = (await log_in(sim))["accessToken"]
+        sim.streams.board("NQZ6")
+        await sim.move(0.5)
+        sim._save()
+        asked = MARKET | {"action": "Buy", "orderQty": 2} | legs
+        placed = (await call(sim, "order/placeoso", asked, token)).json()
+        shutil.copytree(first, later)
+
+    async with simulator(FileMarket(market), state_path=later / "at.json") as sim:
+        token = (await log_in(sim))["accessToken"]
+        orders = {row["id"]: row["ordStatus"] for row in sim.entities.all("order")}
+        assert [orders[placed[name]] for name in ("orderId", "oso1Id", "oso2Id")] == [
+            "Filled", "Working", "Working",
+        ]  # fmt: skip
+        assert [row["netPos"] for row in sim.entities.all("position")] == [2]
+        sim.streams.board("NQZ6")
+        await sim.move(3)
+        orders = {row["id"]: row["ordStatus"] for row in sim.entities.all("order")}
+        assert (orders[placed["oso1Id"]], orders[placed["oso2Id"]]) == ("Filled", "Canceled")
+        assert [row["netPos"] for row in sim.entities.all("position")] == [0]
+        assert sim.entities.all("cashBalance")[0]["realizedPnL"] == 2 * (20540.0 - 20500.25) * 20
+        again = await call(
+            sim, "order/placeorder", MARKET | {"action": "Buy", "orderQty": 1}, token
+        )
+        assert again.json()["orderId"] > max(orders)

@@ -7,6 +7,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -108,28 +109,37 @@ def linked(browser: Browser, discord: Discord) -> None:
     assert answer.status_code == 302, answer.text[:300]
 
 
+def recording(browser: Browser, at_broker: dict[str, Any]) -> int:
+    """Record the demo strategy in the broker's account, send its alerts there, and return its number."""
+    strategy = int(browser.get("/api/strategies/")["results"][0]["id"])
+    set_up = {"name": "Demo", "symbol": "NQ1!", "account": at_broker["id"], "size": 1}
+    made(browser.put(f"/api/strategies/{strategy}/", json=set_up))
+    made(browser.post(f"/api/recorder/start/{strategy}/"))
+    route = {"account": at_broker["account"], "mode": "automatic", "quantity": 1}
+    made(browser.put(f"/api/strategies/{strategy}/routes/", json=route))
+    return strategy
+
+
+def stop_below(browser: Browser) -> str:
+    """Return a stop far below the market, once there is one."""
+    path = "/api/realtime/current-price/?symbol=NQ"
+    price = until(lambda: browser.http.get(path).json().get("last"), "price")
+    return f"{Decimal(price) - 60:.2f}"
+
+
 def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     desk: Desk, discord: Discord
 ) -> None:
     browser = Browser(desk)
     at_broker = connected(browser)
     linked(browser, discord)
-    strategy = browser.get("/api/strategies/")["results"][0]["id"]
-    set_up = {"name": "Demo", "symbol": "NQ1!", "account": at_broker["id"], "size": 1}
-    made(browser.put(f"/api/strategies/{strategy}/", json=set_up))
-    made(browser.post(f"/api/recorder/start/{strategy}/"))
-    route = {"account": at_broker["account"], "mode": "automatic", "quantity": 1}
-    made(browser.put(f"/api/strategies/{strategy}/routes/", json=route))
+    strategy = recording(browser, at_broker)
     discord.faults += [
         Fault("/messages", 429, {"retry_after": 0.4, "global": False}, {"Retry-After": "0.4"}),
         Fault("/messages", 503, {}),
     ]
 
-    price = until(
-        lambda: browser.http.get("/api/realtime/current-price/?symbol=NQ").json().get("last"),
-        "price",
-    )
-    stop = f"{float(price) - 60:.2f}"
+    stop = stop_below(browser)
     alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss": stop, "id": "a1"}
     said = [httpx.post(desk.webhook, json=alert).json() for _ in range(3)]
     assert [one["status"] for one in said] == ["accepted", "duplicate", "duplicate"]
@@ -153,14 +163,39 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     figures = browser.get(f"/api/strategies/{strategy}/analytics/")["recorded"]
     assert figures["trades"] == 1
     assert figures["net"] == closed[0]["net"]
-    page = browser.page(f"/recorders/{strategy}/")
-    assert re.sub(r"[^0-9.]", "", closed[0]["net"]) in re.sub(r"[^0-9.>]", "", page)
+    net = Decimal(closed[0]["net"])
+    assert f"${abs(net):,.2f}" in browser.page(f"/recorders/{strategy}/")
 
     assert desk.end() == 0
     kept = [path for path in desk.home.rglob("*") if path.is_file()]
     written = "\n".join(path.read_bytes().decode(errors="replace") for path in kept)
     for secret in (*secrets_of(discord), broker_token(desk)):
         assert secret not in written
+
+
+def test_a_desk_killed_beside_a_position_at_the_broker_closes_it_once(desk: Desk) -> None:
+    browser = Browser(desk)
+    strategy = recording(browser, connected(browser))
+    alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "id": "k1"}
+    assert httpx.post(desk.webhook, json=alert | {"stop_loss": stop_below(browser)}).is_success
+    desk.kill()
+    again = Desk(desk.home, PORT=desk.port, BROKER_POLL_SECONDS="15")
+    try:
+        again.ready()
+
+        def recorded() -> list[dict[str, Any]]:
+            return browser.get(f"/api/recorder/positions/{strategy}/")["results"]
+
+        until(lambda: [one["size"] for one in recorded()] == [1], "open position")
+        again.kill()
+        again = Desk(desk.home, PORT=desk.port, BROKER_POLL_SECONDS="15")
+        again.ready()
+        closing = {"symbol": "NQ1!", "action": "close", "id": "k2"}
+        assert httpx.post(again.webhook, json=closing).is_success
+        until(lambda: [one["size"] for one in recorded()] == [0], "closed position")
+        assert [(one["entered"], one["exited"]) for one in recorded()] == [(1, 1)]
+    finally:
+        again.kill()
 
 
 def secrets_of(discord: Discord) -> tuple[str, ...]:

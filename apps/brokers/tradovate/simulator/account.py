@@ -5,7 +5,7 @@ Positions are kept as FIFO lots, prices inside as whole ticks, money as decimals
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -68,6 +68,28 @@ class Account:
             "cashbalance/changedemobalance": self._change_balance,
             "useraccountautoliq/update": self._update_limits,
             "accountriskstatus/setadminautoliqaction": self._admin_action,
+        }
+
+    def plain(self) -> Json:
+        """Return what it holds and owns as JSON; `take_back` has it again."""
+        return {
+            "locked": self.locked,
+            "realized": str(self._realized),
+            "fees_paid": str(self._fees_paid),
+            "holdings": {
+                name: asdict(held) | {"lots": [asdict(lot) for lot in held.lots]}
+                for name, held in self._holdings.items()
+            },
+        }
+
+    def take_back(self, plain: Json) -> None:
+        """Hold and own again what was kept."""
+        self.locked = plain["locked"]
+        self._realized = Decimal(plain["realized"])
+        self._fees_paid = Decimal(plain["fees_paid"])
+        self._holdings = {
+            name: Holding(**held | {"lots": deque(Lot(**lot) for lot in held["lots"])})
+            for name, held in plain["holdings"].items()
         }
 
     def net(self, contract: str) -> int:

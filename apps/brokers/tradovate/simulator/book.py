@@ -63,6 +63,30 @@ class Book:
             "account/resetdemoaccountstate": self._reset,
         }
 
+    def plain(self) -> Json:
+        """Return the orders at work as JSON; `take_back` has them again."""
+        return {
+            str(number): {
+                "row": order.row, "contract": order.contract, "buy": order.buy, "kind": order.kind,
+                "left": order.left, "price": order.price, "stop": order.stop, "filled": order.filled,
+                "paid": order.paid, "triggered": order.triggered, "suspended": order.suspended,
+                "oco": order.oco.order_id if order.oco is not None else None,
+                "children": [child.order_id for child in order.children],
+            }
+            for number, order in self._orders.items()
+        }  # fmt: skip
+
+    def take_back(self, plain: Json) -> None:
+        """Work again on what was kept; those that ended meanwhile tie nobody any more."""
+        self._orders = {
+            int(number): Working(**{k: v for k, v in one.items() if k not in ("oco", "children")})
+            for number, one in plain.items()
+        }
+        for number, one in plain.items():
+            order = self._orders[int(number)]
+            order.oco = self._orders.get(one["oco"])
+            order.children = [self._orders[n] for n in one["children"] if n in self._orders]
+
     def match(self, contract: str, ticks: list[Tick]) -> None:
         """Fill what these trades fill, in their order."""
         if not any(order.contract == contract for order in self._orders.values()):

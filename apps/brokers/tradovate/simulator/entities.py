@@ -1,10 +1,11 @@
 """Entity rows of accounts and orders, and the reads every entity shares. Source: protocol 2, 3 and 11."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from apps.brokers.tradovate.simulator.answer import Answer, Json
 from apps.brokers.tradovate.simulator.library import Library
+from apps.brokers.tradovate.simulator.memory import Changes
 
 # entity -> the field that names its master, "" where it has none
 MASTERS: Final = {
@@ -66,6 +67,30 @@ class Entities:
         self._hear = hear
         self._rows: dict[str, dict[int, Json]] = {name: {} for name in MASTERS}
         self._last = first_id
+        self._emptied: set[str] = set()
+        self._changed: set[tuple[str, int]] = set()
+
+    @property
+    def last_id(self) -> int:
+        """Return the newest id that was given."""
+        return self._last
+
+    def take_back(self, rows: Iterable[tuple[str, Json]], last_id: int) -> None:
+        """Have what was kept again; nobody is told of it."""
+        for entity, row in rows:
+            self._rows[entity][row["id"]] = row
+        self._last = max(self._last, last_id)
+        self.changes()
+
+    def changes(self) -> Changes:
+        """Return what has changed since this was last asked."""
+        known = [(name, self._rows[name].get(number)) for name, number in sorted(self._changed)]
+        found = Changes(
+            frozenset(self._emptied), tuple((name, row) for name, row in known if row is not None)
+        )
+        self._changed.clear()
+        self._emptied.clear()
+        return found
 
     def new_id(self) -> int:
         """Return an id that no row has had."""
@@ -77,6 +102,7 @@ class Entities:
         row = {name: value for name, value in row.items() if value is not None}
         known = row["id"] in self._rows[entity]
         self._rows[entity][row["id"]] = row
+        self._changed.add((entity, row["id"]))
         self._hear(entity, "Updated" if known else "Created", row)
         return row
 
@@ -100,6 +126,7 @@ class Entities:
         """Forget the rows of a session that is over."""
         for entity in entities:
             self._rows[entity].clear()
+            self._emptied.add(entity)
 
     def read(self, path: str, asked: Json) -> Answer | None:
         """Answer one of the shared reads; None where the path is none."""

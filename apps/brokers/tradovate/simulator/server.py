@@ -26,6 +26,7 @@ from apps.brokers.tradovate.simulator.entities import Entities
 from apps.brokers.tradovate.simulator.faults import Fault, fault_of
 from apps.brokers.tradovate.simulator.library import Library
 from apps.brokers.tradovate.simulator.market import Market
+from apps.brokers.tradovate.simulator.memory import Memory
 from apps.brokers.tradovate.simulator.mischief import Mischief
 from apps.brokers.tradovate.simulator.sessions import Session, Sessions
 from apps.brokers.tradovate.simulator.socket import Connection, Request, Timing
@@ -42,7 +43,7 @@ class Plan:
     """How a simulator is to run. Units: speed: market seconds a wall second, 0 = only by `move`; wall: seconds
 
     faults: what goes wrong by itself; alerts_to: the webhook that hears the stand-in for TradingView;
-    state_path: where the market's position is kept; resume_not_after: the desk's own cursor, ns UTC
+    state_path: where the market's position is kept, and beside it what the broker knows; resume_not_after: the desk's own cursor, ns UTC
     users: who may log in, each with his own name as password
     first_id: of rows; a desk that keeps them for ever wants others after each start
     """
@@ -85,6 +86,7 @@ class Simulator:
         self.book = Book(
             self.entities, self.library, self.streams, self.account, lambda: self.clock.at
         )
+        self._memory = self._remembered(fresh=stored is None)
         self.api = Api(
             self.sessions,
             self.entities,
@@ -183,7 +185,12 @@ class Simulator:
             return self.streams.call(connection, request.path, asked)
         if request.path == "user/syncrequest":
             return self._sync(connection, request, asked)
-        return self.api.call(request.path, asked, session)
+        return self._called(request.path, asked, session)
+
+    def _called(self, path: str, asked: Json, session: Session | None) -> Answer:
+        answer = self.api.call(path, asked, session)
+        self._remember()
+        return answer
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -224,6 +231,7 @@ class Simulator:
         happened = self.streams.step(since, until)
         for contract, ticks in happened.items():
             self.book.match(contract, ticks)
+        self._remember()
         if any(happened.values()) or until - self._said_at >= SECOND or not until % MINUTE:
             self._tell_time()
 
@@ -231,6 +239,30 @@ class Simulator:
         self._said, self._said_at = asyncio.get_running_loop().time(), self.clock.at
         running = self.speed if self.watched and not self.clock.ended else 0.0
         self.streams.tell_time(running, ended=self.clock.ended)
+
+    def _remembered(self, *, fresh: bool) -> Memory | None:
+        """Have rows, holdings and orders again, as they were when the last answer was given."""
+        if self.plan.state_path is None:
+            return None
+        memory = Memory(self.plan.state_path.with_suffix(".broker"))
+        if fresh:
+            memory.forget()
+        desk = memory.desk()
+        if desk:
+            self.entities.take_back(memory.rows(), desk["ids"]["last"])
+            self.account.take_back(desk["account"])
+            self.book.take_back(desk["book"])
+        return memory
+
+    def _remember(self) -> None:
+        """Keep what has happened, before anybody is answered or told."""
+        if self._memory is not None and (changes := self.entities.changes()):
+            desk = {
+                "ids": {"last": self.entities.last_id},
+                "account": self.account.plain(),
+                "book": self.book.plain(),
+            }
+            self._memory.keep(changes, desk)
 
     def _first(self, stored: Position | None) -> int:
         known = [at for at in (stored.at if stored else None, self.plan.resume_not_after) if at]
@@ -245,6 +277,7 @@ class Simulator:
                 self.stand_in.told if self.stand_in is not None else self.clock.at,
             )
             save_position(self.plan.state_path, position)
+            self._remember()
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"].strip("/").lower().removeprefix("v1").strip("/")
@@ -275,7 +308,7 @@ class Simulator:
             session = found
         if (over := self.sessions.over_quota(path, session)) is not None:
             return over
-        return self.api.call(path, asked, session)
+        return self._called(path, asked, session)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         connection = Connection(self, request)
