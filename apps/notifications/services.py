@@ -25,6 +25,7 @@ from apps.notifications.models import (
     Preferences,
 )
 
+OVERTAKEN: Final = "it was back within seconds"
 TOGETHER: Final = timedelta(seconds=60)  # facts of one batch that come within this are one notice
 # What pages tell by a toast of their own as soon as it happens: a second one would say it twice.
 ON_THE_PAGE: Final = ("order.", "position.", "trade.", "risk.")
@@ -93,7 +94,10 @@ def _join(
         waiting = (Delivery.Status.QUEUED, Delivery.Status.SUPPRESSED)
         begun = row.deliveries.exclude(status__in=waiting).exists()
         tried = row.deliveries.filter(attempts__gt=0).exists()
-        if begun or tried or row.created_at < now - TOGETHER:
+        overtaken = row.deliveries.filter(
+            status=Delivery.Status.SUPPRESSED, reason=OVERTAKEN
+        ).exists()  # what was silenced with it would never be told
+        if begun or tried or overtaken or row.created_at < now - TOGETHER:
             return None
         parts = {**row.parts, key: dict(payload)}
         again = word(name, list(parts.values()), Context(**row.context))

@@ -1,6 +1,6 @@
 """From a fact to notices: whose it is, in whose words, once."""
 
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
@@ -29,7 +29,9 @@ def hear(row: FactRow) -> None:
         return
     context = context_of(row)
     if row.name == "feed.changed" and row.payload.get("state") == "live":
-        _overtaken(now)
+        _overtaken(User.objects.filter(is_active=True), "feed:lost")
+    if row.name == "connection.changed" and row.payload.get("state") == "ok":
+        _overtaken(_whose(row), f"connection:lost:{row.payload['connection']}")
     try:
         told = word(row.name, [row.payload], context)
     except (
@@ -68,16 +70,18 @@ def _whose(row: FactRow) -> list[Any]:
     return list(everybody.filter(pk=row.user_id) if row.user_id else everybody)
 
 
-def _overtaken(now: datetime) -> None:
-    """A feed that is back before anybody was told that it was lost: nobody has to be told."""
-    for user in User.objects.filter(is_active=True):
-        services.suppress(user=user, batch="feed:lost", reason="it was back within seconds")
+def _overtaken(users: Iterable[Any], batch: str) -> None:
+    """What is back before anybody was told that it was lost: nobody has to be told."""
+    for user in users:
+        services.suppress(user=user, batch=batch, reason=services.OVERTAKEN)
 
 
 def context_of(row: FactRow) -> Context:
     """Return what a fact does not say by itself."""
     if row.name == "feed.changed":
         return Context(was_lost=_was_lost(row))
+    if row.name == "connection.changed":
+        return Context(was_lost=_was_cut(row))
     if row.name == "user.signed_in":
         return Context(is_new_place=_is_new_place(row))
     account = row.payload.get("account")
@@ -124,10 +128,15 @@ def _is_new_place(row: FactRow) -> bool:
     return bool(address) and not known and before.exists()
 
 
+def _was_cut(row: FactRow) -> bool:
+    """Return whether a broker's connection stood otherwise than well just before."""
+    of_it = FactRow.objects.filter(name=row.name, of=row.of, seq__lt=row.seq)
+    before = of_it.order_by("-seq").first()
+    return before is not None and before.payload["state"] in ("lost", "refused", "displaced")
+
+
 def _was_lost(row: FactRow) -> bool:
-    """Return whether the feed of this contract had been lost before it came back."""
-    if row.payload.get("state") != "live":
-        return False
+    """Return whether the feed of this contract was lost, and not back, before this."""
     before = FactRow.objects.filter(name=row.name, seq__lt=row.seq).order_by("-seq")[:200]
     for one in before:
         if one.payload.get("contract") != row.payload.get("contract"):

@@ -45,7 +45,6 @@ class Kind(StrEnum):
     LIVE = "live_orders"
     RECONCILE = "reconcile"
     RECORDER_GAP = "recorder_gap"
-    SIGNALS = "signals_stopped"
     LAB = "signal_lab"
     DAILY = "daily_summary"
     WEEKLY = "weekly_summary"
@@ -88,7 +87,6 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.LIVE: About("Live orders on or off", "Machinery", "limit", _ALL),
     Kind.RECONCILE: About("Broker's books differ", "Machinery", "rejection", _ALL),
     Kind.RECORDER_GAP: About("Gap in a recording", "Machinery", "", _QUICK),
-    Kind.SIGNALS: About("Signals stopped", "Machinery", "", _QUICK),
     Kind.LAB: About("Signal Lab trade", "Signal Lab", "", _TOAST),
     Kind.DAILY: About("Daily summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),
     Kind.WEEKLY: About("Weekly summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),

@@ -1,7 +1,6 @@
 """A fact becomes a notice in the trader's words: account, side, size, price, R, reason, and where to look.
 
-Facts are known by name, so that a notice can be made of one whose app this one need not know. A field that a fact
-does not carry is left out of the sentence; a fact that says nothing new makes no notice.
+Facts are known by name; what pages have words for is told in those. A fact that says nothing new makes no notice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ class Context:
     opens, closes: a position began, or became flat, with this fill
     adds:      the fill went with the position that is held
     exit_role: of the fill that closed a position: stop, target, exit, entry
-    was_lost:  market data had been lost before it came back
+    was_lost:  market data, or a broker's connection, was lost already before this
     is_new_place: nobody has come in as him from there before
     """
 
@@ -183,15 +182,6 @@ def _size(fills: Sequence[Payload]) -> str:
     return f"{many} at {_price((paid / many).quantize(Decimal('0.01')))} on average"
 
 
-def _unprotected(payloads: Sequence[Payload], context: Context) -> Notice:
-    p = payloads[-1]
-    many = p.get("quantity")
-    title = f"{_root(p)} without a stop{_in(context)}"
-    size = f"{abs(int(many))} contracts have" if many and abs(int(many)) != 1 else "a position has"
-    body = _sentences(f"{size} no working stop", "set one, or close the position")
-    return Notice(Kind.UNPROTECTED, title, body, Severity.ALARM, "/manager/")
-
-
 # ---- orders ----
 
 
@@ -264,7 +254,7 @@ def _lab(name: str) -> Callable[[Sequence[Payload], Context], Notice]:
 def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
     state = str(payloads[-1]["state"])
     roots = ", ".join(dict.fromkeys(_root(p) for p in payloads if p.get("contract")))
-    if state == "lost":
+    if state == "lost" and not context.was_lost:  # said again while it is lost is no news
         reason = str(payloads[-1].get("reason") or "")
         body = _sentences(
             reason, "prices stand still; paper stops can't be watched until the feed is back"
@@ -278,37 +268,43 @@ def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
     return None
 
 
-def _connection(payloads: Sequence[Payload], _: Context) -> Notice | None:
+_LOST: Final = {"lost": Severity.WARNING, "refused": Severity.ALARM, "displaced": Severity.ALARM}
+
+
+def _connection(payloads: Sequence[Payload], context: Context) -> Notice | None:
     p = payloads[-1]
-    state, name = str(p.get("state") or ""), str(p.get("called") or p.get("name") or "Broker")
-    reason = str(p.get("reason") or "")
-    path = "/health/"
-    if state in ("lost", "down", "refused", "expired", "failed"):
-        verb = "refuses us" if state in ("refused", "expired") else "connection lost"
-        body = _sentences(reason, "look at your positions at the broker until it is back")
-        return Notice(Kind.CONNECTION, f"{name}: {verb}", body, Severity.ALARM, path)
-    if state in ("live", "back", "connected"):
+    state, said = str(p["state"]), tell("connection.changed", p)
+    if state in _LOST:
+        hint = "look at your positions at the broker until it is back"
+        body, batch = _sentences(said.text, hint), f"connection:lost:{p['connection']}"
+        grace = 15 if state == "lost" else 0  # who only blinks is back before anybody is told
+        severity = _LOST[state]
         return Notice(
-            Kind.CONNECTION, f"{name}: connected", _sentences(reason), Severity.GOOD, path
+            Kind.CONNECTION, said.title, body, severity, "/connections/", "", batch, grace
         )
+    if state == "ok" and context.was_lost:
+        body = _sentences(said.text)
+        return Notice(Kind.CONNECTION, said.title, body, Severity.GOOD, "/connections/")
     return None
 
 
+def _at_broker(
+    name: str, kind: Kind, severity: Severity, hint: str = ""
+) -> Callable[[Sequence[Payload], Context], Notice]:
+    """Return the words that every page has for a fact which names its account itself, and what to do."""
+
+    def words(payloads: Sequence[Payload], context: Context) -> Notice:
+        p = payloads[-1]
+        said = tell(name, p)
+        of = str(p["account"])
+        return Notice(kind, said.title, _sentences(said.text, hint), severity, "/live/", of)
+
+    return words
+
+
 def _live(payloads: Sequence[Payload], context: Context) -> Notice:
-    p = payloads[-1]
-    on = bool(p.get("on"))
-    who = f"by {p['by']}" if p.get("by") else ""
-    title = f"Live orders are {'ON' if on else 'off'}{_in(context)}"
-    body = _sentences(f"switched {'on' if on else 'off'} {who}".strip())
-    severity = Severity.ALARM if on else Severity.INFO
-    return Notice(Kind.LIVE, title, body, severity, "/manager/", str(p.get("account") or ""))
-
-
-def _differs(payloads: Sequence[Payload], context: Context) -> Notice:
-    p = payloads[-1]
-    body = _sentences(str(p.get("detail") or ""), "compare and repair it before you trade on")
-    title = f"The broker's books differ from ours{_in(context)}"
-    return Notice(Kind.RECONCILE, title, body, Severity.ALARM, "/manager/")
+    severity = Severity.ALARM if payloads[-1]["is_on"] else Severity.INFO
+    return _at_broker("live.switched", Kind.LIVE, severity)(payloads, context)
 
 
 def _gap(payloads: Sequence[Payload], context: Context) -> Notice:
@@ -319,12 +315,6 @@ def _gap(payloads: Sequence[Payload], context: Context) -> Notice:
         str(p.get("reason") or ""), "fill it from the broker's CSV before the day is forgotten"
     )
     return Notice(Kind.RECORDER_GAP, title, body, Severity.WARNING, "/strategies/")
-
-
-def _silent(payloads: Sequence[Payload], _: Context) -> Notice:
-    p = payloads[-1]
-    title = f"{p.get('strategy_name') or 'A strategy'}: signals stopped"
-    return Notice(Kind.SIGNALS, title, _sentences(str(p.get("reason") or "")), Severity.WARNING, "/strategies/")  # fmt: skip
 
 
 def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], Notice]:
@@ -365,7 +355,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "recorder.stop_hit": _recorded(Kind.STOP_HIT, "stopped out"),
     "recorder.target_hit": _recorded(Kind.TARGET_HIT, "at its target"),
     "recorder.gap": _gap,
-    "position.unprotected": _unprotected,
+    "position.unprotected": _at_broker(
+        "position.unprotected", Kind.UNPROTECTED, Severity.ALARM, "set one, or close the position"
+    ),
     "order.held": _waits,
     "order.blocked": _refused("blocked"),
     "order.rejected": _refused("rejected"),
@@ -379,9 +371,13 @@ WORDS: Final[Mapping[str, Words]] = {
     "feed.changed": _feed,
     "connection.changed": _connection,
     "live.switched": _live,
-    "reconcile.differs": _differs,
-    "signals.stopped": _silent,
-    "strategy.stopped": _silent,
+    "live.killed": _at_broker("live.killed", Kind.LIVE, Severity.ALARM),
+    "reconcile.differs": _at_broker(
+        "reconcile.differs",
+        Kind.RECONCILE,
+        Severity.ALARM,
+        "compare and repair it before you trade on",
+    ),
     "trade.entered": _lab("trade.entered"),
     "trade.ended": _lab("trade.ended"),
     "user.signed_in": _signed_in,

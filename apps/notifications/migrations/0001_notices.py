@@ -152,10 +152,6 @@ class Migration(migrations.Migration):
                                 apps.notifications.domain.kinds.Kind["RECORDER_GAP"],
                             ),
                             (
-                                apps.notifications.domain.kinds.Kind["SIGNALS"],
-                                apps.notifications.domain.kinds.Kind["SIGNALS"],
-                            ),
-                            (
                                 apps.notifications.domain.kinds.Kind["LAB"],
                                 apps.notifications.domain.kinds.Kind["LAB"],
                             ),
