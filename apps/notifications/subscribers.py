@@ -1,6 +1,5 @@
 """From a fact to notices: whose it is, in whose words, once."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
@@ -28,10 +27,7 @@ def hear(row: FactRow) -> None:
     if (now - row.recorded_at).total_seconds() > TOO_OLD_S:
         return
     context = context_of(row)
-    if row.name == "feed.changed" and row.payload.get("state") == "live":
-        _overtaken(User.objects.filter(is_active=True), "feed:lost")
-    if row.name == "connection.changed" and row.payload.get("state") == "ok":
-        _overtaken(_whose(row), f"connection:lost:{row.payload['connection']}")
+    spared = _overtaken(row)
     try:
         told = word(row.name, [row.payload], context)
     except (
@@ -42,6 +38,8 @@ def hear(row: FactRow) -> None:
     if told is None or _is_recorded(row):
         return
     for user in _whose(row):
+        if user.pk in spared:
+            continue
         services.notify(
             user=user, key=row.key, told=told, now=now, at=row.at, name=row.name,
             payload=row.payload, context=context,
@@ -70,10 +68,19 @@ def _whose(row: FactRow) -> list[Any]:
     return list(everybody.filter(pk=row.user_id) if row.user_id else everybody)
 
 
-def _overtaken(users: Iterable[Any], batch: str) -> None:
-    """What is back before anybody was told that it was lost: nobody has to be told."""
-    for user in users:
-        services.suppress(user=user, batch=batch, reason=services.OVERTAKEN)
+def _overtaken(row: FactRow) -> set[int]:
+    """Leave unsent what is back before anybody was told that it was lost; return whom that spares, the return too."""
+    if row.name == "feed.changed" and row.payload.get("state") == "live":
+        batch = "feed:lost"
+    elif row.name == "connection.changed" and row.payload.get("state") == "ok":
+        batch = f"connection:lost:{row.payload['connection']}"
+    else:
+        return set()
+    return {
+        user.pk
+        for user in _whose(row)
+        if services.suppress(user=user, batch=batch, reason=services.OVERTAKEN)
+    }
 
 
 def context_of(row: FactRow) -> Context:

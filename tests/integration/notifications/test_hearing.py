@@ -118,7 +118,27 @@ def test_a_feed_that_is_back_within_seconds_wakes_nobody(alice: Actor) -> None:
     hear()
     lost = Notice.objects.get(kind=Kind.FEED_DOWN)
     assert lost.deliveries.get().status == "suppressed"
+    assert not Notice.objects.filter(kind=Kind.FEED_BACK).exists()
+
+
+def test_a_feed_whose_loss_was_told_is_told_back(alice: Actor) -> None:
+    bus.publish(feed("lost", 1))
+    hear()
+    Delivery.objects.update(status="sent", attempts=1)
+    bus.publish(feed("live", 2))
+    hear()
     assert Notice.objects.get(kind=Kind.FEED_BACK).title == "Market data is back: NQ"
+
+
+def test_a_feed_that_is_lost_again_after_a_blink_is_told(alice: Actor) -> None:
+    services.link_discord(user=alice.user, snowflake="100", username="a")
+    for wall, state in enumerate(("lost", "live", "lost"), 1):
+        bus.publish(feed(state, wall))
+        bus.catch_up(NAME)
+    assert [one.status for one in Delivery.objects.order_by("id")] == ["suppressed", "queued"]
+    bus.publish(feed("lost", 4))  # its alarm after a minute
+    bus.catch_up(NAME)
+    assert Delivery.objects.count() == 2
 
 
 def test_a_feed_that_begins_is_no_news(alice: Actor) -> None:
