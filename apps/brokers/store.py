@@ -182,9 +182,7 @@ def live_of(row: models.Account) -> dict[str, Any]:
         return {}
     switch = getattr(row, "live_switch", None)
     if switch is None:
-        adopted = (
-            row.kind == Kind.DEMO and models.BrokerAccount.objects.filter(account=row).exists()
-        )
+        adopted = row.kind == Kind.DEMO and getattr(row, "remote", None) is not None
         return {"is_on": True, **DEMO_SIZES} if adopted else {}
     return {
         "is_on": switch.is_on, "automatic": switch.automatic, "per_order": switch.per_order,

@@ -1,12 +1,15 @@
 """Live orders: what may leave each account, what has left, where the broker disagrees, and the kill switch."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -67,8 +70,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> HttpResponse:
     context = shell.around(request, "live")
-    rows = list(accounts_of_user(request.user).exclude(kind=Kind.PAPER))
-    found = [_panel(row, (failed or {}).get(row.pk)) for row in rows]
+    found = _panels(request.user, failed or {})
     user: Any = request.user
     context |= {
         "panels": found, "how": HOW, "has_factor": has_second_factor(user),
@@ -77,20 +79,55 @@ def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> H
     return render(request, "live/page.html", context, status=400 if failed else 200)
 
 
-def _panel(row: Account, form: SizesForm | None) -> Panel:
+def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
+    """Return each account at a broker with what was sent for it and what differs, in four queries."""
+    mine = accounts_of_user(user).exclude(kind=Kind.PAPER)
+    rows = list(mine.select_related("live_switch", "remote__connection"))
+    numbers = [row.pk for row in rows]
+    sent, waiting = (
+        _lately(numbers),
+        _by_account(Dispatch.objects.filter(account__in=numbers, status__in=WAITING)),
+    )
+    differences = _by_account(one for one in open_differences(numbers) if one.told_at is not None)
+    return [
+        _panel(row, failed.get(row.pk), waiting[row.pk], sent[row.pk], differences[row.pk])
+        for row in rows
+    ]
+
+
+def _lately(accounts: list[int]) -> dict[int, list[Dispatch]]:
+    """Return the newest of each account that wait for nothing any more."""
+    place = Window(RowNumber(), partition_by="account_id", order_by="-id")
+    done = Dispatch.objects.filter(account__in=accounts).exclude(status__in=WAITING)
+    return _by_account(done.annotate(place=place).filter(place__lte=SHOWN).order_by("-id"))
+
+
+def _by_account(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.account_id].append(row)
+    return found
+
+
+def _panel(
+    row: Account,
+    form: SizesForm | None,
+    waiting: list[Dispatch],
+    sent: list[Dispatch],
+    differences: list[Difference],
+) -> Panel:
     plain = live_of(row)
     passage = Passage(**plain) if plain else Passage()
     sizes = {name: getattr(passage, name) for name in ("per_order", "per_position", "per_day")}
-    recent = list(Dispatch.objects.filter(account=row)[:SHOWN])
     return Panel(
         row=row,
-        remote=BrokerAccount.objects.filter(account=row).select_related("connection").first(),
+        remote=getattr(row, "remote", None),
         passage=passage,
         form=form or SizesForm(initial={**sizes, "automatic": passage.automatic}),
         to_type=live.to_type(row, passage.per_order),
-        waiting=list(Dispatch.objects.filter(account=row, status__in=WAITING)),
-        sent=[one for one in recent if one.status not in WAITING],
-        differences=[one for one in open_differences([row.pk]) if one.told_at is not None],
+        waiting=waiting,
+        sent=sent,
+        differences=differences,
     )
 
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.brokers.models import AccountGroup, BrokerAccount, Connection, GroupMember
+from apps.brokers.models import AccountGroup, BrokerAccount, Connection, Dispatch, GroupMember
 from apps.bus import transport
 from apps.marketdata.price import moment
 from apps.notifications import services as notifications
@@ -78,6 +78,7 @@ PATHS = (
     "/strategies/",
     "/settings/groups/",
     "/api/accounts/groups/",
+    "/live/",
     "/connections/",
     "/connections/region/",
     "/api/accounts/connections/",
@@ -136,7 +137,14 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         login = Connection.objects.create(
             user=user, name=f"Login {minute}", environment="demo", login=str(minute)
         )
-        BrokerAccount.objects.create(user=user, connection=login, remote="1", name="DEMO1")
+        there = an_account(user, name=f"There {minute}", kind="demo")
+        BrokerAccount.objects.create(
+            user=user, connection=login, remote="1", name="DEMO1", account=there
+        )
+        Dispatch.objects.create(
+            user=user, key=f"d{minute}", account=there, order=f"o{minute}", errand="place",
+            status="sent", contract="NQZ5", at_ns=1,
+        )  # fmt: skip
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
         told = Notice(Kind.CLOSED, "NQ closed", "", path="/manager/")
         notifications.notify(user=user, key=f"n{minute}", told=told, now=moment(bar))
