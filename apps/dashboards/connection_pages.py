@@ -20,6 +20,7 @@ from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.brokers.tradovate.quota import PER_HOUR, PER_MINUTE
 from apps.dashboards import shell
+from apps.trades.domain.telling import sentence
 from apps.trades.services import Refused
 
 SECRET: Final = ("password", "sec")
@@ -245,19 +246,15 @@ def _done(request: HttpRequest, do: Any, words: str) -> None:
     try:
         do()
     except Refused as refused:
-        messages.error(request, _sentence(refused))
+        messages.error(request, sentence(refused.detail))
     else:
         messages.success(request, words)
-
-
-def _sentence(refused: Refused) -> str:
-    return f"{refused.detail[:1].upper()}{refused.detail[1:].rstrip('.')}."
 
 
 def _blame(form: forms.Form, refused: Refused) -> None:
     """Put a refusal where its field is."""
     known: Iterable[str] = form.fields
-    form.add_error(refused.field if refused.field in known else None, _sentence(refused))
+    form.add_error(refused.field if refused.field in known else None, sentence(refused.detail))
 
 
 def _question(

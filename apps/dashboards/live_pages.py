@@ -23,6 +23,7 @@ from apps.brokers.reconciling import open_differences
 from apps.brokers.store import live_of
 from apps.dashboards import shell
 from apps.dashboards.accounts import accounts_of
+from apps.trades.domain.telling import sentence
 from apps.trades.services import NoAnswer, Refused
 from apps.users.recent import has_second_factor, second_factor_recent, second_factor_required
 
@@ -227,7 +228,7 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
         messages.warning(request, "The engine has not answered; nothing was changed. Try again.")
     except Refused as refused:
         text = f"{refused.field.replace('_', ' ')} {refused.detail}".strip()
-        messages.error(request, f"{text[:1].upper()}{text[1:]}.".replace("..", "."))
+        messages.error(request, sentence(text))
     else:
         messages.success(request, said)
     return redirect(shell.back(request, HOME))

@@ -61,11 +61,13 @@ def money(value: Any) -> str:
     return f"{sign}${abs(amount):,f}"
 
 
-def _price(value: Any) -> str:
+def plain_price(value: Any) -> str:
+    """Return a price as it stands everywhere: with thousands commas."""
     return f"{Decimal(value):,f}"
 
 
-def _root(p: Payload) -> str:
+def product_of(p: Payload) -> str:
+    """Return the product that a fact tells of: MNQ for MNQZ6."""
     contract = str(p.get("contract") or "")
     try:
         return root_of(contract)
@@ -76,7 +78,7 @@ def _root(p: Payload) -> str:
 def _order(p: Payload) -> str:
     """Return an order as it is called: buy 2 MNQ stop."""
     kind = str(p["type"]).replace("_", " ")
-    return f"{str(p['side']).capitalize()} {p['quantity']} {_root(p)} {kind}"
+    return f"{str(p['side']).capitalize()} {p['quantity']} {product_of(p)} {kind}"
 
 
 def _tone(p: Payload) -> str:
@@ -98,7 +100,7 @@ def _filled(p: Payload) -> Told:
     if p["role"] != "entry":
         parts.append(f"closed {money(realized)}")
         tone, icon = ("good" if realized > 0 else "bad" if realized < 0 else "quiet"), "flag"
-    title = f"{verb} {p['quantity']} {_root(p)} at {_price(p['price'])}{role}"
+    title = f"{verb} {p['quantity']} {product_of(p)} at {plain_price(p['price'])}{role}"
     return Told(title, f"{', '.join(parts)}.", tone, icon)
 
 
@@ -115,8 +117,10 @@ def _changed(p: Payload) -> Told:
     value = p.get("limit") if p.get("limit") is not None else p.get("stop")
     role = str(p["role"])
     what = {"stop": "Stop", "target": "Target"}.get(role, _order(p))
-    title = f"{_root(p)} {what.lower()} moved" if role in ("stop", "target") else f"{what} moved"
-    return Told(title, f"To {_price(value)}." if value is not None else "", "quiet", "shield")
+    title = (
+        f"{product_of(p)} {what.lower()} moved" if role in ("stop", "target") else f"{what} moved"
+    )
+    return Told(title, f"To {plain_price(value)}." if value is not None else "", "quiet", "shield")
 
 
 def _ended(word: str, tone: str) -> Callable[[Payload], Told]:
@@ -133,7 +137,7 @@ def _closed(p: Payload) -> Told:
     r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
     tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
     text = f"Net {money(net)} after ${Decimal(p['fees']):,.2f} fees."
-    return Told(f"{_root(p)} {p['direction']} closed{r}", text, tone, "flag")
+    return Told(f"{product_of(p)} {p['direction']} closed{r}", text, tone, "flag")
 
 
 def _opened(p: Payload) -> Told:
@@ -217,7 +221,7 @@ def _broker_account(p: Payload) -> Told:
 
 def _broker_fill(p: Payload) -> Told:
     verb = "Bought" if p["side"] == "buy" else "Sold"
-    what = f"{verb} {p['quantity']} {p['contract']} at {_price(p['price'])} at the broker"
+    what = f"{verb} {p['quantity']} {p['contract']} at {plain_price(p['price'])} at the broker"
     return Told(what if p.get("is_active", True) else f"{what}: taken back by the exchange", "")
 
 
@@ -241,7 +245,7 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "order.cancelled": _ended("cancelled", "quiet"),
     "order.rejected": _ended("rejected", "bad"),
     "order.expired": _ended("expired", "wait"),
-    "position.opened": lambda p: Told(f"{_root(p)} {p['direction']} opened", ""),
+    "position.opened": lambda p: Told(f"{product_of(p)} {p['direction']} opened", ""),
     "position.closed": _closed,
     "route.skipped": _skipped,
     "live.switched": _live,

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.brokers.domain.telling import money, why
-from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.brokers.domain.telling import money, plain_price, product_of, why
 from apps.notifications.domain.kinds import Kind, Severity
-from apps.trades.domain.telling import in_words, tell
+from apps.trades.domain.telling import in_words, sentence, tell
 
 Payload = Mapping[str, Any]
 
@@ -62,22 +61,9 @@ def word(name: str, payloads: Sequence[Payload], context: Context = Context()) -
     return words(payloads, context) if words else None
 
 
-def _root(p: Payload) -> str:
-    contract = str(p.get("contract") or "")
-    try:
-        return root_of(contract)
-    except UnknownSymbol:
-        return contract
-
-
-def _price(value: Any) -> str:
-    return f"{Decimal(str(value)):,f}"
-
-
 def _sentences(*parts: str) -> str:
     """Return parts as sentences, without those that are empty."""
-    ended = (part if part[-1] in ".!?" else f"{part}." for part in parts if part)
-    return " ".join(f"{one[:1].upper()}{one[1:]}" for one in ended)
+    return " ".join(sentence(part) for part in parts if part)
 
 
 def _in(context: Context) -> str:
@@ -105,20 +91,20 @@ def _filled(fills: Sequence[Payload], context: Context) -> Notice | None:
     side = "long" if last["side"] == "buy" else "short"
     left = int(last["left"])
     if context.opens:
-        kind, title = Kind.OPENED, f"{_root(last)} {side} opened{_in(context)}"
+        kind, title = Kind.OPENED, f"{product_of(last)} {side} opened{_in(context)}"
     elif not is_exit:
-        kind, title = Kind.ADDED, f"{_root(last)} {side} added to{_in(context)}"
+        kind, title = Kind.ADDED, f"{product_of(last)} {side} added to{_in(context)}"
     else:
         kind = {"stop": Kind.STOP_HIT, "target": Kind.TARGET_HIT}.get(
             str(last["role"]), Kind.REDUCED
         )
         part = {Kind.STOP_HIT: "stop hit", Kind.TARGET_HIT: "target hit"}.get(kind, "reduced")
-        title = f"{_root(last)} {part}, part closed{_in(context)}"
+        title = f"{product_of(last)} {part}, part closed{_in(context)}"
         if kind is Kind.REDUCED:
-            title = f"{_root(last)} reduced{_in(context)}"
+            title = f"{product_of(last)} reduced{_in(context)}"
     average = (paid / many).quantize(Decimal("0.01")) if len(fills) > 1 else paid / many
     body = _sentences(
-        f"{verb} {many} at {_price(average)}{' on average' if len(fills) > 1 else ''}",
+        f"{verb} {many} at {plain_price(average)}{' on average' if len(fills) > 1 else ''}",
         f"{left} still working" if left else "",
         f"net {money(realized - fees)}" if is_exit else "",
     )
@@ -134,7 +120,7 @@ def _closed(payloads: Sequence[Payload], context: Context) -> Notice:
     r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
     kind = {"stop": Kind.STOP_HIT, "target": Kind.TARGET_HIT}.get(context.exit_role, Kind.CLOSED)
     how = {Kind.STOP_HIT: "stopped out", Kind.TARGET_HIT: "closed at its target"}
-    title = f"{_root(p)} {p['direction']} {how.get(kind, 'closed')}{r}"
+    title = f"{product_of(p)} {p['direction']} {how.get(kind, 'closed')}{r}"
     body = _sentences(
         f"{context.account}: {p['quantity']} contract{'s' if int(p['quantity']) != 1 else ''}, "
         f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": ")
@@ -154,7 +140,7 @@ def _recorded(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], N
         side = str(p.get("side") or "")
         what = f"{verb}, part closed" if p.get("left") and kind in HITS else verb
         whose = p.get("strategy_name") or "recorder"
-        title = f"{_root(p)} {side + ' ' if side else ''}{what}, {whose}"
+        title = f"{product_of(p)} {side + ' ' if side else ''}{what}, {whose}"
         r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
         net = Decimal(str(p["net"])) if p.get("net") is not None else None
         size = _size(payloads) if p.get("price") is not None else ""
@@ -177,9 +163,9 @@ def _size(fills: Sequence[Payload]) -> str:
     """Return how many at which price, on average over several fills."""
     many = sum(int(one.get("quantity") or 0) for one in fills)
     if len(fills) == 1 or not many:
-        return f"{fills[-1].get('quantity')} at {_price(fills[-1]['price'])}"
+        return f"{fills[-1].get('quantity')} at {plain_price(fills[-1]['price'])}"
     paid = sum((int(one["quantity"]) * Decimal(str(one["price"])) for one in fills), Decimal(0))
-    return f"{many} at {_price((paid / many).quantize(Decimal('0.01')))} on average"
+    return f"{many} at {plain_price((paid / many).quantize(Decimal('0.01')))} on average"
 
 
 # ---- orders ----
@@ -187,7 +173,7 @@ def _size(fills: Sequence[Payload]) -> str:
 
 def _order(p: Payload) -> str:
     kind = str(p["type"]).replace("_", " ")
-    return f"{str(p['side']).capitalize()} {p['quantity']} {_root(p)} {kind}"
+    return f"{str(p['side']).capitalize()} {p['quantity']} {product_of(p)} {kind}"
 
 
 def _waits(payloads: Sequence[Payload], context: Context) -> Notice:
@@ -253,7 +239,7 @@ def _lab(name: str) -> Callable[[Sequence[Payload], Context], Notice]:
 
 def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
     state = str(payloads[-1]["state"])
-    roots = ", ".join(dict.fromkeys(_root(p) for p in payloads if p.get("contract")))
+    roots = ", ".join(dict.fromkeys(product_of(p) for p in payloads if p.get("contract")))
     if state == "lost" and not context.was_lost:  # said again while it is lost is no news
         reason = str(payloads[-1].get("reason") or "")
         body = _sentences(

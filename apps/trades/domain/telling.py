@@ -85,11 +85,11 @@ def _created(p: Payload) -> Told:
 
 
 def _rejected(p: Payload) -> Told:
-    return Told(f"{_named(p)} rejected", f"{_sentence(p['detail'])} {p['reason']}", icon="no")
+    return Told(f"{_named(p)} rejected", f"{sentence(p['detail'])} {p['reason']}", icon="no")
 
 
 def _ignored(p: Payload) -> Told:
-    return Told(f"{_named(p)} ignored", f"{_sentence(p['detail'])} {p['reason']}", icon="no")
+    return Told(f"{_named(p)} ignored", f"{sentence(p['detail'])} {p['reason']}", icon="no")
 
 
 def _cancelled(p: Payload) -> Told:
@@ -125,13 +125,13 @@ def _order_alert(p: Payload) -> Told:
 def _reach(p: Payload) -> str:
     count = len(p.get("accounts", ()))
     if not count:
-        return _sentence(p["detail"])
+        return sentence(p["detail"])
     return f"It reaches {count} account{'' if count == 1 else 's'}."
 
 
 def _order_alert_refused(p: Payload) -> Told:
     title = f"Order alert refused: {p['action']} {p['symbol']}"
-    return Told(title, _sentence(p["detail"]), "bad", "no")
+    return Told(title, sentence(p["detail"]), "bad", "no")
 
 
 def _entered(p: Payload) -> Told:
@@ -183,7 +183,7 @@ def _ended(p: Payload) -> Told:
 
 
 def _refused(p: Payload) -> Told:
-    return Told("Not done", f"{_sentence(p['detail'])} {p['reason']}", "bad", "no")
+    return Told("Not done", f"{sentence(p['detail'])} {p['reason']}", "bad", "no")
 
 
 def _feed(p: Payload) -> Told:
@@ -196,7 +196,7 @@ def _feed(p: Payload) -> Told:
         "stopped": ("Market data stopped", "bad"),
     }
     title, tone = words.get(str(p["state"]), (f"Market data {p['state']}", "quiet"))
-    return Told(title, _sentence(p.get("reason") or ""), tone, "plug")
+    return Told(title, sentence(p.get("reason") or ""), tone, "plug")
 
 
 def _gap(p: Payload) -> Told:
@@ -219,7 +219,8 @@ def in_r_name(target: str) -> str:
     return f"{Decimal(target).normalize():f}R"
 
 
-def _sentence(text: Any) -> str:
+def sentence(text: Any) -> str:
+    """Return words as a sentence: a capital first, a full stop last; nothing stays nothing."""
     plain = str(text).strip()
     if not plain:
         return ""
