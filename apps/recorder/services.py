@@ -18,7 +18,7 @@ from apps.recorder.domain.matching import match
 from apps.recorder.domain.messages import Recorded
 from apps.recorder.domain.seen import Known
 from apps.recorder.domain.terms import LogKind
-from apps.recorder.models import Book, RecordedFill, RecorderLog, RecordingSpan
+from apps.recorder.models import Book, RecordedFill, RecordedPosition, RecorderLog, RecordingSpan
 
 LOOKED_AT: Final = (
     3 * DAY
@@ -90,9 +90,16 @@ def _changed(
         .values_list("contract")
         .annotate(first=Min("at_ns"))
     }
-    for contract, at in _otherwise(account):
+    for contract, at in (*_otherwise(account), *_without_fills(account)):
         found[contract] = min(at, found.get(contract, at))
     return found
+
+
+def _without_fills(account: BrokerAccount) -> Iterable[tuple[str, int]]:
+    """Return contracts with positions whose fills are gone, an undone import's: they took their shares with them."""
+    shares = RecordedFill.objects.filter(position=OuterRef("pk"))
+    left = RecordedPosition.objects.filter(~Exists(shares), account=account).order_by()
+    return left.values_list("contract").annotate(first=Min("opened_ns"))
 
 
 def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:

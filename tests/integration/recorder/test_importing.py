@@ -25,6 +25,7 @@ from tests.integration.recorder.imported import (
     told_by_broker,
     uploaded,
 )
+from tests.integration.recorder.rows import a_recorder, recorded
 
 pytestmark = pytest.mark.django_db
 BUY = ("Buy", 2, "21539.50", "10:59:52 AM", "a1")
@@ -199,3 +200,12 @@ def test_an_import_that_died_goes_on(alice: Actor) -> None:
     assert len(known(account)) == 2
     found.refresh_from_db()
     assert found.state == Import.State.BAD and "nothing is doubled" in found.reason
+
+
+def test_what_an_undone_import_had_recorded_goes_with_its_fills(alice: Actor) -> None:
+    account = an_account(alice.user)
+    a_recorder(alice.user, account, root="MNQ")
+    done = imported(alice.user, ninja(BUY, SELL))
+    assert len(recorded(account)) == 1
+    importing.undo(importing=done, at_once=True)
+    assert (known(account), recorded(account)) == ([], [])
