@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from celery import current_app
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -136,6 +137,8 @@ def work(pk: int) -> None:
     }  # fmt: skip
     if (do := doing.get(importing.state)) is not None:
         do(importing)
+    elif importing.state in (State.DONE, State.UNDONE):
+        _forget_file(importing)  # a task that was killed had only that left to do
 
 
 def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
@@ -167,7 +170,8 @@ def _look(importing: Import) -> None:
         )
         Import.objects.filter(pk=importing.pk).update(state=State.BAD, reason=reason[:600], share=1)
         return
-    contents = Staged(importing.staged).contents()
+    staged = Staged(importing.staged)
+    contents = staged.contents()
     importing.layout = shape.layout.name
     importing.rows, importing.bad_rows, importing.problems = done.rows, done.bad_rows, done.problems
     importing.accounts = {
@@ -178,6 +182,7 @@ def _look(importing: Import) -> None:
         "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
         "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
         "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
+        "dates": sorted({one.day.isoformat() for one in staged.groups()}),
     }  # fmt: skip
     _count(importing, _progress(importing, 0.6, 1))
     importing.state, importing.share = State.READY, 1
@@ -269,23 +274,43 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
 
 
 def _apply(importing: Import) -> None:
-    staged, accounts = Staged(importing.staged), _accounts(importing)
+    """Write the rows, settle what rests on them, and only then call it done: a task that was killed does the rest again."""
     if not importing.staged.exists():
-        Import.objects.filter(pk=importing.pk).update(
-            state=State.BAD,
-            reason="the upload is gone before all of it was imported; send it again: nothing is doubled",
-        )
+        _end_without_file(importing)
         return
+    staged, accounts = Staged(importing.staged), _accounts(importing)
     groups = [one for one in staged.groups() if one.account in accounts]
     progress = _progress(importing)
     for number, group in enumerate(groups, start=1):
         writing.write(importing, accounts[group.account], staged.fills(group))
         progress(number / len(groups))
-    importing.counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
-    importing.state, importing.share, importing.done_at = State.DONE, 1, timezone.now()
-    importing.save()
+    _done(importing)
     _forget_file(importing)
-    settle(accounts.values(), importing.seen.get("first"), {one.day for one in groups})
+
+
+def _end_without_file(importing: Import) -> None:
+    """Keep what was imported before the upload was gone, as what it is: it can be undone. Nothing was: it is bad."""
+    gone = "the upload was gone before all of it was imported; send it again: nothing is doubled"
+    if importing.evidence.exists():
+        _done(importing, gone)
+    else:
+        _move(importing, State.APPLYING, State.BAD, reason=gone)
+
+
+def _done(importing: Import, reason: str = "") -> None:
+    _settle_all(importing)
+    counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
+    _move(
+        importing, State.APPLYING, State.DONE, share=1, counts=counts, reason=reason,
+        done_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _move(importing: Import, before: State, after: State, **fields: Any) -> None:
+    """Say that a step is over, unless somebody else has said so."""
+    Import.objects.filter(pk=importing.pk, state=before).update(
+        state=after, moved_at=timezone.now(), **fields
+    )
 
 
 def _counted(importing: Import) -> dict[str, int]:
@@ -305,6 +330,8 @@ def discard(*, importing: Import) -> None:
     """
     if importing.state not in (State.READY, State.BAD, State.LOOKING):
         raise CannotImport("import", "it was imported; undo it instead")
+    if importing.evidence.exists():
+        raise CannotImport("import", "a part of it was imported; undo it instead")
     _forget_file(importing)
     importing.delete()
 
@@ -317,7 +344,10 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
 
     Raises:  CannotImport
     """
-    moved = Import.objects.filter(pk=importing.pk, state=State.DONE).update(
+    in_part = Q(state__in=[State.BAD, State.READY]) & Exists(
+        ImportedRow.objects.filter(importing=OuterRef("pk"))
+    )
+    moved = Import.objects.filter(Q(state=State.DONE) | in_part, pk=importing.pk).update(
         state=State.UNDOING, share=0, moved_at=timezone.now()
     )
     if not moved:
@@ -327,19 +357,29 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
 
 
 def _undo(importing: Import) -> None:
+    """Take the evidence back, settle what rested on it, and only then call it undone."""
     whole = max(1, importing.evidence.count())
     progress = _progress(importing)
-    touched: set[int] = set()
-    dates: set[date] = set()
     while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
-        touched |= {row.account_id for row in rows}
-        dates |= {trade_date(row.at_ns) for row in rows}
         evidence.take_back(rows)
         progress(1 - importing.evidence.count() / whole)
-    Import.objects.filter(pk=importing.pk).update(
-        state=State.UNDONE, share=1, undone_at=timezone.now(), moved_at=timezone.now()
-    )
-    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"), dates)
+    _settle_all(importing)
+    _move(importing, State.UNDOING, State.UNDONE, share=1, undone_at=timezone.now())
+
+
+def _settle_all(importing: Import) -> None:
+    """Settle the accounts that an import is of; its row names them and its days, so it can be done again."""
+    accounts = BrokerAccount.objects.of(importing.user).select_related("connection")
+    chosen = [pk for pk in importing.accounts.values() if pk is not None]
+    settle(accounts.filter(pk__in=chosen), importing.seen.get("first"), _dates(importing.seen))
+
+
+def _dates(seen: Mapping[str, Any]) -> list[date]:
+    """Return the trade dates of a file; where an older look did not keep them, all from the first to the last."""
+    if "dates" in seen or seen.get("first") is None:
+        return [date.fromisoformat(one) for one in seen.get("dates", ())]
+    first, last = trade_date(seen["first"]), trade_date(seen["last"])
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 # ---- rows that nobody but a person can settle ----
@@ -384,7 +424,8 @@ def forget_uploads() -> int:
     """Delete files of uploads that nobody imported within a day, and return how many."""
     old = timezone.now() - timedelta(days=1)
     gone = 0
-    for importing in Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old):
+    unwanted = Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old)
+    for importing in unwanted.filter(evidence=None):  # else the fills of a part would stay
         gone += importing.path.exists()
         _forget_file(importing)
         importing.delete()
