@@ -4,8 +4,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.bus import bus
+from apps.bus.lease import only_one
 from apps.notifications import mailing, sending, services, summaries
-from apps.notifications.lease import only_one
 from apps.notifications.subscribers import NAME, has_news
 
 
@@ -15,7 +15,7 @@ def hear() -> int:
     heard = 0
     if not has_news():
         return 0
-    with only_one("hear", timezone.now) as lease:
+    with only_one("notifications.hear", timezone.now) as lease:
         if lease is not None:
             heard = bus.catch_up(NAME)
     if heard:

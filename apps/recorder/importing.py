@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 
 from apps.brokers.models import BrokerAccount
 from apps.bus.domain.message import to_instant
+from apps.bus.lease import Lease, only_one
 from apps.marketdata.domain.calendar import trade_date
 from apps.recorder import days as day_ledger
 from apps.recorder import evidence, services, writing
@@ -27,6 +28,8 @@ from apps.recorder.staging import Staged, lay
 
 WORK: Final = "apps.recorder.tasks.work_on_import"
 AT_ONCE: Final = 1024 * 1024  # bytes; larger files are the worker's
+HOLDS: Final = timedelta(minutes=5)  # a worker that said nothing for so long is dead
+WAITS_S: Final = 50  # the sweep sends what waits once a minute
 SHOWN_CONFLICTS: Final = 100
 State = Import.State
 
@@ -124,25 +127,32 @@ def _begin(importing: Import, *, at_once: bool | None = None) -> None:
 
 
 def send(pk: int) -> None:
-    """Give an import to the worker; if it cannot be reached, its own sweep finds the import."""
+    """Give an import to the worker. If that cannot be reached or is busy for long, its own sweep sends it again."""
     with suppress(OperationalError):
-        current_app.send_task(WORK, [pk])
+        current_app.send_task(WORK, [pk], expires=WAITS_S)
 
 
 def work(pk: int) -> None:
-    """Do what an import waits for. Done again, it goes on where it stopped."""
-    importing = Import.objects.get(pk=pk)
-    doing: Mapping[str, Callable[[Import], None]] = {
+    """Do what an import waits for, unless another worker is at it. Done again, it goes on where it stopped."""
+    with only_one(f"import:{pk}", timezone.now, HOLDS) as lease:
+        if lease is not None:
+            _work(Import.objects.get(pk=pk), lease)
+
+
+def _work(importing: Import, lease: Lease) -> None:
+    doing: Mapping[str, Callable[[Import, Lease], None]] = {
         State.LOOKING: _look, State.APPLYING: _apply, State.UNDOING: _undo,
     }  # fmt: skip
     if (do := doing.get(importing.state)) is not None:
-        do(importing)
+        do(importing, lease)
     elif importing.state in (State.DONE, State.UNDONE):
         _forget_file(importing)  # a task that was killed had only that left to do
 
 
-def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
-    """Return what writes the share that is done, at most a hundred times."""
+def _progress(
+    importing: Import, lease: Lease, begin: float = 0.0, end: float = 1.0
+) -> Callable[[float], None]:
+    """Return what writes the share that is done, at most a hundred times, and keeps the lease meanwhile."""
     last = -1
 
     def tell(share: float) -> None:
@@ -150,6 +160,7 @@ def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callab
         whole = begin + (end - begin) * share
         if int(whole * 100) > last:
             last = int(whole * 100)
+            lease.renew()
             Import.objects.filter(pk=importing.pk).update(share=whole, moved_at=timezone.now())
 
     return tell
@@ -158,17 +169,19 @@ def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callab
 # ---- the preview ----
 
 
-def _look(importing: Import) -> None:
+def _look(importing: Import, lease: Lease) -> None:
     """Read the whole file, lay its rows down, and count what is new; nothing is imported."""
     try:
         shape = shape_of(importing.path)
         manner = manner_of(shape, importing.zone, importing.decimals, importing.days)
-        done = lay(importing.path, importing.staged, shape, manner, _progress(importing, 0, 0.6))
+        done = lay(
+            importing.path, importing.staged, shape, manner, _progress(importing, lease, 0, 0.6)
+        )
     except (BadFile, FileNotFoundError) as problem:
         reason = (
             str(problem) if isinstance(problem, BadFile) else "the upload is gone; send it again"
         )
-        Import.objects.filter(pk=importing.pk).update(state=State.BAD, reason=reason[:600], share=1)
+        _move(importing, State.LOOKING, State.BAD, reason=reason[:600], share=1)
         return
     staged = Staged(importing.staged)
     contents = staged.contents()
@@ -184,9 +197,12 @@ def _look(importing: Import) -> None:
         "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
         "dates": sorted({one.day.isoformat() for one in staged.groups()}),
     }  # fmt: skip
-    _count(importing, _progress(importing, 0.6, 1))
-    importing.state, importing.share = State.READY, 1
-    importing.save()
+    _count(importing, _progress(importing, lease, 0.6, 1))
+    found = ("layout", "rows", "bad_rows", "problems", "accounts", "seen")
+    _move(
+        importing, State.LOOKING, State.READY, share=1,
+        **{name: getattr(importing, name) for name in found},
+    )  # fmt: skip
 
 
 def account_for(user: Any, name: str) -> int | None:
@@ -273,31 +289,32 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
     importing.refresh_from_db()
 
 
-def _apply(importing: Import) -> None:
+def _apply(importing: Import, lease: Lease) -> None:
     """Write the rows, settle what rests on them, and only then call it done: a task that was killed does the rest again."""
     if not importing.staged.exists():
-        _end_without_file(importing)
+        _end_without_file(importing, lease)
         return
     staged, accounts = Staged(importing.staged), _accounts(importing)
     groups = [one for one in staged.groups() if one.account in accounts]
-    progress = _progress(importing)
+    progress = _progress(importing, lease)
     for number, group in enumerate(groups, start=1):
         writing.write(importing, accounts[group.account], staged.fills(group))
         progress(number / len(groups))
-    _done(importing)
+    _done(importing, lease)
     _forget_file(importing)
 
 
-def _end_without_file(importing: Import) -> None:
+def _end_without_file(importing: Import, lease: Lease) -> None:
     """Keep what was imported before the upload was gone, as what it is: it can be undone. Nothing was: it is bad."""
     gone = "the upload was gone before all of it was imported; send it again: nothing is doubled"
     if importing.evidence.exists():
-        _done(importing, gone)
+        _done(importing, lease, gone)
     else:
         _move(importing, State.APPLYING, State.BAD, reason=gone)
 
 
-def _done(importing: Import, reason: str = "") -> None:
+def _done(importing: Import, lease: Lease, reason: str = "") -> None:
+    lease.renew()
     _settle_all(importing)
     counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
     _move(
@@ -356,13 +373,14 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
     importing.refresh_from_db()
 
 
-def _undo(importing: Import) -> None:
+def _undo(importing: Import, lease: Lease) -> None:
     """Take the evidence back, settle what rested on it, and only then call it undone."""
     whole = max(1, importing.evidence.count())
-    progress = _progress(importing)
+    progress = _progress(importing, lease)
     while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
         evidence.take_back(rows)
         progress(1 - importing.evidence.count() / whole)
+    lease.renew()
     _settle_all(importing)
     _move(importing, State.UNDOING, State.UNDONE, share=1, undone_at=timezone.now())
 

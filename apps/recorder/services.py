@@ -96,10 +96,10 @@ def _changed(
 
 
 def _without_fills(account: BrokerAccount) -> Iterable[tuple[str, int]]:
-    """Return contracts with positions whose fills are gone, an undone import's: they took their shares with them."""
+    """Yield contracts with positions whose fills are gone, an undone import's: they took their shares with them."""
     shares = RecordedFill.objects.filter(position=OuterRef("pk"))
     left = RecordedPosition.objects.filter(~Exists(shares), account=account).order_by()
-    return left.values_list("contract").annotate(first=Min("opened_ns"))
+    yield from left.values_list("contract").annotate(first=Min("opened_ns"))
 
 
 def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:

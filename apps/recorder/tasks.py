@@ -48,6 +48,6 @@ def sweep_imports() -> int:
     """Send imports that nobody works on once more, and throw away uploads that nobody wanted."""
     waiting = importing.left_over()
     for pk in waiting:
-        work_on_import.delay(pk)
+        importing.send(pk)
     importing.forget_uploads()
     return len(waiting)
