@@ -230,6 +230,16 @@ class RecorderView:
         return self._sum("today") - self._sum("today_fees")
 
     @property
+    def fees_unknown(self) -> int:
+        """Return of how many closed positions the broker has not said all fees yet."""
+        return int(self.counts.get("unsaid") or 0)
+
+    @property
+    def fees_unknown_today(self) -> int:
+        """Return the same of those that were closed today."""
+        return int(self.counts.get("unsaid_today") or 0)
+
+    @property
     def net(self) -> Decimal:
         """Return what was closed in all its history, after fees."""
         return self._sum("realized_sum") - self._sum("fees_sum")
@@ -249,9 +259,9 @@ class RecorderView:
 
     @property
     def win_rate(self) -> Fraction | None:
-        """Return the winners among winners and losers, before fees; None without any."""
-        wins, losses = self.counts.get("wins") or 0, self.counts.get("losses") or 0
-        return Fraction(wins, wins + losses) if wins + losses else None
+        """Return wins / trades as analytics does: before fees, break-evens count, what cannot be valued does not."""
+        wins, trades = self.counts.get("wins") or 0, self.counts.get("trades") or 0
+        return Fraction(wins, trades) if trades else None
 
     @property
     def unrealized(self) -> Decimal | None:
@@ -271,14 +281,16 @@ def recorder_views(
     listed = list(strategies(user) if rows is None else rows)
     mine = positions(user).filter(strategy__in=[one.pk for one in listed])
     closed = Q(closed_ns__isnull=False)
-    today = closed & Q(trade_date=day)
+    today, valued = closed & Q(trade_date=day), closed & Q(realized__isnull=False)
     counts: dict[int, dict[str, Any]] = {
         int(one["strategy"]): {**one}
         for one in mine.select_related(None).order_by().values("strategy").annotate(
             closed=Count("pk", filter=closed),
             wins=Count("pk", filter=closed & Q(realized__gt=0)),
-            losses=Count("pk", filter=closed & Q(realized__lt=0)),
+            trades=Count("pk", filter=valued),
             realized_sum=Sum("realized", filter=closed), fees_sum=Sum("fees", filter=closed),
+            unsaid=Count("pk", filter=valued & Q(fees_known=False)),
+            unsaid_today=Count("pk", filter=valued & today & Q(fees_known=False)),
             today=Sum("realized", filter=today), today_fees=Sum("fees", filter=today),
         )
     }  # fmt: skip

@@ -52,6 +52,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     tag = serializers.SerializerMethodField(help_text="Begin an order's clOrdId with it.")
     net_today = MoneyField()
     net = MoneyField()
+    fees_unknown = serializers.IntegerField(
+        help_text="Closed positions of which the broker has not said all fees yet: net is before those."
+    )
     closed = serializers.IntegerField(help_text="Positions.")
     win_rate = RField(allow_null=True)
     open_positions = serializers.IntegerField()
