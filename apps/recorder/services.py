@@ -1,7 +1,7 @@
 """Settling an account: its fills as positions of strategies, derived anew from where something changed."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q
@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
+from apps.bus.models import FactRow
 from apps.recorder import evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
@@ -61,16 +62,19 @@ def settle_all() -> int:
     return sum(settle(account=one) for one in BrokerAccount.objects.filter(pk__in=ids))
 
 
-def settle_fact(row: Any) -> None:
-    """Settle the account that a broker's fact tells of."""
-    account = BrokerAccount.objects.filter(pk=int(row.payload["account"])).first()
-    if account is None:  # it was taken off the desk since
-        return
-    fill, remote = row.payload.get("fill"), row.payload.get("remote")
-    if fill is not None:
-        settle(account=account, fills=[int(fill)])
-    else:
-        settle(account=account, orders=[str(remote)])
+def settle_facts(rows: Iterable[FactRow]) -> None:
+    """Settle each account that a broker's facts tell of, once for all of its facts."""
+    fills: dict[int, list[int]] = {}
+    orders: dict[int, list[str]] = {}
+    for row in rows:
+        account, fill = int(row.payload["account"]), row.payload.get("fill")
+        mine = fills.setdefault(account, [])
+        if fill is not None:
+            mine.append(int(fill))
+        else:
+            orders.setdefault(account, []).append(str(row.payload.get("remote")))
+    for one in BrokerAccount.objects.filter(pk__in=fills).order_by("pk"):  # some may be gone since
+        settle(account=one, fills=fills[one.pk], orders=orders.get(one.pk, ()))
 
 
 def _changed(
