@@ -42,13 +42,16 @@ def settle(
         Book.objects.get_or_create(account=account)
         book = Book.objects.select_for_update().get(account=account)
         known = store.known_of(account)
-        changed = 0
+        changed, news = 0, list[Recorded]()
         for contract, begin in _changed(account, tuple(fills), tuple(orders), since).items():
-            changed += _derive(book, contract, begin, known)
+            changed += _derive(book, contract, begin, known, news)
         if changed:
             book.version += 1
         book.settled_at = timezone.now()
         book.save(update_fields=["version", "settled_at"])
+        for some in store.chunks(news):  # last: keeping facts holds up everybody else's
+            rows = bus.record_facts(some)
+            transaction.on_commit(lambda rows=rows: bus.tell(rows))  # type: ignore[misc]
     return changed
 
 
@@ -125,7 +128,7 @@ def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:
             yield fill.contract, fill.at
 
 
-def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
+def _derive(book: Book, contract: str, since: int, known: Known, news: list[Recorded]) -> bool:
     account = book.account
     loaded = store.load(account, contract, since, known)
     attributed = list(match(loaded.fills, loaded.known, loaded.before))
@@ -138,7 +141,7 @@ def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
         if key_of(position, account.pk) in difference.touched
         for fact in happenings(position, whose, loaded.known)
     ]
-    _tell(account, told, loaded)
+    news += _noted(account, told, loaded)
     for before, after in difference.corrected:
         write_log(
             user=account.user_id, strategy=before.strategy_id, kind=LogKind.CORRECTED,
@@ -148,8 +151,10 @@ def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
     return not difference.is_empty
 
 
-def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded) -> None:
-    """Keep what happened in the log, and say it where it is news: not what a file or a late start brought."""
+def _noted(
+    account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
+) -> list[Recorded]:
+    """Keep what happened in the log, and return what of it is news: not what a file or a late start brought."""
     keys = [fact.key for fact in told]
     known = {
         key
@@ -169,14 +174,11 @@ def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
     for span in RecordingSpan.objects.filter(account=account).select_related("recorder"):
         strategy = span.recorder.strategy_id
         since[strategy] = min(span.made_ns, since.get(strategy, span.made_ns))
-    news = [
+    return [
         fact
         for fact in new.values()
         if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0)
     ]
-    for some in store.chunks(news):
-        rows = bus.record_facts(some)
-        transaction.on_commit(lambda rows=rows: bus.tell(rows))  # type: ignore[misc]
 
 
 def write_log(

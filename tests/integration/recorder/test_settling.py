@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.brokers.domain.told import BrokerFillSeen
@@ -145,6 +147,20 @@ def test_a_decision_settles_and_its_undoing_brings_the_question_back(alice: Acto
     assert recorded(account) == []
     assert [row.reason for row in RecordedFill.objects.all()] == ["ambiguous"]
     assert told("recorder.assigned") == ["assigned", "assigned"]
+
+
+def test_facts_are_kept_last_because_that_holds_up_everybody_elses(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    a_recorder(alice.user, account, "NQ FVG")
+    fill = a_fill(account, 1, "20000.00", 1)
+    settle(account=account)
+    for shares in ([(first.strategy_id, 1)], [(None, 1)]):
+        with CaptureQueriesContext(connection) as asked:
+            deciding.assign(user=alice.user, fill=fill, shares=shares, by="alice")
+        kept = [n for n, one in enumerate(asked) if 'INTO "bus_factrow"' in one["sql"]]
+        other = [n for n, one in enumerate(asked) if '"recorder_' in one["sql"]]
+        assert kept[0] > other[-1]
 
 
 def test_what_is_older_than_the_start_is_recorded_without_news(alice: Actor) -> None:
