@@ -24,6 +24,7 @@ from apps.recorder import evidence, services, writing
 from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import, ImportedRow
+from apps.recorder.queries import broker_accounts
 from apps.recorder.staging import Staged, lay
 
 WORK: Final = "apps.recorder.tasks.work_on_import"
@@ -207,7 +208,7 @@ def _look(importing: Import, lease: Lease) -> None:
 
 def account_for(user: Any, name: str) -> int | None:
     """Return which of a person's broker accounts a name in a file means; one who has a single one means it by no name."""
-    own = list(BrokerAccount.objects.of(user).filter(is_open=True))
+    own = list(broker_accounts(user).filter(is_open=True))
     word = name.strip().casefold()
     found = [one for one in own if word and word in (one.name.casefold(), one.nickname.casefold(), one.remote.casefold())]  # fmt: skip
     if not word and len(own) == 1:
@@ -222,7 +223,7 @@ def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> N
     """
     if importing.state != State.READY:
         raise CannotImport("import", "it is not waiting to be imported")
-    own = set(BrokerAccount.objects.of(importing.user).values_list("pk", flat=True))
+    own = set(broker_accounts(importing.user).values_list("pk", flat=True))
     for name, account in chosen.items():
         if name not in importing.accounts:
             raise CannotImport("accounts", f"the file names no account {name[:40]!r}")
@@ -261,7 +262,7 @@ def _count(importing: Import, progress: Callable[[float], None]) -> None:
 
 
 def _accounts(importing: Import) -> dict[str, BrokerAccount]:
-    own = BrokerAccount.objects.of(importing.user).select_related("connection").in_bulk()
+    own = broker_accounts(importing.user).in_bulk()
     return {name: own[pk] for name, pk in importing.accounts.items() if pk in own}
 
 

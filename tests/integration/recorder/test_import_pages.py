@@ -8,7 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from apps.brokers.models import Connection
 from apps.recorder import importing
+from apps.recorder.importing import CannotImport
 from apps.recorder.models import Import
 from tests.cast import Actor
 from tests.integration.recorder.imported import (
@@ -72,6 +74,18 @@ def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> 
     assert row.seen["first"] - first == 3600 * 10**9
     alice.client.post(f"/recorders/import/{row.pk}/discard/")
     assert not Import.objects.filter(pk=row.pk).exists()
+
+
+def test_accounts_of_a_removed_login_are_not_offered(alice: Actor) -> None:
+    gone = an_account(alice.user)
+    Connection.objects.update(is_removed=True)
+    assert b"No broker account yet" in alice.client.get("/recorders/import/").content
+    assert alice.client.get(f"/recorders/days/{gone.pk}/").status_code == 404
+    row = uploaded(alice.user, ninja(BUY))
+    assert row.accounts == {"DEMO1": None}
+    assert b", Mine" not in alice.client.get(f"/recorders/import/{row.pk}/").content
+    with pytest.raises(CannotImport, match="no broker account"):
+        importing.choose_accounts(importing=row, chosen={"DEMO1": gone.pk})
 
 
 def test_bad_rows_and_rows_to_settle_are_shown(alice: Actor) -> None:
