@@ -90,7 +90,8 @@ class Seen:
     @property
     def is_running(self) -> bool:
         """Return whether it is worked on."""
-        return self.row.state in (Import.State.LOOKING, Import.State.APPLYING, Import.State.UNDOING)
+        state = Import.State
+        return self.row.state in (state.LOOKING, state.COUNTING, state.APPLYING, state.UNDOING)
 
     @property
     def percent(self) -> int:

@@ -55,15 +55,23 @@ def accept(
     decimals: str = "",
     days: str = "",
     at_once: bool | None = None,
+    account: int | None = None,
+    apply: bool = False,
+    only_good: bool = False,
 ) -> Import:
     """Keep an upload and have it looked at: a small one now, a larger one by the worker (`at_once` says otherwise).
+
+    account, apply, only_good: where its fills go, and whether they are imported as soon as it is looked at
 
     Raises:  CannotImport  a choice is none that can be made, or the file is too large
     """
     _known_choices(zone, decimals, days)
+    if account is not None and not broker_accounts(user).filter(pk=account).exists():
+        raise CannotImport("account", f"you have no broker account {account}")
+    wish = {"account": account, "apply": apply, "only_good": only_good}
     importing = Import.objects.create(
         user=user, file_name=_shown(name), sha256="", size=0, zone=zone, decimals=decimals, days=days,
-        made_by=user.get_username(),
+        made_by=user.get_username(), wish=wish if account or apply else {},
     )  # fmt: skip
     try:
         importing.size, importing.sha256 = _keep(importing.path, chunks)
@@ -86,7 +94,7 @@ def look_again(*, importing: Import, zone: str, decimals: str = "", days: str = 
     if importing.state not in (State.READY, State.BAD) or not importing.path.exists():
         raise CannotImport("import", "it is not waiting to be imported; upload the file again")
     Import.objects.filter(pk=importing.pk).update(
-        zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason=""
+        zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason="", wish={}
     )
     _begin(importing)
 
@@ -136,18 +144,45 @@ def send(pk: int) -> None:
 def work(pk: int) -> None:
     """Do what an import waits for, unless another worker is at it. Done again, it goes on where it stopped."""
     with only_one(f"import:{pk}", timezone.now, HOLDS) as lease:
-        if lease is not None:
-            _work(Import.objects.get(pk=pk), lease)
+        importing = Import.objects.filter(pk=pk).first()
+        if lease is not None and importing is not None:
+            _work(importing, lease)
 
 
 def _work(importing: Import, lease: Lease) -> None:
     doing: Mapping[str, Callable[[Import, Lease], None]] = {
-        State.LOOKING: _look, State.APPLYING: _apply, State.UNDOING: _undo,
+        State.LOOKING: _look, State.COUNTING: _recount, State.APPLYING: _apply, State.UNDOING: _undo,
     }  # fmt: skip
     if (do := doing.get(importing.state)) is not None:
         do(importing, lease)
     elif importing.state in (State.DONE, State.UNDONE):
         _forget_file(importing)  # a task that was killed had only that left to do
+    importing.refresh_from_db()
+    if importing.state == State.READY and importing.wish:
+        _go_on(importing, lease)
+
+
+def _go_on(importing: Import, lease: Lease) -> None:
+    """Do what was asked for with the upload, now that it is known what is in it.
+
+    Raises:  CannotImport  it cannot be done; it waits as a preview and says why
+    """
+    wish, names = importing.wish, importing.accounts
+    try:
+        if wish["account"] is not None and len(names) != 1:
+            raise CannotImport(
+                "account",
+                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say in `accounts` of import {importing.pk} where each goes",
+            )
+        if wish["apply"]:
+            _start(importing, only_good=wish["only_good"])
+    except CannotImport as problem:
+        _move(importing, State.READY, State.READY, wish={}, reason=problem.cure[:600])
+        raise
+    _move(importing, State.READY, State.READY, wish={})
+    if wish["apply"]:
+        importing.refresh_from_db()
+        _apply(importing, lease)
 
 
 def _progress(
@@ -192,6 +227,8 @@ def _look(importing: Import, lease: Lease) -> None:
         name: importing.accounts.get(name) or account_for(importing.user, name)
         for name in contents.accounts
     }
+    if (account := importing.wish.get("account")) is not None and len(contents.accounts) == 1:
+        importing.accounts = dict.fromkeys(contents.accounts, account)
     importing.seen = {
         "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
         "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
@@ -216,8 +253,13 @@ def account_for(user: Any, name: str) -> int | None:
     return found[0].pk if len(found) == 1 else None
 
 
-def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> None:
-    """Say to which broker account each name in the file goes; None leaves its rows out.
+def choose_accounts(
+    *, importing: Import, chosen: Mapping[str, int | None], apply: bool = False,
+    only_good: bool = False, at_once: bool | None = None,
+) -> None:  # fmt: skip
+    """Say to which broker account each name in the file goes, None leaves its rows out, and have it counted anew.
+
+    apply, only_good: whether it is imported as soon as it is counted
 
     Raises:  CannotImport
     """
@@ -236,8 +278,21 @@ def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> N
             "accounts", "two accounts of the file cannot go to one of yours; leave one out"
         )
     importing.accounts = accounts
-    _count(importing, lambda share: None)
-    importing.save(update_fields=["accounts", "seen", "moved_at"])
+    wish = {"account": None, "apply": True, "only_good": only_good} if apply else {}
+    if apply:
+        _check(importing, only_good=only_good)
+    _move(importing, State.READY, State.COUNTING, share=0, accounts=accounts, wish=wish, reason="")
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _recount(importing: Import, lease: Lease) -> None:
+    """Count anew where other accounts were chosen; the file is not read again."""
+    if not importing.staged.exists():
+        _move(importing, State.COUNTING, State.BAD, reason="the upload is gone; send it again")
+        return
+    _count(importing, _progress(importing, lease))
+    _move(importing, State.COUNTING, State.READY, share=1, seen=importing.seen)
 
 
 def _count(importing: Import, progress: Callable[[float], None]) -> None:
@@ -274,6 +329,12 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
 
     Raises:  CannotImport  it has bad rows and nobody said to leave them out, or none of its accounts is chosen
     """
+    _start(importing, only_good=only_good)
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _check(importing: Import, *, only_good: bool) -> None:
     if importing.bad_rows and not only_good:
         raise CannotImport(
             "only_good",
@@ -281,13 +342,16 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
         )
     if not any(importing.accounts.values()):
         raise CannotImport("accounts", "say which of your broker accounts the file is of")
+
+
+def _start(importing: Import, *, only_good: bool) -> None:
+    _check(importing, only_good=only_good)
     moved = Import.objects.filter(pk=importing.pk, state=State.READY).update(
-        state=State.APPLYING, share=0, only_good=only_good, moved_at=timezone.now()
-    )
+        state=State.APPLYING, share=0, only_good=only_good, wish={}, reason="",
+        moved_at=timezone.now(),
+    )  # fmt: skip
     if not moved:
         raise CannotImport("import", "it is not waiting to be imported")
-    _begin(importing, at_once=at_once)
-    importing.refresh_from_db()
 
 
 def _apply(importing: Import, lease: Lease) -> None:
@@ -346,7 +410,7 @@ def discard(*, importing: Import) -> None:
 
     Raises:  CannotImport
     """
-    if importing.state not in (State.READY, State.BAD, State.LOOKING):
+    if importing.state not in (State.READY, State.BAD, State.LOOKING, State.COUNTING):
         raise CannotImport("import", "it was imported; undo it instead")
     if importing.evidence.exists():
         raise CannotImport("import", "a part of it was imported; undo it instead")
@@ -434,7 +498,9 @@ def left_over() -> list[int]:
     """Return imports that nobody works on although they wait for it: their worker died, or was never reached."""
     old = timezone.now() - timedelta(minutes=2)
     waiting = Import.objects.filter(
-        state__in=[State.LOOKING, State.APPLYING, State.UNDOING], moved_at__lt=old
+        Q(state__in=[State.LOOKING, State.COUNTING, State.APPLYING, State.UNDOING])
+        | (Q(state=State.READY) & ~Q(wish={})),
+        moved_at__lt=old,
     )
     return list(waiting.values_list("pk", flat=True))
 

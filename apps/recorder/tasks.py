@@ -47,6 +47,8 @@ def work_on_import(pk: int) -> None:
     """Read, import or undo a file; after a crash it goes on where it stopped."""
     try:
         importing.work(pk)
+    except importing.CannotImport as problem:  # the row says it too
+        log.info("import.waits", importing=pk, field=problem.field)
     except Exception:
         log.exception("import.stopped", importing=pk)  # the sweep sends it again
         raise
