@@ -59,14 +59,25 @@ def positions(user: Any) -> QuerySet[RecordedPosition]:
     return rows.select_related("account", "strategy").order_by("-opened_ns", "-id")
 
 
-def undecided(user: Any, strategy: int | None = None) -> list[RecordedFill]:
+def undecided(user: Any, strategy: int | None = None) -> QuerySet[RecordedFill]:
     """Return the shares of fills of which only a person can say whose they are, oldest first."""
-    rows = (
-        RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
-        .select_related("fill", "fill__account")
-        .order_by("fill__at_ns", "fill_id", "part")
-    )
-    return [row for row in rows if strategy is None or strategy in row.candidates]
+    rows = RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
+    if strategy is not None:
+        rows = rows.filter(_any(one for one, _many in _undecided_of(user) if strategy in one))
+    return rows.select_related("fill", "fill__account").order_by("fill__at_ns", "fill_id", "part")
+
+
+def _undecided_of(user: Any) -> list[tuple[list[int], int]]:
+    """Return the few sets of strategies that undecided shares may be of, each with how many they are."""
+    rows = RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
+    return list(rows.order_by().values_list("candidates").annotate(many=Count("pk")))
+
+
+def _any(candidates: Iterable[list[int]]) -> Q:
+    found = Q(pk__in=[])
+    for one in candidates:
+        found |= Q(candidates=one)
+    return found
 
 
 def shares_of(rows: Iterable[RecordedPosition]) -> dict[int, list[RecordedFill]]:
@@ -298,11 +309,11 @@ def recorder_views(
     for view in views(mine.filter(closed_ns__isnull=True)):
         held.setdefault(view.row.strategy_id, []).append(view)
     last = _last_lines(user, [one.pk for one in listed])
-    waiting = undecided(user)
+    waiting = _undecided_of(user)
     return [
         RecorderView(
             one, day, counts.get(one.pk, {}), held.get(one.pk, ()), last.get(one.pk),
-            sum(one.pk in share.candidates for share in waiting),
+            sum(many for candidates, many in waiting if one.pk in candidates),
         )
         for one in listed
     ]  # fmt: skip
