@@ -69,7 +69,7 @@ def undo(*, fill: BrokerFill, by: str) -> bool:
 
 def _take_back(fill: BrokerFill, by: str) -> Assignment | None:
     """Take back the decision that holds and return it; the caller tells of it last, as that holds up other facts."""
-    held = Assignment.objects.filter(fill=fill, undone_at__isnull=True).first()
+    held: Assignment | None = Assignment.objects.filter(fill=fill, undone_at__isnull=True).first()
     if held is None:
         return None
     held.undone_at = timezone.now()

@@ -4,20 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.brokers.fields import MoneyField
-from apps.bus.domain.message import iso
+from apps.brokers.fields import InstantField, MoneyField
 from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.domain.terms import LogKind, PositionStatus, Reason, Unit, Ways
 from apps.recorder.queries import RecordedView, RecorderView
-
-
-class InstantField(serializers.CharField):
-    """An instant in ns UTC as ISO-8601 with `Z`."""
-
-    def to_representation(self, value: Any) -> str:
-        """Write it."""
-        return iso(value)
 
 
 class StrategySerializer(serializers.Serializer[RecorderView]):
