@@ -172,7 +172,7 @@ def _go_on(importing: Import, lease: Lease) -> None:
         if wish["account"] is not None and len(names) != 1:
             raise CannotImport(
                 "account",
-                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say in `accounts` of import {importing.pk} where each goes",
+                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say where each goes, by `accounts` of import {importing.pk} in the API",
             )
         if wish["apply"]:
             _start(importing, only_good=wish["only_good"])
