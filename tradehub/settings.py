@@ -137,8 +137,9 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 # --- Work in the background ------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_VISIBILITY_S = 10_800  # Redis tells a task again after this: longer than the longest task
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"visibility_timeout": 3600} if REDIS_URL else {"polling_interval": 0.1}
+    {"visibility_timeout": CELERY_VISIBILITY_S} if REDIS_URL else {"polling_interval": 0.1}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True

@@ -74,6 +74,7 @@ def result_of(view: RecordedView) -> Result:
         is_bullish=row.sign > 0,
         gross=Fraction(row.realized),
         fees=Fraction(row.fees),
+        fees_known=row.fees_known,
         risk=Fraction(row.risk) if row.risk else None,
         best=None if view.mfe is None else Fraction(view.mfe),
         worst=None if view.mae is None else Fraction(view.mae),

@@ -154,6 +154,9 @@ class FiguresSerializer(serializers.Serializer[Any]):
     win_rate = RField(allow_null=True, help_text="Of all trades, break-evens included.")
     gross = AmountField(help_text="Before fees.")
     fees = AmountField()
+    fees_unknown = serializers.IntegerField(
+        help_text="Trades of which the broker has not said all fees yet: net is before those."
+    )
     net = AmountField()
     net_r = RField(allow_null=True)
     average_win = MeanField(allow_null=True)

@@ -164,14 +164,16 @@ def topic_of(fact_name: str, user_id: int) -> str:
 
 
 Hearing = Callable[[FactRow], None]
+HearingMany = Callable[[Sequence[FactRow]], None]
 
 
 class Subscriber(NamedTuple):
-    """Somebody who does something once per fact, from a cursor of his own."""
+    """Somebody who does something once per fact, or per batch of them, from a cursor of his own."""
 
     name: str
     facts: frozenset[str]
-    hear: Hearing
+    hear: HearingMany
+    together: bool
 
 
 _subscribers: dict[str, Subscriber] = {}
@@ -184,17 +186,43 @@ def subscriber(name: str, *facts: type[Fact] | str) -> Callable[[Hearing], Heari
     """
 
     def register(hear: Hearing) -> Hearing:
-        names = frozenset(fact if isinstance(fact, str) else fact.name for fact in facts)
-        _subscribers[name] = Subscriber(name, names, hear)
+        def each(rows: Sequence[FactRow]) -> None:
+            for row in rows:
+                hear(row)
+
+        _subscribers[name] = Subscriber(name, _names(facts), each, together=False)
         return hear
 
     return register
 
 
+def subscriber_of_many(name: str, *facts: type[Fact] | str) -> Callable[[HearingMany], HearingMany]:
+    """Do what `subscriber` does, but hand over all facts that wait at once, in order: a batch is heard or none of it."""
+
+    def register(hear: HearingMany) -> HearingMany:
+        _subscribers[name] = Subscriber(name, _names(facts), hear, together=True)
+        return hear
+
+    return register
+
+
+def _names(facts: Sequence[type[Fact] | str]) -> frozenset[str]:
+    return frozenset(fact if isinstance(fact, str) else fact.name for fact in facts)
+
+
+def has_news(name: str) -> bool:
+    """Return whether there may be a fact that a subscriber has not heard yet: a look that writes nothing."""
+    cursor = Cursor.objects.filter(source=f"subscriber:{name}").first()
+    if cursor is None:
+        return True
+    wanted = list(_subscribers[name].facts)
+    return FactRow.objects.filter(seq__gt=int(cursor.value), name__in=wanted).exists()
+
+
 def catch_up(name: str, *, limit: int = 500) -> int:
     """Hand a subscriber the facts that it has not heard yet and return how many.
 
-    The cursor moves with each. An exception of the subscriber stops it there: next time the same
+    The cursor moves with each, or with each batch. An exception of the subscriber stops it there: next time the same
     fact comes first.
     """
     who = _subscribers[name]
@@ -202,12 +230,11 @@ def catch_up(name: str, *, limit: int = 500) -> int:
         source=f"subscriber:{name}", defaults={"value": str(_last_seq())}
     )
     facts = FactRow.objects.filter(seq__gt=int(cursor.value), name__in=who.facts)
-    heard = 0
-    for row in facts.order_by("seq")[:limit]:
-        who.hear(row)
-        Cursor.objects.filter(pk=cursor.pk).update(value=str(row.seq))
-        heard += 1
-    return heard
+    rows = list(facts.order_by("seq")[:limit])
+    for some in [rows] if who.together and rows else [[row] for row in rows]:
+        who.hear(some)
+        Cursor.objects.filter(pk=cursor.pk).update(value=str(some[-1].seq))
+    return len(rows)
 
 
 def subscribers() -> tuple[str, ...]:

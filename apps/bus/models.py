@@ -85,6 +85,17 @@ class Cursor(models.Model):
         return f"{self.source} = {self.value}"
 
 
+class LeaseRow(models.Model):
+    """Who is the one that does what has this name, and until when he has to say that he lives."""
+
+    name = models.CharField(max_length=64, unique=True, help_text="e.g. discord.")
+    holder = models.CharField(max_length=32)
+    held_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Heartbeat(models.Model):
     """The last sign of life of something that runs for ever."""
 

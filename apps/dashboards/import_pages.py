@@ -21,6 +21,7 @@ from apps.recorder.days import Cell, days_of
 from apps.recorder.importing import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.models import Import, ImportedRow
+from apps.recorder.queries import broker_accounts
 
 LISTED: Final = 20
 SHOWN: Final = 200
@@ -89,7 +90,8 @@ class Seen:
     @property
     def is_running(self) -> bool:
         """Return whether it is worked on."""
-        return self.row.state in (Import.State.LOOKING, Import.State.APPLYING, Import.State.UNDOING)
+        state = Import.State
+        return self.row.state in (state.LOOKING, state.COUNTING, state.APPLYING, state.UNDOING)
 
     @property
     def percent(self) -> int:
@@ -143,7 +145,7 @@ def page(request: HttpRequest) -> HttpResponse:
             )
         else:
             return redirect("desk:import", made.pk)
-    own = list(BrokerAccount.objects.of(request.user))
+    own = list(broker_accounts(request.user))
     shown = next((one for one in own if str(one.pk) == request.GET.get("account")), None)
     shown = shown or (own[0] if own else None)
     context = {
@@ -166,13 +168,14 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     """Show an import: how far it is, what it would do, or what it did."""
     around = shell.around(request, "imports")
     row = _mine(request, pk)
-    own = list(BrokerAccount.objects.of(request.user).select_related("connection"))
+    own = list(broker_accounts(request.user))
     seen = Seen(row)
     form = MannerForm(
         initial={"zone": row.zone, "decimals": row.decimals, "days": row.days}, user=request.user
     )
     context: dict[str, Any] = {
         "seen": seen, "row": row, "form": form, "own": own,
+        "is_in_part": row.state == Import.State.BAD and row.evidence.exists(),
         "accounts": [
             {"name": name, "field": f"account-{number}", "fills": row.seen.get("by_account", {}).get(name, 0), "chosen": chosen}
             for number, (name, chosen) in enumerate(row.accounts.items())
@@ -230,7 +233,7 @@ def settle(request: HttpRequest, pk: int, row_pk: int) -> HttpResponse:
 @require_GET
 def days(request: HttpRequest, pk: int) -> HttpResponse:
     """Draw how complete the days of one broker account are."""
-    account = get_object_or_404(BrokerAccount.objects.of(request.user), pk=pk)
+    account = get_object_or_404(broker_accounts(request.user), pk=pk)
     return render(request, "imports/_days.html", strip_of(account))
 
 

@@ -14,8 +14,8 @@ from django import forms
 
 from apps.analytics import queries
 from apps.analytics.domain import performance as domain
-from apps.analytics.domain.performance import Period
-from apps.analytics.queries import BY_HAND, Brief, Closed, Scope
+from apps.analytics.domain.performance import Level, Period
+from apps.analytics.queries import BY_HAND, Brief, Closed, Scope, in_cents
 from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
@@ -263,3 +263,13 @@ def _safe(value: Any) -> str:
 
 def _is_number(text: str) -> bool:
     return text[1:].replace(".", "", 1).isdecimal()
+
+
+def drawn(levels: Iterable[Level]) -> dict[str, list[str]]:
+    """Return a curve as the chart reads it: the summed net at the close of each day, and its highest close."""
+    each = list(levels)
+    return {
+        "days": [one.day.start.isoformat() for one in each],
+        "equity": [f"{in_cents(one.equity):f}" for one in each],
+        "peak": [f"{in_cents(one.peak):f}" for one in each],
+    }

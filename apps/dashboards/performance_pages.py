@@ -55,13 +55,7 @@ def curve(request: HttpRequest) -> HttpResponse:
     """Give the chart the summed net at the close of each day, and its highest close."""
     filters = PerformanceFilter(request.GET, user=request.user)
     levels = queries.performance_of(queries.closed(request.user, filters.scope)).curve
-    return JsonResponse(
-        {
-            "days": [one.day.start.isoformat() for one in levels],
-            "equity": [f"{queries.in_cents(one.equity):f}" for one in levels],
-            "peak": [f"{queries.in_cents(one.peak):f}" for one in levels],
-        }
-    )
+    return JsonResponse(performance.drawn(levels))
 
 
 @login_required

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.analytics import recorded
-from apps.analytics.queries import Scope, in_cents
+from apps.analytics.queries import Scope
 from apps.dashboards import performance, shell
 from apps.recorder import queries
 from apps.recorder.domain.matching import tag_of
@@ -73,7 +73,9 @@ def recorder(request: HttpRequest, pk: int) -> HttpResponse:
         "day": day,
         "found": found,
         "shown": queries.views(found.object_list, with_fills=True),
-        "undecided": queries.undecided(request.user, pk),
+        "undecided": Paginator(queries.undecided(request.user, pk), PER_PAGE).get_page(
+            request.GET.get("undecided")
+        ),
         "names": dict(queries.strategies(request.user).values_list("pk", "name")),
         "lines": queries.log(request.user, pk)[:LINES],
         "tag": tag_of(pk),
@@ -102,13 +104,7 @@ def curve(request: HttpRequest, pk: int) -> HttpResponse:
     view_of(request, pk)
     rows = recorded.closed(request.user, Scope(strategy=pk))
     levels = recorded.performance_of(rows).curve
-    return JsonResponse(
-        {
-            "days": [one.day.start.isoformat() for one in levels],
-            "equity": [f"{in_cents(one.equity):f}" for one in levels],
-            "peak": [f"{in_cents(one.peak):f}" for one in levels],
-        }
-    )
+    return JsonResponse(performance.drawn(levels))
 
 
 def view_of(request: HttpRequest, pk: int) -> RecorderView:

@@ -46,5 +46,5 @@ class DiscordLinkAdmin(ReadOnly):
 class SenderAdmin(ReadOnly):
     """Which channels are silent, and why."""
 
-    list_display: ClassVar = ["name", "held_until", "paused_until", "stopped"]
-    fields: ClassVar = ["name", "held_until", "paused_until", "stopped"]
+    list_display: ClassVar = ["name", "paused_until", "stopped"]
+    fields: ClassVar = ["name", "paused_until", "stopped"]

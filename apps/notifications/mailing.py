@@ -10,11 +10,11 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
+from apps.bus.lease import Clock, only_one
 from apps.notifications import choices, queries
 from apps.notifications.domain.kinds import Channel
 from apps.notifications.domain.letters import dated, letter
 from apps.notifications.domain.timing import pause
-from apps.notifications.lease import Clock, only_one
 from apps.notifications.models import Delivery
 from apps.notifications.sending import when
 

@@ -148,17 +148,14 @@ class Confirmation(Owned):
 
 
 class Sender(models.Model):
-    """One worker at a time does what has this name; and what the other side has asked of us.
+    """What the other side of a channel has asked of us.
 
-    held_until:   the worker that has it has to say by then that it lives
     paused_until: the other side wants silence from everybody
     stopped:      why nothing is sent until the operator has changed something
     stopped_key:  a fingerprint of the key that was refused: another key may try again
     """
 
     name = models.CharField(max_length=24, unique=True)
-    holder = models.CharField(max_length=32, blank=True)
-    held_until = models.DateTimeField(null=True)
     paused_until = models.DateTimeField(null=True)
     opening_paused_until = models.DateTimeField(null=True)
     stopped = models.CharField(max_length=200, blank=True)

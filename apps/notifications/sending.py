@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.bus.lease import Clock, Lease, Lost, only_one
 from apps.notifications import choices, discord, queries, services
 from apps.notifications.discord import (
     BadToken,
@@ -29,7 +30,6 @@ from apps.notifications.domain import letters
 from apps.notifications.domain.kinds import Channel, Kind
 from apps.notifications.domain.timing import NONCE_HOLDS, pause
 from apps.notifications.domain.wording import Notice as Told
-from apps.notifications.lease import Clock, Lease, Lost, only_one
 from apps.notifications.models import Delivery, DiscordLink, Sender
 from apps.users.models import User
 
@@ -62,11 +62,12 @@ def send_discord(*, clock: Clock = timezone.now, open_line: Callable[[], Discord
         if lease is None:
             return 0
         _recover(Channel.DISCORD)
+        Sender.objects.get_or_create(name=Channel.DISCORD)
         until = clock() + timedelta(seconds=BUDGET_S)
         with open_line() as line:
             for _ in range(AT_ONCE):
-                row = lease.renew()
-                now = clock()
+                lease.renew()
+                row, now = Sender.objects.get(name=Channel.DISCORD), clock()
                 if now >= until or _is_silent(row, now):
                     break
                 delivery = _next(Channel.DISCORD, now, row)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from apps.brokers.models import Account, Position
 from apps.bus import bus
-from apps.bus.models import Cursor, FactRow
+from apps.bus.models import FactRow
 from apps.notifications import services
 from apps.notifications.domain.wording import WORDS, Context, word
 from apps.recorder.models import Recorder
@@ -44,14 +44,6 @@ def hear(row: FactRow) -> None:
             user=user, key=row.key, told=told, now=now, at=row.at, name=row.name,
             payload=row.payload, context=context,
         )  # fmt: skip
-
-
-def has_news() -> bool:
-    """Return whether there may be a fact that was not heard yet: a look that writes nothing."""
-    cursor = Cursor.objects.filter(source=f"subscriber:{NAME}").first()
-    if cursor is None:
-        return True
-    return FactRow.objects.filter(seq__gt=int(cursor.value), name__in=list(WORDS)).exists()
 
 
 def _is_recorded(row: FactRow) -> bool:

@@ -4,18 +4,18 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.bus import bus
+from apps.bus.lease import only_one
 from apps.notifications import mailing, sending, services, summaries
-from apps.notifications.lease import only_one
-from apps.notifications.subscribers import NAME, has_news
+from apps.notifications.subscribers import NAME
 
 
 @shared_task(time_limit=60, soft_time_limit=50, expires=10)
 def hear() -> int:
     """Make notices of the facts that came since the last time; have them sent at once."""
     heard = 0
-    if not has_news():
+    if not bus.has_news(NAME):
         return 0
-    with only_one("hear", timezone.now) as lease:
+    with only_one("notifications.hear", timezone.now) as lease:
         if lease is not None:
             heard = bus.catch_up(NAME)
     if heard:

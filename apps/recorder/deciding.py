@@ -38,18 +38,20 @@ def assign(*, user: Any, fill: BrokerFill, shares: Sequence[Part], by: str) -> A
         raise BadRecorder("shares", "Name each strategy once.")
     with transaction.atomic():
         _lock(fill.account)
-        _take_back(fill, by)
+        before = _take_back(fill, by)
         made = Assignment.objects.create(
             user=user, fill=fill, shares=[list(one) for one in shares], made_by=by
         )
-        bus.publish(_fact(made, tuple(shares), by))
-        _settle(fill)
         for whose, many in shares:
             if whose is not None:
                 write_log(
                     user=fill.user_id, strategy=whose, kind=LogKind.ASSIGNED,
                     key=f"assigned:{made.pk}:{whose}", text=f"{by} settled: {many} of {fill} is its.",
                 )  # fmt: skip
+        _settle(fill)
+        if before is not None:
+            bus.publish(_fact(before, (), by))
+        bus.publish(_fact(made, tuple(shares), by))
     return made
 
 
@@ -57,26 +59,28 @@ def undo(*, fill: BrokerFill, by: str) -> bool:
     """Take the decision about a fill back and return whether there was one."""
     with transaction.atomic():
         _lock(fill.account)
-        if not _take_back(fill, by):
+        before = _take_back(fill, by)
+        if before is None:
             return False
         _settle(fill)
+        bus.publish(_fact(before, (), by))
     return True
 
 
-def _take_back(fill: BrokerFill, by: str) -> bool:
-    held = Assignment.objects.filter(fill=fill, undone_at__isnull=True).first()
+def _take_back(fill: BrokerFill, by: str) -> Assignment | None:
+    """Take back the decision that holds and return it; the caller tells of it last, as that holds up other facts."""
+    held: Assignment | None = Assignment.objects.filter(fill=fill, undone_at__isnull=True).first()
     if held is None:
-        return False
+        return None
     held.undone_at = timezone.now()
     held.save(update_fields=["undone_at"])
-    bus.publish(_fact(held, (), by))
     for whose, _many in held.shares:
         if Strategy.objects.filter(pk=whose).exists():
             write_log(
                 user=fill.user_id, strategy=whose, kind=LogKind.ASSIGNED,
                 key=f"undone:{held.pk}:{whose}", text=f"{by} took back whose {fill} is.",
             )  # fmt: skip
-    return True
+    return held
 
 
 def _fact(made: Assignment, shares: tuple[Part, ...], by: str) -> FillAssigned:

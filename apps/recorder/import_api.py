@@ -39,7 +39,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    """A file of fills. With `apply` it is imported at once where nothing in it is bad, else it waits as a preview."""
+    """A file of fills. With `apply` it is imported once it is looked at; what speaks against that is `reason`."""
 
     file = serializers.FileField(help_text="CSV, up to 512 MB.")
     zone = serializers.CharField(
@@ -52,7 +52,7 @@ class UploadSerializer(serializers.Serializer[Any]):
     account = serializers.IntegerField(
         required=False,
         min_value=1,
-        help_text="Broker account, where the file names one account or none.",
+        help_text="Broker account, where the file names one account or none; refused where it names several.",
     )
     apply = serializers.BooleanField(default=False)
     only_good = serializers.BooleanField(default=False, help_text="Leave bad rows out.")
@@ -97,20 +97,14 @@ class Imports(Listing):
         responses={201: ImportSerializer, **ANSWERS},
     )
     def post(self, request: Request) -> Response:
-        """Take a file in and count what is new in it; with `apply` import it. A large one is worked on in the background."""
+        """Take a file in and count what is new in it; with `apply` import it. A large one is worked on in the background: `state` says how far it is."""
         given = read(UploadSerializer, request.data).validated_data
         try:
             made = importing.accept(
                 user=request.user, name=given["file"].name, chunks=given["file"].chunks(), zone=given["zone"],
-                decimals=given["decimals"], days=given["days"],
+                decimals=given["decimals"], days=given["days"], account=given.get("account"),
+                apply=given["apply"], only_good=given["only_good"],
             )  # fmt: skip
-            if made.state == Import.State.READY:
-                if "account" in given and len(made.accounts) == 1:
-                    importing.choose_accounts(
-                        importing=made, chosen=dict.fromkeys(made.accounts, given["account"])
-                    )
-                if given["apply"]:
-                    importing.apply(importing=made, only_good=given["only_good"])
         except CannotImport as problem:
             raise _refused(problem) from None
         return Response(ImportSerializer(made).data, status.HTTP_201_CREATED)
@@ -148,9 +142,13 @@ class OneImport(_One):
         row = self.own(id)
         given = read(ImportWishSerializer, request.data).validated_data
         try:
+            only_good = given["only_good"]
             if "accounts" in given:
-                importing.choose_accounts(importing=row, chosen=given["accounts"])
-            importing.apply(importing=row, only_good=given["only_good"])
+                importing.choose_accounts(
+                    importing=row, chosen=given["accounts"], apply=True, only_good=only_good
+                )
+            else:
+                importing.apply(importing=row, only_good=only_good)
         except CannotImport as problem:
             raise _refused(problem) from None
         return Response(ImportSerializer(row).data)

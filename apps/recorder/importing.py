@@ -11,21 +11,26 @@ from zoneinfo import available_timezones
 
 from celery import current_app
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.brokers.models import BrokerAccount
 from apps.bus.domain.message import to_instant
+from apps.bus.lease import Lease, only_one
 from apps.marketdata.domain.calendar import trade_date
 from apps.recorder import days as day_ledger
 from apps.recorder import evidence, services, writing
 from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import, ImportedRow
+from apps.recorder.queries import broker_accounts
 from apps.recorder.staging import Staged, lay
 
 WORK: Final = "apps.recorder.tasks.work_on_import"
 AT_ONCE: Final = 1024 * 1024  # bytes; larger files are the worker's
+HOLDS: Final = timedelta(minutes=5)  # a worker that said nothing for so long is dead
+WAITS_S: Final = 50  # the sweep sends what waits once a minute
 SHOWN_CONFLICTS: Final = 100
 State = Import.State
 
@@ -50,15 +55,23 @@ def accept(
     decimals: str = "",
     days: str = "",
     at_once: bool | None = None,
+    account: int | None = None,
+    apply: bool = False,
+    only_good: bool = False,
 ) -> Import:
     """Keep an upload and have it looked at: a small one now, a larger one by the worker (`at_once` says otherwise).
+
+    account, apply, only_good: where its fills go, and whether they are imported as soon as it is looked at
 
     Raises:  CannotImport  a choice is none that can be made, or the file is too large
     """
     _known_choices(zone, decimals, days)
+    if account is not None and not broker_accounts(user).filter(pk=account).exists():
+        raise CannotImport("account", f"you have no broker account {account}")
+    wish = {"account": account, "apply": apply, "only_good": only_good}
     importing = Import.objects.create(
         user=user, file_name=_shown(name), sha256="", size=0, zone=zone, decimals=decimals, days=days,
-        made_by=user.get_username(),
+        made_by=user.get_username(), wish=wish if account or apply else {},
     )  # fmt: skip
     try:
         importing.size, importing.sha256 = _keep(importing.path, chunks)
@@ -81,7 +94,7 @@ def look_again(*, importing: Import, zone: str, decimals: str = "", days: str = 
     if importing.state not in (State.READY, State.BAD) or not importing.path.exists():
         raise CannotImport("import", "it is not waiting to be imported; upload the file again")
     Import.objects.filter(pk=importing.pk).update(
-        zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason=""
+        zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason="", wish={}
     )
     _begin(importing)
 
@@ -123,23 +136,59 @@ def _begin(importing: Import, *, at_once: bool | None = None) -> None:
 
 
 def send(pk: int) -> None:
-    """Give an import to the worker; if it cannot be reached, its own sweep finds the import."""
+    """Give an import to the worker. If that cannot be reached or is busy for long, its own sweep sends it again."""
     with suppress(OperationalError):
-        current_app.send_task(WORK, [pk])
+        current_app.send_task(WORK, [pk], expires=WAITS_S)
 
 
 def work(pk: int) -> None:
-    """Do what an import waits for. Done again, it goes on where it stopped."""
-    importing = Import.objects.get(pk=pk)
-    doing: Mapping[str, Callable[[Import], None]] = {
-        State.LOOKING: _look, State.APPLYING: _apply, State.UNDOING: _undo,
+    """Do what an import waits for, unless another worker is at it. Done again, it goes on where it stopped."""
+    with only_one(f"import:{pk}", timezone.now, HOLDS) as lease:
+        importing = Import.objects.filter(pk=pk).first()
+        if lease is not None and importing is not None:
+            _work(importing, lease)
+
+
+def _work(importing: Import, lease: Lease) -> None:
+    doing: Mapping[str, Callable[[Import, Lease], None]] = {
+        State.LOOKING: _look, State.COUNTING: _recount, State.APPLYING: _apply, State.UNDOING: _undo,
     }  # fmt: skip
     if (do := doing.get(importing.state)) is not None:
-        do(importing)
+        do(importing, lease)
+    elif importing.state in (State.DONE, State.UNDONE):
+        _forget_file(importing)  # a task that was killed had only that left to do
+    importing.refresh_from_db()
+    if importing.state == State.READY and importing.wish:
+        _go_on(importing, lease)
 
 
-def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
-    """Return what writes the share that is done, at most a hundred times."""
+def _go_on(importing: Import, lease: Lease) -> None:
+    """Do what was asked for with the upload, now that it is known what is in it.
+
+    Raises:  CannotImport  it cannot be done; it waits as a preview and says why
+    """
+    wish, names = importing.wish, importing.accounts
+    try:
+        if wish["account"] is not None and len(names) != 1:
+            raise CannotImport(
+                "account",
+                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say where each goes, by `accounts` of import {importing.pk} in the API",
+            )
+        if wish["apply"]:
+            _start(importing, only_good=wish["only_good"])
+    except CannotImport as problem:
+        _move(importing, State.READY, State.READY, wish={}, reason=problem.cure[:600])
+        raise
+    _move(importing, State.READY, State.READY, wish={})
+    if wish["apply"]:
+        importing.refresh_from_db()
+        _apply(importing, lease)
+
+
+def _progress(
+    importing: Import, lease: Lease, begin: float = 0.0, end: float = 1.0
+) -> Callable[[float], None]:
+    """Return what writes the share that is done, at most a hundred times, and keeps the lease meanwhile."""
     last = -1
 
     def tell(share: float) -> None:
@@ -147,6 +196,7 @@ def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callab
         whole = begin + (end - begin) * share
         if int(whole * 100) > last:
             last = int(whole * 100)
+            lease.renew()
             Import.objects.filter(pk=importing.pk).update(share=whole, moved_at=timezone.now())
 
     return tell
@@ -155,38 +205,47 @@ def _progress(importing: Import, begin: float = 0.0, end: float = 1.0) -> Callab
 # ---- the preview ----
 
 
-def _look(importing: Import) -> None:
+def _look(importing: Import, lease: Lease) -> None:
     """Read the whole file, lay its rows down, and count what is new; nothing is imported."""
     try:
         shape = shape_of(importing.path)
         manner = manner_of(shape, importing.zone, importing.decimals, importing.days)
-        done = lay(importing.path, importing.staged, shape, manner, _progress(importing, 0, 0.6))
+        done = lay(
+            importing.path, importing.staged, shape, manner, _progress(importing, lease, 0, 0.6)
+        )
     except (BadFile, FileNotFoundError) as problem:
         reason = (
             str(problem) if isinstance(problem, BadFile) else "the upload is gone; send it again"
         )
-        Import.objects.filter(pk=importing.pk).update(state=State.BAD, reason=reason[:600], share=1)
+        _move(importing, State.LOOKING, State.BAD, reason=reason[:600], share=1)
         return
-    contents = Staged(importing.staged).contents()
+    staged = Staged(importing.staged)
+    contents = staged.contents()
     importing.layout = shape.layout.name
     importing.rows, importing.bad_rows, importing.problems = done.rows, done.bad_rows, done.problems
     importing.accounts = {
         name: importing.accounts.get(name) or account_for(importing.user, name)
         for name in contents.accounts
     }
+    if (account := importing.wish.get("account")) is not None and len(contents.accounts) == 1:
+        importing.accounts = dict.fromkeys(contents.accounts, account)
     importing.seen = {
         "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
         "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
         "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
+        "dates": sorted({one.day.isoformat() for one in staged.groups()}),
     }  # fmt: skip
-    _count(importing, _progress(importing, 0.6, 1))
-    importing.state, importing.share = State.READY, 1
-    importing.save()
+    _count(importing, _progress(importing, lease, 0.6, 1))
+    found = ("layout", "rows", "bad_rows", "problems", "accounts", "seen")
+    _move(
+        importing, State.LOOKING, State.READY, share=1,
+        **{name: getattr(importing, name) for name in found},
+    )  # fmt: skip
 
 
 def account_for(user: Any, name: str) -> int | None:
     """Return which of a person's broker accounts a name in a file means; one who has a single one means it by no name."""
-    own = list(BrokerAccount.objects.of(user).filter(is_open=True))
+    own = list(broker_accounts(user).filter(is_open=True))
     word = name.strip().casefold()
     found = [one for one in own if word and word in (one.name.casefold(), one.nickname.casefold(), one.remote.casefold())]  # fmt: skip
     if not word and len(own) == 1:
@@ -194,14 +253,19 @@ def account_for(user: Any, name: str) -> int | None:
     return found[0].pk if len(found) == 1 else None
 
 
-def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> None:
-    """Say to which broker account each name in the file goes; None leaves its rows out.
+def choose_accounts(
+    *, importing: Import, chosen: Mapping[str, int | None], apply: bool = False,
+    only_good: bool = False, at_once: bool | None = None,
+) -> None:  # fmt: skip
+    """Say to which broker account each name in the file goes, None leaves its rows out, and have it counted anew.
+
+    apply, only_good: whether it is imported as soon as it is counted
 
     Raises:  CannotImport
     """
     if importing.state != State.READY:
         raise CannotImport("import", "it is not waiting to be imported")
-    own = set(BrokerAccount.objects.of(importing.user).values_list("pk", flat=True))
+    own = set(broker_accounts(importing.user).values_list("pk", flat=True))
     for name, account in chosen.items():
         if name not in importing.accounts:
             raise CannotImport("accounts", f"the file names no account {name[:40]!r}")
@@ -214,8 +278,21 @@ def choose_accounts(*, importing: Import, chosen: Mapping[str, int | None]) -> N
             "accounts", "two accounts of the file cannot go to one of yours; leave one out"
         )
     importing.accounts = accounts
-    _count(importing, lambda share: None)
-    importing.save(update_fields=["accounts", "seen", "moved_at"])
+    wish = {"account": None, "apply": True, "only_good": only_good} if apply else {}
+    if apply:
+        _check(importing, only_good=only_good)
+    _move(importing, State.READY, State.COUNTING, share=0, accounts=accounts, wish=wish, reason="")
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _recount(importing: Import, lease: Lease) -> None:
+    """Count anew where other accounts were chosen; the file is not read again."""
+    if not importing.staged.exists():
+        _move(importing, State.COUNTING, State.BAD, reason="the upload is gone; send it again")
+        return
+    _count(importing, _progress(importing, lease))
+    _move(importing, State.COUNTING, State.READY, share=1, seen=importing.seen)
 
 
 def _count(importing: Import, progress: Callable[[float], None]) -> None:
@@ -240,7 +317,7 @@ def _count(importing: Import, progress: Callable[[float], None]) -> None:
 
 
 def _accounts(importing: Import) -> dict[str, BrokerAccount]:
-    own = BrokerAccount.objects.of(importing.user).select_related("connection").in_bulk()
+    own = broker_accounts(importing.user).in_bulk()
     return {name: own[pk] for name, pk in importing.accounts.items() if pk in own}
 
 
@@ -252,6 +329,12 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
 
     Raises:  CannotImport  it has bad rows and nobody said to leave them out, or none of its accounts is chosen
     """
+    _start(importing, only_good=only_good)
+    _begin(importing, at_once=at_once)
+    importing.refresh_from_db()
+
+
+def _check(importing: Import, *, only_good: bool) -> None:
     if importing.bad_rows and not only_good:
         raise CannotImport(
             "only_good",
@@ -259,33 +342,57 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
         )
     if not any(importing.accounts.values()):
         raise CannotImport("accounts", "say which of your broker accounts the file is of")
+
+
+def _start(importing: Import, *, only_good: bool) -> None:
+    _check(importing, only_good=only_good)
     moved = Import.objects.filter(pk=importing.pk, state=State.READY).update(
-        state=State.APPLYING, share=0, only_good=only_good, moved_at=timezone.now()
-    )
+        state=State.APPLYING, share=0, only_good=only_good, wish={}, reason="",
+        moved_at=timezone.now(),
+    )  # fmt: skip
     if not moved:
         raise CannotImport("import", "it is not waiting to be imported")
-    _begin(importing, at_once=at_once)
-    importing.refresh_from_db()
 
 
-def _apply(importing: Import) -> None:
-    staged, accounts = Staged(importing.staged), _accounts(importing)
+def _apply(importing: Import, lease: Lease) -> None:
+    """Write the rows, settle what rests on them, and only then call it done: a task that was killed does the rest again."""
     if not importing.staged.exists():
-        Import.objects.filter(pk=importing.pk).update(
-            state=State.BAD,
-            reason="the upload is gone before all of it was imported; send it again: nothing is doubled",
-        )
+        _end_without_file(importing, lease)
         return
+    staged, accounts = Staged(importing.staged), _accounts(importing)
     groups = [one for one in staged.groups() if one.account in accounts]
-    progress = _progress(importing)
+    progress = _progress(importing, lease)
     for number, group in enumerate(groups, start=1):
         writing.write(importing, accounts[group.account], staged.fills(group))
         progress(number / len(groups))
-    importing.counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
-    importing.state, importing.share, importing.done_at = State.DONE, 1, timezone.now()
-    importing.save()
+    _done(importing, lease)
     _forget_file(importing)
-    settle(accounts.values(), importing.seen.get("first"), {one.day for one in groups})
+
+
+def _end_without_file(importing: Import, lease: Lease) -> None:
+    """Keep what was imported before the upload was gone, as what it is: it can be undone. Nothing was: it is bad."""
+    gone = "the upload was gone before all of it was imported; send it again: nothing is doubled"
+    if importing.evidence.exists():
+        _done(importing, lease, gone)
+    else:
+        _move(importing, State.APPLYING, State.BAD, reason=gone)
+
+
+def _done(importing: Import, lease: Lease, reason: str = "") -> None:
+    lease.renew()
+    _settle_all(importing)
+    counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
+    _move(
+        importing, State.APPLYING, State.DONE, share=1, counts=counts, reason=reason,
+        done_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _move(importing: Import, before: State, after: State, **fields: Any) -> None:
+    """Say that a step is over, unless somebody else has said so."""
+    Import.objects.filter(pk=importing.pk, state=before).update(
+        state=after, moved_at=timezone.now(), **fields
+    )
 
 
 def _counted(importing: Import) -> dict[str, int]:
@@ -303,8 +410,10 @@ def discard(*, importing: Import) -> None:
 
     Raises:  CannotImport
     """
-    if importing.state not in (State.READY, State.BAD, State.LOOKING):
+    if importing.state not in (State.READY, State.BAD, State.LOOKING, State.COUNTING):
         raise CannotImport("import", "it was imported; undo it instead")
+    if importing.evidence.exists():
+        raise CannotImport("import", "a part of it was imported; undo it instead")
     _forget_file(importing)
     importing.delete()
 
@@ -317,7 +426,10 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
 
     Raises:  CannotImport
     """
-    moved = Import.objects.filter(pk=importing.pk, state=State.DONE).update(
+    in_part = Q(state__in=[State.BAD, State.READY]) & Exists(
+        ImportedRow.objects.filter(importing=OuterRef("pk"))
+    )
+    moved = Import.objects.filter(Q(state=State.DONE) | in_part, pk=importing.pk).update(
         state=State.UNDOING, share=0, moved_at=timezone.now()
     )
     if not moved:
@@ -326,20 +438,31 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
     importing.refresh_from_db()
 
 
-def _undo(importing: Import) -> None:
+def _undo(importing: Import, lease: Lease) -> None:
+    """Take the evidence back, settle what rested on it, and only then call it undone."""
     whole = max(1, importing.evidence.count())
-    progress = _progress(importing)
-    touched: set[int] = set()
-    dates: set[date] = set()
+    progress = _progress(importing, lease)
     while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
-        touched |= {row.account_id for row in rows}
-        dates |= {trade_date(row.at_ns) for row in rows}
         evidence.take_back(rows)
         progress(1 - importing.evidence.count() / whole)
-    Import.objects.filter(pk=importing.pk).update(
-        state=State.UNDONE, share=1, undone_at=timezone.now(), moved_at=timezone.now()
-    )
-    settle(BrokerAccount.objects.filter(pk__in=touched), importing.seen.get("first"), dates)
+    lease.renew()
+    _settle_all(importing)
+    _move(importing, State.UNDOING, State.UNDONE, share=1, undone_at=timezone.now())
+
+
+def _settle_all(importing: Import) -> None:
+    """Settle the accounts that an import is of; its row names them and its days, so it can be done again."""
+    accounts = BrokerAccount.objects.of(importing.user).select_related("connection")
+    chosen = [pk for pk in importing.accounts.values() if pk is not None]
+    settle(accounts.filter(pk__in=chosen), importing.seen.get("first"), _dates(importing.seen))
+
+
+def _dates(seen: Mapping[str, Any]) -> list[date]:
+    """Return the trade dates of a file; where an older look did not keep them, all from the first to the last."""
+    if "dates" in seen or seen.get("first") is None:
+        return [date.fromisoformat(one) for one in seen.get("dates", ())]
+    first, last = trade_date(seen["first"]), trade_date(seen["last"])
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 # ---- rows that nobody but a person can settle ----
@@ -375,7 +498,9 @@ def left_over() -> list[int]:
     """Return imports that nobody works on although they wait for it: their worker died, or was never reached."""
     old = timezone.now() - timedelta(minutes=2)
     waiting = Import.objects.filter(
-        state__in=[State.LOOKING, State.APPLYING, State.UNDOING], moved_at__lt=old
+        Q(state__in=[State.LOOKING, State.COUNTING, State.APPLYING, State.UNDOING])
+        | (Q(state=State.READY) & ~Q(wish={})),
+        moved_at__lt=old,
     )
     return list(waiting.values_list("pk", flat=True))
 
@@ -384,7 +509,8 @@ def forget_uploads() -> int:
     """Delete files of uploads that nobody imported within a day, and return how many."""
     old = timezone.now() - timedelta(days=1)
     gone = 0
-    for importing in Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old):
+    unwanted = Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old)
+    for importing in unwanted.filter(evidence=None):  # else the fills of a part would stay
         gone += importing.path.exists()
         _forget_file(importing)
         importing.delete()

@@ -59,14 +59,25 @@ def positions(user: Any) -> QuerySet[RecordedPosition]:
     return rows.select_related("account", "strategy").order_by("-opened_ns", "-id")
 
 
-def undecided(user: Any, strategy: int | None = None) -> list[RecordedFill]:
+def undecided(user: Any, strategy: int | None = None) -> QuerySet[RecordedFill]:
     """Return the shares of fills of which only a person can say whose they are, oldest first."""
-    rows = (
-        RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
-        .select_related("fill", "fill__account")
-        .order_by("fill__at_ns", "fill_id", "part")
-    )
-    return [row for row in rows if strategy is None or strategy in row.candidates]
+    rows = RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
+    if strategy is not None:
+        rows = rows.filter(_any(one for one, _many in _undecided_of(user) if strategy in one))
+    return rows.select_related("fill", "fill__account").order_by("fill__at_ns", "fill_id", "part")
+
+
+def _undecided_of(user: Any) -> list[tuple[list[int], int]]:
+    """Return the few sets of strategies that undecided shares may be of, each with how many they are."""
+    rows = RecordedFill.objects.filter(fill__user_id=user.pk, reason=Reason.AMBIGUOUS)
+    return list(rows.order_by().values_list("candidates").annotate(many=Count("pk")))
+
+
+def _any(candidates: Iterable[list[int]]) -> Q:
+    found = Q(pk__in=[])
+    for one in candidates:
+        found |= Q(candidates=one)
+    return found
 
 
 def shares_of(rows: Iterable[RecordedPosition]) -> dict[int, list[RecordedFill]]:
@@ -230,6 +241,16 @@ class RecorderView:
         return self._sum("today") - self._sum("today_fees")
 
     @property
+    def fees_unknown(self) -> int:
+        """Return of how many closed positions the broker has not said all fees yet."""
+        return int(self.counts.get("unsaid") or 0)
+
+    @property
+    def fees_unknown_today(self) -> int:
+        """Return the same of those that were closed today."""
+        return int(self.counts.get("unsaid_today") or 0)
+
+    @property
     def net(self) -> Decimal:
         """Return what was closed in all its history, after fees."""
         return self._sum("realized_sum") - self._sum("fees_sum")
@@ -249,9 +270,9 @@ class RecorderView:
 
     @property
     def win_rate(self) -> Fraction | None:
-        """Return the winners among winners and losers, before fees; None without any."""
-        wins, losses = self.counts.get("wins") or 0, self.counts.get("losses") or 0
-        return Fraction(wins, wins + losses) if wins + losses else None
+        """Return wins / trades as analytics does: before fees, break-evens count, what cannot be valued does not."""
+        wins, trades = self.counts.get("wins") or 0, self.counts.get("trades") or 0
+        return Fraction(wins, trades) if trades else None
 
     @property
     def unrealized(self) -> Decimal | None:
@@ -271,14 +292,16 @@ def recorder_views(
     listed = list(strategies(user) if rows is None else rows)
     mine = positions(user).filter(strategy__in=[one.pk for one in listed])
     closed = Q(closed_ns__isnull=False)
-    today = closed & Q(trade_date=day)
+    today, valued = closed & Q(trade_date=day), closed & Q(realized__isnull=False)
     counts: dict[int, dict[str, Any]] = {
         int(one["strategy"]): {**one}
         for one in mine.select_related(None).order_by().values("strategy").annotate(
             closed=Count("pk", filter=closed),
             wins=Count("pk", filter=closed & Q(realized__gt=0)),
-            losses=Count("pk", filter=closed & Q(realized__lt=0)),
+            trades=Count("pk", filter=valued),
             realized_sum=Sum("realized", filter=closed), fees_sum=Sum("fees", filter=closed),
+            unsaid=Count("pk", filter=valued & Q(fees_known=False)),
+            unsaid_today=Count("pk", filter=valued & today & Q(fees_known=False)),
             today=Sum("realized", filter=today), today_fees=Sum("fees", filter=today),
         )
     }  # fmt: skip
@@ -286,11 +309,11 @@ def recorder_views(
     for view in views(mine.filter(closed_ns__isnull=True)):
         held.setdefault(view.row.strategy_id, []).append(view)
     last = _last_lines(user, [one.pk for one in listed])
-    waiting = undecided(user)
+    waiting = _undecided_of(user)
     return [
         RecorderView(
             one, day, counts.get(one.pk, {}), held.get(one.pk, ()), last.get(one.pk),
-            sum(one.pk in share.candidates for share in waiting),
+            sum(many for candidates, many in waiting if one.pk in candidates),
         )
         for one in listed
     ]  # fmt: skip

@@ -4,20 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.brokers.fields import MoneyField
-from apps.bus.domain.message import iso
+from apps.brokers.fields import InstantField, MoneyField
 from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.domain.terms import LogKind, PositionStatus, Reason, Unit, Ways
 from apps.recorder.queries import RecordedView, RecorderView
-
-
-class InstantField(serializers.CharField):
-    """An instant in ns UTC as ISO-8601 with `Z`."""
-
-    def to_representation(self, value: Any) -> str:
-        """Write it."""
-        return iso(value)
 
 
 class StrategySerializer(serializers.Serializer[RecorderView]):
@@ -52,6 +43,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     tag = serializers.SerializerMethodField(help_text="Begin an order's clOrdId with it.")
     net_today = MoneyField()
     net = MoneyField()
+    fees_unknown = serializers.IntegerField(
+        help_text="Closed positions of which the broker has not said all fees yet: net is before those."
+    )
     closed = serializers.IntegerField(help_text="Positions.")
     win_rate = RField(allow_null=True)
     open_positions = serializers.IntegerField()

@@ -1,7 +1,7 @@
 """Settling an account: its fills as positions of strategies, derived anew from where something changed."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q
@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
+from apps.bus.models import FactRow
 from apps.recorder import evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
@@ -18,7 +19,7 @@ from apps.recorder.domain.matching import match
 from apps.recorder.domain.messages import Recorded
 from apps.recorder.domain.seen import Known
 from apps.recorder.domain.terms import LogKind
-from apps.recorder.models import Book, RecordedFill, RecorderLog, RecordingSpan
+from apps.recorder.models import Book, RecordedFill, RecordedPosition, RecorderLog, RecordingSpan
 
 LOOKED_AT: Final = (
     3 * DAY
@@ -41,13 +42,16 @@ def settle(
         Book.objects.get_or_create(account=account)
         book = Book.objects.select_for_update().get(account=account)
         known = store.known_of(account)
-        changed = 0
+        changed, news = 0, list[Recorded]()
         for contract, begin in _changed(account, tuple(fills), tuple(orders), since).items():
-            changed += _derive(book, contract, begin, known)
+            changed += _derive(book, contract, begin, known, news)
         if changed:
             book.version += 1
         book.settled_at = timezone.now()
         book.save(update_fields=["version", "settled_at"])
+        for some in store.chunks(news):  # last: keeping facts holds up everybody else's
+            rows = bus.record_facts(some)
+            transaction.on_commit(lambda rows=rows: bus.tell(rows))  # type: ignore[misc]
     return changed
 
 
@@ -61,16 +65,19 @@ def settle_all() -> int:
     return sum(settle(account=one) for one in BrokerAccount.objects.filter(pk__in=ids))
 
 
-def settle_fact(row: Any) -> None:
-    """Settle the account that a broker's fact tells of."""
-    account = BrokerAccount.objects.filter(pk=int(row.payload["account"])).first()
-    if account is None:  # it was taken off the desk since
-        return
-    fill, remote = row.payload.get("fill"), row.payload.get("remote")
-    if fill is not None:
-        settle(account=account, fills=[int(fill)])
-    else:
-        settle(account=account, orders=[str(remote)])
+def settle_facts(rows: Iterable[FactRow]) -> None:
+    """Settle each account that a broker's facts tell of, once for all of its facts."""
+    fills: dict[int, list[int]] = {}
+    orders: dict[int, list[str]] = {}
+    for row in rows:
+        account, fill = int(row.payload["account"]), row.payload.get("fill")
+        mine = fills.setdefault(account, [])
+        if fill is not None:
+            mine.append(int(fill))
+        else:
+            orders.setdefault(account, []).append(str(row.payload.get("remote")))
+    for one in BrokerAccount.objects.filter(pk__in=fills).order_by("pk"):  # some may be gone since
+        settle(account=one, fills=fills[one.pk], orders=orders.get(one.pk, ()))
 
 
 def _changed(
@@ -90,9 +97,16 @@ def _changed(
         .values_list("contract")
         .annotate(first=Min("at_ns"))
     }
-    for contract, at in _otherwise(account):
+    for contract, at in (*_otherwise(account), *_without_fills(account)):
         found[contract] = min(at, found.get(contract, at))
     return found
+
+
+def _without_fills(account: BrokerAccount) -> Iterable[tuple[str, int]]:
+    """Yield contracts with positions whose fills are gone, an undone import's: they took their shares with them."""
+    shares = RecordedFill.objects.filter(position=OuterRef("pk"))
+    left = RecordedPosition.objects.filter(~Exists(shares), account=account).order_by()
+    yield from left.values_list("contract").annotate(first=Min("opened_ns"))
 
 
 def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:
@@ -114,7 +128,7 @@ def _otherwise(account: BrokerAccount) -> Iterable[tuple[str, int]]:
             yield fill.contract, fill.at
 
 
-def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
+def _derive(book: Book, contract: str, since: int, known: Known, news: list[Recorded]) -> bool:
     account = book.account
     loaded = store.load(account, contract, since, known)
     attributed = list(match(loaded.fills, loaded.known, loaded.before))
@@ -127,7 +141,7 @@ def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
         if key_of(position, account.pk) in difference.touched
         for fact in happenings(position, whose, loaded.known)
     ]
-    _tell(account, told, loaded)
+    news += _noted(account, told, loaded)
     for before, after in difference.corrected:
         write_log(
             user=account.user_id, strategy=before.strategy_id, kind=LogKind.CORRECTED,
@@ -137,8 +151,10 @@ def _derive(book: Book, contract: str, since: int, known: Known) -> bool:
     return not difference.is_empty
 
 
-def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded) -> None:
-    """Keep what happened in the log, and say it where it is news: not what a file or a late start brought."""
+def _noted(
+    account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
+) -> list[Recorded]:
+    """Keep what happened in the log, and return what of it is news: not what a file or a late start brought."""
     keys = [fact.key for fact in told]
     known = {
         key
@@ -158,14 +174,11 @@ def _tell(account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
     for span in RecordingSpan.objects.filter(account=account).select_related("recorder"):
         strategy = span.recorder.strategy_id
         since[strategy] = min(span.made_ns, since.get(strategy, span.made_ns))
-    news = [
+    return [
         fact
         for fact in new.values()
         if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0)
     ]
-    for some in store.chunks(news):
-        rows = bus.record_facts(some)
-        transaction.on_commit(lambda rows=rows: bus.tell(rows))  # type: ignore[misc]
 
 
 def write_log(

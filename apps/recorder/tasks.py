@@ -1,5 +1,8 @@
 """What the worker does for recorders: hears brokers' facts, looks for itself now and then, and imports large files."""
 
+from datetime import timedelta
+from typing import Final
+
 import structlog
 from celery import shared_task
 from django.utils import timezone
@@ -7,8 +10,11 @@ from django.utils import timezone
 from apps.brokers.reading import poll
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
+from apps.bus.lease import only_one
 from apps.recorder import days, excursions, importing, services
 from apps.recorder.subscribers import NAME
+
+HOLDS: Final = timedelta(seconds=150)  # longer than a hearing may last
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +22,10 @@ log = structlog.get_logger(__name__)
 @shared_task(time_limit=120, soft_time_limit=110, expires=10)
 def hear() -> int:
     """Settle the accounts whose fills or orders were heard of since the last time; return how many facts that were."""
-    return bus.catch_up(NAME)
+    if not bus.has_news(NAME):
+        return 0
+    with only_one("recorder.hear", timezone.now, HOLDS) as lease:
+        return bus.catch_up(NAME) if lease is not None else 0
 
 
 @shared_task(time_limit=300, soft_time_limit=280, expires=50)
@@ -38,6 +47,8 @@ def work_on_import(pk: int) -> None:
     """Read, import or undo a file; after a crash it goes on where it stopped."""
     try:
         importing.work(pk)
+    except importing.CannotImport as problem:  # the row says it too
+        log.info("import.waits", importing=pk, field=problem.field)
     except Exception:
         log.exception("import.stopped", importing=pk)  # the sweep sends it again
         raise
@@ -48,6 +59,6 @@ def sweep_imports() -> int:
     """Send imports that nobody works on once more, and throw away uploads that nobody wanted."""
     waiting = importing.left_over()
     for pk in waiting:
-        work_on_import.delay(pk)
+        importing.send(pk)
     importing.forget_uploads()
     return len(waiting)

@@ -20,8 +20,8 @@ from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.imports.matching import ZONES_APART, Had, Said, Verdict, match
 from apps.recorder.imports.row import FileFill
 from apps.recorder.models import Import, ImportedRow, Stood
+from apps.recorder.store import chunks
 
-_MOST_NAMES: Final = 500
 _REACH: Final = (ZONES_APART + 1) * HOUR
 _AVERAGES: Final = frozenset({f"{BY_FILE}tradovate-orders", f"{BY_FILE}topstepx-trades"})
 _STATES: Final = {
@@ -73,7 +73,7 @@ class _Told:
 
 def _told_before(account: BrokerAccount, family: str, keys: list[str]) -> dict[str, list[_Told]]:
     found: dict[str, list[_Told]] = defaultdict(list)
-    for some in _portions(keys):
+    for some in chunks(keys):
         rows = ImportedRow.objects.filter(account=account, family=family, key__in=some)
         # a conflict without a fill was never decided, so it is looked at again
         rows = rows.exclude(state=ImportedRow.State.CONFLICT, stood=None).prefetch_related("stood")
@@ -107,8 +107,8 @@ def _had(
     found: dict[int, BrokerFill] = {}
     kept = BrokerFill.objects.filter(account=account).prefetch_related("stood__evidence")
     questions = [near]
-    questions += [Q(remote__in=some) for some in _portions([one.name for one in rows if one.name])]
-    questions += [Q(pk__in=some) for some in _portions(sorted(also))]
+    questions += [Q(remote__in=some) for some in chunks([one.name for one in rows if one.name])]
+    questions += [Q(pk__in=some) for some in chunks(sorted(also))]
     for question in questions:
         found |= {fill.pk: fill for fill in kept.filter(question)}
     numbers = family == "tradovate" and account.connection.broker == "tradovate"
@@ -191,7 +191,7 @@ def _keep_evidence(
     family = LAYOUTS[importing.layout].family
     there = {
         (one.key, one.part): one
-        for some in _portions([one.said.key for one in planned])
+        for some in chunks([one.said.key for one in planned])
         for one in ImportedRow.objects.filter(
             importing=importing, account=account, family=family, key__in=some
         )
@@ -224,7 +224,7 @@ def tell(account: BrokerAccount, fills: Sequence[BrokerFill]) -> list[FactRow]:
     A version that was told before, of a fill that was undone and imported again, is followed by the next free one.
     """
     known: set[str] = set()
-    for some in _portions([_fact(account, fill).key for fill in fills]):
+    for some in chunks([_fact(account, fill).key for fill in fills]):
         known.update(FactRow.objects.filter(key__in=some).values_list("key", flat=True))
     for fill in fills:
         if _fact(account, fill).key in known:
@@ -240,9 +240,3 @@ def _fact(account: BrokerAccount, fill: BrokerFill) -> BrokerFillSeen:
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=fill.price,
         trade_date=fill.trade_date, is_active=fill.is_active, version=fill.version,
     )  # fmt: skip
-
-
-def _portions(values: Iterable[Any]) -> Iterable[list[Any]]:
-    whole = list(dict.fromkeys(values))
-    for start in range(0, len(whole), _MOST_NAMES):
-        yield whole[start : start + _MOST_NAMES]

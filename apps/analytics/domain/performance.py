@@ -40,6 +40,7 @@ class Result:
     closed_at:   None where it was not kept; then it has no time in trade
     day:         the trade date on which it counts
     gross, fees: before fees, and the fees
+    fees_known:  all of them are said; else its net is too high by what is missing
     risk:        what was at risk when it was entered; None: without a stop, so it has no R
     best, worst: the most that it was ahead (0 or more) and behind (0 or less); None: not known
     over:        of how many parts a unit has; then all amounts are given in whole parts. None: as fractions
@@ -49,8 +50,21 @@ class Result:
     """
 
     __slots__ = (
-        "best_parts", "closed_at", "day", "fees_parts", "gross_parts", "is_bullish", "mae_parts", "mfe_parts",
-        "net_parts", "opened_at", "outcome", "over", "risk_parts", "worst_parts",
+        "best_parts",
+        "closed_at",
+        "day",
+        "fees_known",
+        "fees_parts",
+        "gross_parts",
+        "is_bullish",
+        "mae_parts",
+        "mfe_parts",
+        "net_parts",
+        "opened_at",
+        "outcome",
+        "over",
+        "risk_parts",
+        "worst_parts",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +80,7 @@ class Result:
         best: Fraction | int | None = None,
         worst: Fraction | int | None = None,
         over: int | None = None,
+        fees_known: bool = True,
     ) -> None:
         """Work out once what nearly every figure asks for.
 
@@ -82,7 +97,7 @@ class Result:
                 None if one is None else int(one * over) for one in (risk, best, worst)
             )
         self.opened_at, self.closed_at, self.day = opened_at, closed_at, day
-        self.is_bullish, self.over = is_bullish, over
+        self.is_bullish, self.over, self.fees_known = is_bullish, over, fees_known
         self.gross_parts, self.fees_parts = int(gross), int(fees)
         self.net_parts = self.gross_parts - self.fees_parts
         self.risk_parts = int(risk) if risk else None
@@ -237,6 +252,11 @@ def gross(results: Sequence[Result]) -> Fraction:
 def fees(results: Sequence[Result]) -> Fraction:
     """Return the sum of all fees, 0 without trades."""
     return _sum(results, _FEES)
+
+
+def fees_unknown(results: Sequence[Result]) -> int:
+    """Return of how many trades not all fees are known, so that the net may be lower than it is told."""
+    return sum(not one.fees_known for one in results)
 
 
 def net(results: Sequence[Result]) -> Fraction:
@@ -557,6 +577,7 @@ class Figures:
     win_rate: Fraction | None
     gross: Fraction
     fees: Fraction
+    fees_unknown: int
     net: Fraction
     net_r: Fraction | None
     average_win: Fraction | None
@@ -596,6 +617,7 @@ def measure(results: Sequence[Result], days: Sequence[Period] | None = None) -> 
         win_rate=win_rate(results),
         gross=gross(results),
         fees=fees(results),
+        fees_unknown=fees_unknown(results),
         net=net(results),
         net_r=net_r(results),
         average_win=average(results, Outcome.WIN),

@@ -19,6 +19,7 @@ class Import(Owned):
         """How far it is."""
 
         LOOKING = "looking", "Being read"
+        COUNTING = "counting", "Being counted"
         READY = "ready", "Ready to import"
         BAD = "bad", "Cannot be read"
         APPLYING = "applying", "Being imported"
@@ -34,7 +35,10 @@ class Import(Owned):
     decimals = models.CharField(max_length=5, blank=True, help_text="point, comma; empty = found.")
     days = models.CharField(max_length=5, blank=True, help_text="month or day first; empty: found.")
     state = models.CharField(max_length=10, choices=State, default=State.LOOKING)
-    reason = models.CharField(max_length=600, blank=True, help_text="Why it cannot be read.")
+    reason = models.CharField(max_length=600, blank=True, help_text="Why it cannot be done.")
+    wish = models.JSONField(
+        default=dict, help_text="What to do once it is looked at: account, apply, only_good."
+    )
     share = models.FloatField(default=0, help_text="Of the running step, 0 to 1.")
     rows = models.PositiveIntegerField(default=0)
     bad_rows = models.PositiveIntegerField(default=0)

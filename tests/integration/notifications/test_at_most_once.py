@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.bus.models import LeaseRow
 from apps.notifications.discord import Discord as Line
 from apps.notifications.models import Delivery, DiscordLink, Notice, Sender
 from tests.integration.notifications.told import Desk
@@ -61,7 +62,7 @@ def work(desk: Desk, open_line: Any = Line) -> None:
     try:
         desk.send(open_line)
     except Killed:
-        Sender.objects.filter(name="discord").update(holder="dead", held_until=desk.now)
+        LeaseRow.objects.create(name="discord", holder="dead", held_until=desk.now)
         desk.wait(1)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.bus.models import LeaseRow
 from apps.notifications.discord import Discord as Line
 from apps.notifications.domain.kinds import Kind
 from apps.notifications.models import Delivery, DiscordLink, Notice, Sender
@@ -221,7 +222,7 @@ def test_a_discord_that_never_answers_holds_nobody_up_for_long(desk: Desk, setti
 
 def test_one_worker_sends_at_a_time_and_a_dead_ones_lease_ends(desk: Desk) -> None:
     desk.tell()
-    Sender.objects.create(name="discord", holder="another", held_until=desk.now)
+    LeaseRow.objects.create(name="discord", holder="another", held_until=desk.now)
     desk.wait(-1)
     assert desk.send() == 0
     desk.wait(2)

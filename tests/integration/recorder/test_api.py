@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.bus import transport
+from apps.recorder.models import RecordedPosition
 from apps.recorder.services import settle
 from apps.signals.models import Strategy
 from tests.cast import Actor
@@ -121,6 +122,33 @@ def test_positions_come_with_their_fills_and_why(alice: Actor) -> None:
     assert [(one["side"], one["reason"]) for one in told["fills"]] == [
         ("buy", "only_strategy"), ("sell", "only_strategy"),
     ]  # fmt: skip
+
+
+def test_the_win_rate_is_the_one_of_analytics(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    for number, price in enumerate(("20010.00", "20000.00", "19990.00")):  # won, even, lost
+        a_fill(account, 1, "20000.00", 2 * number)
+        a_fill(account, -1, price, 2 * number + 1)
+    settle(account=account)
+    RecordedPosition.objects.filter(realized__lt=0).update(realized=None)  # it cannot be valued
+    (told,) = asked(alice, "/api/strategies/")["results"]
+    figures = asked(alice, f"/api/strategies/{recorder.strategy_id}/analytics/")["recorded"]
+    assert (told["closed"], figures["trades"]) == (3, 2)
+    assert told["win_rate"] == figures["win_rate"] == "0.5000"
+
+
+def test_fees_that_nobody_has_said_are_told_with_the_net(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    a_fill(account, 1, "20000.00", 1, fees=None)
+    a_fill(account, -1, "20010.00", 2)
+    settle(account=account)
+    (told,) = asked(alice, "/api/strategies/")["results"]
+    figures = asked(alice, f"/api/strategies/{recorder.strategy_id}/analytics/")["recorded"]
+    assert told["fees_unknown"] == figures["fees_unknown"] == 1
+    page = alice.client.get(f"/recorders/{recorder.strategy_id}/").content.decode()
+    assert "fees of 1 trade not said yet" in page
 
 
 def test_a_reset_leaves_out_what_is_closed_and_is_taken_back(alice: Actor) -> None:

@@ -14,7 +14,7 @@ from apps.bus import bus, transport
 from apps.bus.models import FactRow
 from apps.recorder import recorders
 from apps.recorder.models import RecordedFill, RecordedPosition, Recorder
-from apps.recorder.services import settle_fact
+from apps.recorder.services import settle_facts
 from apps.recorder.subscribers import NAME
 from apps.recorder.tasks import hear, sweep
 from tests.cast import Actor
@@ -157,7 +157,7 @@ def test_duplicates_at_the_session_s_end_change_nothing(
     poll(row.pk)
     hear()
     for fact in [*facts, *reversed(facts)]:
-        settle_fact(fact)
+        settle_facts([fact])
     sweep()
     assert list(RecordedPosition.objects.values()) == before
     assert told() == ["opened"]

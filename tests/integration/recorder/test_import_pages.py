@@ -1,5 +1,6 @@
 """The wizard, the API and the command: for the owner; never for Bob or a stranger."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,13 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
+from apps.brokers.models import Connection
 from apps.recorder import importing
+from apps.recorder.importing import CannotImport
 from apps.recorder.models import Import
+from apps.recorder.tasks import work_on_import
 from tests.cast import Actor
 from tests.integration.recorder.imported import (
     an_account,
@@ -72,6 +77,18 @@ def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> 
     assert row.seen["first"] - first == 3600 * 10**9
     alice.client.post(f"/recorders/import/{row.pk}/discard/")
     assert not Import.objects.filter(pk=row.pk).exists()
+
+
+def test_accounts_of_a_removed_login_are_not_offered(alice: Actor) -> None:
+    gone = an_account(alice.user)
+    Connection.objects.update(is_removed=True)
+    assert b"No broker account yet" in alice.client.get("/recorders/import/").content
+    assert alice.client.get(f"/recorders/days/{gone.pk}/").status_code == 404
+    row = uploaded(alice.user, ninja(BUY))
+    assert row.accounts == {"DEMO1": None}
+    assert b", Mine" not in alice.client.get(f"/recorders/import/{row.pk}/").content
+    with pytest.raises(CannotImport, match="no broker account"):
+        importing.choose_accounts(importing=row, chosen={"DEMO1": gone.pk})
 
 
 def test_bad_rows_and_rows_to_settle_are_shown(alice: Actor) -> None:
@@ -170,3 +187,59 @@ def test_a_large_file_is_the_workers(alice: Actor, monkeypatch: pytest.MonkeyPat
     importing.work(row.pk)
     row.refresh_from_db()
     assert row.state == Import.State.READY
+    other = an_account(alice.user, "DEMO2")
+    alice.client.post(f"/recorders/import/{row.pk}/accounts/", {"account-0": str(other.pk)})
+    assert b"is counted anew" in alice.client.get(f"/recorders/import/{row.pk}/").content
+    importing.work(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.accounts) == (Import.State.READY, {"DEMO1": other.pk})
+    wish = {"accounts": {"DEMO1": other.pk}}
+    sent = alice.client.post(f"/api/recorder/import/{row.pk}/", wish, "application/json")
+    assert sent.json()["state"] == "counting"
+    importing.work(row.pk)
+    assert len(known(other)) == 1
+
+
+def test_a_large_file_keeps_what_was_asked_of_it(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = an_account(alice.user)
+    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    path, both = "/api/recorder/import/", ninja(BUY) + ninja(SELL, account="Y").split("\n", 1)[1]
+
+    def asked(text: str, **wish: Any) -> Import:
+        sent = alice.client.post(path, {"file": file(text), "apply": "true", **wish})
+        assert sent.status_code == 201 and sent.json()["state"] == "looking"
+        work_on_import(sent.json()["id"])
+        return Import.objects.get(pk=sent.json()["id"])
+
+    done = asked(ninja(BUY, account="X"), account=account.pk)
+    assert done.state == Import.State.DONE and len(known(account)) == 1
+    several = asked(both, account=account.pk)
+    assert several.state == Import.State.READY and "names 2 accounts" in several.reason
+    shown = alice.client.get(f"/recorders/import/{several.pk}/").content
+    assert b"Not imported as you asked" in shown and len(known(account)) == 1
+    bad = asked(ninja(SELL, ("Buy", 1, "x", "11:01:29 AM", "a3")))
+    assert bad.state == Import.State.READY and "cannot be read" in bad.reason
+    assert importing.left_over() == []
+
+
+def test_an_account_for_a_file_of_several_is_refused(alice: Actor) -> None:
+    account = an_account(alice.user)
+    both = ninja(BUY) + ninja(SELL, account="Y").split("\n", 1)[1]
+    sent = alice.client.post(
+        "/api/recorder/import/", {"file": file(both), "account": account.pk, "apply": "true"}
+    )
+    assert sent.status_code == 400 and sent.json()["errors"][0]["field"] == "account"
+    assert known(account) == []
+
+
+def test_a_wish_is_kept_by_a_worker_that_died_after_looking(alice: Actor) -> None:
+    account = an_account(alice.user)
+    row = uploaded(alice.user, ninja(BUY))
+    wish = {"account": None, "apply": True, "only_good": False}
+    old = timezone.now() - timedelta(minutes=5)
+    Import.objects.filter(pk=row.pk).update(wish=wish, moved_at=old)
+    assert importing.left_over() == [row.pk]
+    importing.work(row.pk)
+    assert importing.left_over() == [] and len(known(account)) == 1

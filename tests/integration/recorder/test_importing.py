@@ -1,9 +1,10 @@
 """A fill is imported once, whatever file it comes in, however often, before or after the broker told it."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from apps.brokers.domain.order import Side
 from apps.brokers.domain.seen import FillSeen
@@ -13,7 +14,7 @@ from apps.brokers.models import BrokerFill
 from apps.bus.models import FactRow
 from apps.recorder import importing, services
 from apps.recorder.importing import CannotImport
-from apps.recorder.models import Import, ImportedRow
+from apps.recorder.models import AccountDayMark, Import, ImportedRow
 from tests.cast import Actor
 from tests.factories import at
 from tests.integration.recorder.imported import (
@@ -25,6 +26,7 @@ from tests.integration.recorder.imported import (
     told_by_broker,
     uploaded,
 )
+from tests.integration.recorder.rows import a_recorder, recorded
 
 pytestmark = pytest.mark.django_db
 BUY = ("Buy", 2, "21539.50", "10:59:52 AM", "a1")
@@ -194,8 +196,74 @@ def test_an_import_that_died_goes_on(alice: Actor) -> None:
     found = uploaded(alice.user, ninja(BUY, SELL))
     Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
     importing.work(found.pk)
+    importing.work(found.pk)  # told once more, it has nothing left to do
+    found.refresh_from_db()
+    assert len(known(account)) == 2 and found.state == Import.State.DONE
+
+
+def test_what_was_imported_in_part_can_be_undone_and_not_thrown_away(alice: Actor) -> None:
+    account = an_account(alice.user)
+    found = imported(alice.user, ninja(BUY, SELL))
     Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
     importing.work(found.pk)  # its files are gone by now
-    assert len(known(account)) == 2
     found.refresh_from_db()
-    assert found.state == Import.State.BAD and "nothing is doubled" in found.reason
+    assert found.state == Import.State.DONE and "nothing is doubled" in found.reason
+    Import.objects.filter(pk=found.pk).update(
+        state=Import.State.BAD, moved_at=timezone.now() - timedelta(days=2)
+    )  # as an older desk has left it
+    found.refresh_from_db()
+    with pytest.raises(CannotImport, match="undo it instead"):
+        importing.discard(importing=found)
+    assert importing.forget_uploads() == 0
+    assert b"Undo that part" in alice.client.get(f"/recorders/import/{found.pk}/").content
+    importing.undo(importing=found, at_once=True)
+    assert known(account) == [] and found.state == Import.State.UNDONE
+
+
+def test_without_its_file_and_without_a_row_it_is_bad(alice: Actor) -> None:
+    found = uploaded(alice.user, ninja(BUY))
+    found.staged.unlink()
+    Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
+    importing.work(found.pk)
+    found.refresh_from_db()
+    assert found.state == Import.State.BAD and "send it again" in found.reason
+
+
+@pytest.mark.parametrize("taken", ["in", "back"])
+def test_a_task_that_is_killed_before_it_settles_does_it_the_next_time(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    account = an_account(alice.user)
+    a_recorder(alice.user, account, root="MNQ")
+    do = importing.apply if taken == "in" else importing.undo
+    found = (uploaded if taken == "in" else imported)(alice.user, ninja(BUY, SELL))
+    with monkeypatch.context() as killed:
+        killed.setattr(importing.services, "settle", _killed)
+        with pytest.raises(Killed):
+            do(importing=found, at_once=True)
+    found.refresh_from_db()
+    assert found.state in (Import.State.APPLYING, Import.State.UNDOING)
+    importing.work(found.pk)
+    found.refresh_from_db()
+    assert found.state == (Import.State.DONE if taken == "in" else Import.State.UNDONE)
+    assert len(recorded(account)) == (taken == "in")
+    mark = AccountDayMark.objects.get(account=account)
+    assert (mark.trade_date, mark.fills) == (date(2025, 1, 28), 2 if taken == "in" else 0)
+    assert not found.staged.exists()
+
+
+class Killed(BaseException):
+    """The worker is gone."""
+
+
+def _killed(**_: object) -> int:
+    raise Killed
+
+
+def test_what_an_undone_import_had_recorded_goes_with_its_fills(alice: Actor) -> None:
+    account = an_account(alice.user)
+    a_recorder(alice.user, account, root="MNQ")
+    done = imported(alice.user, ninja(BUY, SELL))
+    assert len(recorded(account)) == 1
+    importing.undo(importing=done, at_once=True)
+    assert (known(account), recorded(account)) == ([], [])

@@ -192,3 +192,22 @@ def test_pages_cost_the_same_however_much_there_is(alice: Actor, traded: Recorde
         a_fill(traded.account, 1 if number % 2 else -1, "20000.00", 10 + number)
     settle(account=traded.account)
     assert [cost(path) for path in paths] == few
+
+
+def test_many_fills_to_settle_are_counted_and_listed_page_by_page(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    a_recorder(alice.user, account, "NQ FVG")
+    other = a_recorder(alice.user, a_broker_account(alice.user, "DEMO1002"), "Alone")
+    for number in range(26):
+        a_fill(account, 1 if number % 2 else -1, "20000.00", number)
+    settle(account=account)
+    path = f"/recorders/{first.strategy_id}/"
+    page = alice.client.get(path).content.decode()
+    assert "26 to settle" in page and page.count(">neither<") == 25
+    assert alice.client.get(f"{path}?undecided=2").content.decode().count(">neither<") == 1
+    assert b"to settle" not in alice.client.get(f"/recorders/{other.strategy_id}/").content
+    with CaptureQueriesContext(connection) as asked:
+        listed = alice.client.get("/recorders/").content.decode()
+    assert listed.count("26 fills to settle") == 2
+    assert not [one for one in asked if '"recorder_recordedfill"."note"' in one["sql"]]

@@ -4,14 +4,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.brokers.domain.told import BrokerFillSeen
 from apps.bus import bus, transport
+from apps.bus.lease import only_one
 from apps.bus.models import FactRow
 from apps.recorder import deciding, recorders
-from apps.recorder.models import RecordedFill, RecordedPosition, RecorderLog
+from apps.recorder.models import Book, RecordedFill, RecordedPosition, RecorderLog
 from apps.recorder.services import settle
 from apps.recorder.subscribers import NAME
+from apps.recorder.tasks import hear
 from tests.cast import Actor
 
 from .rows import BEGAN, a_broker_account, a_fill, a_recorder, an_order, recorded
@@ -144,6 +149,20 @@ def test_a_decision_settles_and_its_undoing_brings_the_question_back(alice: Acto
     assert told("recorder.assigned") == ["assigned", "assigned"]
 
 
+def test_facts_are_kept_last_because_that_holds_up_everybody_elses(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    a_recorder(alice.user, account, "NQ FVG")
+    fill = a_fill(account, 1, "20000.00", 1)
+    settle(account=account)
+    for shares in ([(first.strategy_id, 1)], [(None, 1)]):
+        with CaptureQueriesContext(connection) as asked:
+            deciding.assign(user=alice.user, fill=fill, shares=shares, by="alice")
+        kept = [n for n, one in enumerate(asked) if 'INTO "bus_factrow"' in one["sql"]]
+        other = [n for n, one in enumerate(asked) if '"recorder_' in one["sql"]]
+        assert kept[0] > other[-1]
+
+
 def test_what_is_older_than_the_start_is_recorded_without_news(alice: Actor) -> None:
     account = a_broker_account(alice.user)
     a_fill(account, 1, "20000.00", -60)
@@ -188,6 +207,28 @@ def test_the_bus_carries_a_fill_to_its_recorder(alice: Actor) -> None:
     )  # fmt: skip
     assert bus.catch_up(NAME) == 1
     assert len(recorded(account)) == 1
+
+
+def test_a_batch_of_facts_settles_an_account_once_and_one_worker_hears_it(
+    alice: Actor, django_assert_max_num_queries: Any
+) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    hear()
+    for number in range(30):
+        fill = a_fill(account, 1 if number % 2 == 0 else -1, "20000.00", number)
+        fact = BrokerFillSeen(
+            at=fill.at_ns, user=alice.user.pk, account=account.pk, fill=fill.pk, remote=fill.remote,
+            contract=fill.contract, side=fill.side, quantity=1, price=fill.price,
+            trade_date=fill.trade_date,
+        )  # fmt: skip
+        bus.publish(fact)
+    with only_one("recorder.hear", timezone.now):
+        assert (hear(), len(recorded(account))) == (0, 0)
+    with django_assert_max_num_queries(70):
+        assert hear() == 30
+    assert (hear(), len(recorded(account))) == (0, 15)
+    assert Book.objects.get(account=account).version == 1
 
 
 def test_a_flat_moment_is_where_the_next_derivation_begins(

@@ -58,7 +58,8 @@ class Command(BaseCommand):
         if row.state == Import.State.BAD:
             raise CommandError(f"{options['file']}: {row.reason}", returncode=2)
         if options["account"]:
-            importing.choose_accounts(importing=row, chosen=dict(map(_account, options["account"])))
+            chosen = dict(map(_account, options["account"]))
+            importing.choose_accounts(importing=row, chosen=chosen, at_once=True)
         for problem in row.problems:
             self.stderr.write(problem)
         if options["look"]:

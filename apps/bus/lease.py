@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
-
-from apps.notifications.models import Sender
+from apps.bus.models import LeaseRow
 
 HOLDS: Final = timedelta(seconds=60)
 Clock = Callable[[], datetime]
@@ -21,42 +19,38 @@ class Lost(Exception):
 class Lease:
     """The right to be the one; `renew` before each step that others must not do too."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
-        self.name, self._clock = name, clock
+    def __init__(self, name: str, clock: Clock, holds: timedelta = HOLDS) -> None:
+        self.name, self._clock, self._holds = name, clock, holds
         self._holder = secrets.token_hex(16)
 
     def take(self) -> bool:
         """Take it if nobody has it; return whether it is ours."""
-        Sender.objects.get_or_create(name=self.name)
         now = self._clock()
-        free = Q(holder="") | Q(held_until__lt=now) | Q(held_until=None)
-        return bool(
-            Sender.objects.filter(free, name=self.name).update(
-                holder=self._holder, held_until=now + HOLDS
-            )
-        )
+        mine = {"holder": self._holder, "held_until": now + self._holds}
+        _, is_new = LeaseRow.objects.get_or_create(name=self.name, defaults=mine)
+        if is_new:
+            return True
+        over = LeaseRow.objects.filter(name=self.name, held_until__lt=now)
+        return bool(over.update(**mine))
 
-    def renew(self) -> Sender:
-        """Say that we live, and return the row as it is now.
+    def renew(self) -> None:
+        """Say that we live.
 
         Raises:  Lost
         """
-        mine = Sender.objects.filter(name=self.name, holder=self._holder)
-        if not mine.update(held_until=self._clock() + HOLDS):
+        mine = LeaseRow.objects.filter(name=self.name, holder=self._holder)
+        if not mine.update(held_until=self._clock() + self._holds):
             raise Lost(self.name)
-        return mine.get()
 
     def give_back(self) -> None:
         """Let the next one have it at once."""
-        Sender.objects.filter(name=self.name, holder=self._holder).update(
-            holder="", held_until=None
-        )
+        LeaseRow.objects.filter(name=self.name, holder=self._holder).delete()
 
 
 @contextmanager
-def only_one(name: str, clock: Clock) -> Iterator[Lease | None]:
-    """Give the lease, or None while somebody else has it."""
-    lease = Lease(name, clock)
+def only_one(name: str, clock: Clock, holds: timedelta = HOLDS) -> Iterator[Lease | None]:
+    """Give the lease, or None while somebody else has it; it is lost when nobody renews it for so long."""
+    lease = Lease(name, clock, holds)
     if not lease.take():
         yield None
         return
