@@ -30,6 +30,7 @@ from apps.brokers.domain.messages import (
 )
 from apps.bus.domain.message import SECOND, Fact, Message
 from apps.engine.domain.engine import EngineState, build_engine
+from apps.marketdata.domain.contract import parse
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.risk.domain.messages import SetRules
@@ -489,3 +490,23 @@ def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
     before = dict(world.engine.abroad.lines)
     world.tell(ReportBroker(account=7, what="order", at=1, tag=next(iter(before)), status="filled"))
     assert world.engine.abroad.lines == before
+
+
+@pytest.mark.parametrize("contract", ["ESZ5", "NQH6"])
+def test_a_hand_trade_in_a_contract_that_nobody_follows_is_booked_and_survives_a_restart(
+    contract: str,
+) -> None:
+    world = World()
+    for number, side in enumerate(("buy", "sell")):
+        traded = ReportBroker(
+            account=1, what="fill", at=world.at, fill=f"h{number}", contract=contract, side=side,
+            quantity=2, price="6000.25",
+        )  # fmt: skip
+        world.tell(traded)
+        assert world.held == 2 - 2 * number
+        world.restart()
+        world.price(80_001 + number)
+    world.tell(ClockTicked(world.at + SECOND))
+    assert world.engine.market.tapes[contract].expires_at == parse(contract, BEGIN).expires_at
+    world.buy(1)
+    assert [one.contract for one in world.queue] == [NQ]
