@@ -81,6 +81,7 @@ class Line:
     told:    how much of it is filled by the word of the broker; ending: how it ended by that word, while a fill is missing
     changes: how often a change or an end was asked for; is_asking, is_leaving: one of them is on its way
     asked:   what the change asks for that is on its way: more may be wanted by now
+    base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
@@ -129,6 +130,7 @@ class Line:
     refused: str = ""
     refused_stop: int | None = None
     asked: dict[str, int] = field(default_factory=dict)
+    base: int | None = None
 
     @property
     def place(self) -> Place:

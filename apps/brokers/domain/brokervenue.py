@@ -93,10 +93,22 @@ class BrokerVenue:
         age = max((one.age for one in self.lines.values()), default=0) + 1
         for line in self.lines.in_place(order.place) if order.is_exit else ():
             line.refusals = 0
+        base = self._base(order)
         for line in split(order, said.legs, age):
+            line.base = None if line.is_exit else base
             self.lines[line.tag] = line
             self._note(line)
         yield from self._settle(order.place, order.at)
+
+    def _base(self, order: Order) -> int | None:
+        """Return what an entry may find held when others, on their way out now, are over; None: it waits for none."""
+        if not order.after or not self._taken_back(order.place):
+            return None
+        first = next(iter(self.lines.of_order(order.after)), None)
+        return 0 if first is None or first.is_exit else self._held(order.place)
+
+    def _taken_back(self, place: Place) -> list[Line]:
+        return [one for one in self.lines.heads(place) if one.is_leaving and not one.is_over]
 
     @handles(CancelRequested)
     def hear_cancel(self, said: CancelRequested) -> Iterator[Message]:
@@ -145,7 +157,9 @@ class BrokerVenue:
         else:
             yield from self._hear_order(line, said)
         if line is not None:
-            yield from self._settle(line.place, said.at)
+            waiting = [one for one in self.lines.values() if one.after and one.after == line.order]
+            for place in (line.place, *sorted({one.place for one in waiting} - {line.place})):
+                yield from self._settle(place, said.at)
 
     def _hear_fill(self, line: Line | None, said: ReportBroker) -> Iterator[Message]:
         name = f"{said.account}:{said.fill}"
@@ -378,6 +392,13 @@ class BrokerVenue:
 
     def _go(self, line: Line, at: int) -> Iterator[Message]:
         """Send what waits here, if it may go now."""
+        if line.after and not line.is_exit:
+            first = [one for one in self.lines.of_order(line.after) if one.role is Role.ENTRY]
+            if any(one.is_stuck for one in first):
+                yield from self._end(line, Report.CANCELLED, at, "NOT_CLOSED")
+                return
+            if line.base is not None and self._taken_back(line.place):
+                return
         if line.after and not all(one.is_over for one in self.lines.of_order(line.after)):
             return
         held = self._held(line.place)
@@ -395,6 +416,9 @@ class BrokerVenue:
                 return  # the market order goes when stops and targets have made room for it
         elif line.after and held * line.side.sign < 0:
             yield from self._end(line, Report.CANCELLED, at, "NOT_CLOSED")
+            return
+        elif line.base is not None and (held - line.base) * line.side.sign > 0:
+            yield from self._end(line, Report.CANCELLED, at, "FILLED_FIRST")
             return
         yield self._place(line, at)
 

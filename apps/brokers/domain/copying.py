@@ -14,7 +14,7 @@ from apps.brokers.domain.facts import GroupListed, RouteSkipped
 from apps.brokers.domain.gate import EntryGate
 from apps.brokers.domain.groups import PAPER, found, group_for
 from apps.brokers.domain.messages import ListGroup, PlaceOrder, RouteExit, RouteOrder
-from apps.brokers.domain.order import OrderStatus, OrderType, side_of
+from apps.brokers.domain.order import Order, OrderStatus, OrderType, side_of
 from apps.brokers.domain.routing import Mode, Route, RouterState
 from apps.brokers.domain.target import Stand, planned
 from apps.bus.domain.message import SECOND, Message
@@ -159,6 +159,9 @@ class Copier:
         kind = _TYPES[(alert.order_type or "").lower()]
         id, text = f"{alert.id}.{account.id}", alert.comment or alert.sender_strategy or ""
         closing = f"{id}-c"
+        entries = [
+            one.id for one in self._under_way(account.id, alert.strategy, roots) if not one.is_exit
+        ]
         if plan.close or plan.clears:
             yield RouteExit(
                 closing,
@@ -184,8 +187,9 @@ class Copier:
             risk_percent=percent if plan.by_risk else None, most=_most(alert, stand, sign, multiplier),
             strategy=alert.strategy, signal=alert.id, snap=True, text=text[:200], **_prices(alert, kind),
         )  # fmt: skip
-        waits = self._books.orders.get(closing)
-        after = closing if waits is not None and not waits.is_over else ""
+        # at a broker an entry that is taken back may still fill: the new one waits until that is over
+        firsts = (closing, *(entries if plan.clears else ()))
+        after = next((one for one in firsts if one in self._books.orders), "")
         yield RouteOrder(place, at, route is not None and route.mode is Mode.APPROVE, after)
 
     def _gated(self, route: Route | None, at: int) -> Why | None:
@@ -205,15 +209,18 @@ class Copier:
         for position in self._books.held_by(account):
             if position.strategy == strategy and position.instrument.root in roots:
                 held += position.quantity
-        for order in self._books.orders_of(account):
-            if order.strategy != strategy or order.parent or order.status not in _ASKED:
-                continue
-            if root_of(order.contract) in roots:
-                left = order.side.sign * order.remaining
-                entries, exits = (
-                    (entries, exits + left) if order.is_exit else (entries + left, exits)
-                )
+        for order in self._under_way(account, strategy, roots):
+            left = order.side.sign * order.remaining
+            entries, exits = (entries, exits + left) if order.is_exit else (entries + left, exits)
         return Stand(held, entries, exits)
+
+    def _under_way(self, account: int, strategy: int, roots: tuple[str, ...]) -> list[Order]:
+        return [
+            one
+            for one in self._books.orders_of(account)
+            if one.strategy == strategy and not one.parent and one.status in _ASKED
+            and root_of(one.contract) in roots
+        ]  # fmt: skip
 
 
 def _unusable(alert: TakeOrderAlert, at: int) -> Why | None:

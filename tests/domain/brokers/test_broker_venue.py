@@ -18,12 +18,14 @@ from apps.brokers.domain.facts import (
     OrderHeld,
     OrderRejected,
     OrderStuck,
+    RouteSkipped,
 )
 from apps.brokers.domain.messages import (
     CancelOrder,
     ClosePosition,
     Flatten,
     ListAccount,
+    ListRoute,
     ModifyOrder,
     PlaceOrder,
     ReportBroker,
@@ -35,6 +37,7 @@ from apps.marketdata.domain.contract import parse
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.risk.domain.messages import SetRules
+from apps.signals.domain.posted import TakeOrderAlert
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.brokers.model_broker import ModelBroker, shifted
 
@@ -434,6 +437,41 @@ def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
     world.quiet()
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
     assert not world.engine.ledger.books.orders
+
+
+def alerted(world: World, number: int, side: str, size: int, **more: Any) -> list[Fact]:
+    """Let a strategy say what shall be held."""
+    action = "buy" if side == "long" else "sell"
+    away = -10 if side == "long" else 10
+    stop = Decimal(20_000 + away)
+    return world.tell(TakeOrderAlert(
+        id=f"al{number}", user=1, strategy=5, symbol=NQ, action=action, quantity=size,
+        market_position=side, market_position_size=size, stop_loss=stop, **more,
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fills", "side", "held"),
+    [(0, "long", 2), (3, "long", 3), (0, "short", -2), (3, "short", 3)],
+)
+def test_an_alert_s_entry_waits_until_the_one_that_it_replaces_is_over_at_the_broker(
+    fills: int, side: str, held: int
+) -> None:
+    world = World(automatic=True)
+    world.tell(ListRoute(id="r", user=1, strategy=5, account=1, config={"mode": "automatic"}))
+    alerted(world, 1, "long", 3, order_type="limit", price=Decimal("19999.00"))
+    world.quiet()
+    old = next(iter(world.broker.orders))
+    facts = alerted(world, 2, side, 2)
+    assert not [one for one in facts if isinstance(one, OrderBlocked | RouteSkipped)]
+    assert [one.errand for one in world.queue] == [Errand.CANCEL]
+    world.broker.fill(old, fills)
+    world.quiet()
+    for tag in list(world.broker.orders):
+        if tag != old and not world.broker.orders[tag].head:
+            world.broker.fill(tag, 9)
+    world.quiet()
+    assert world.held == world.broker.net == held
 
 
 def test_a_turn_that_is_run_again_sends_nothing_twice() -> None:
