@@ -72,6 +72,8 @@ def _tell_order(order: BrokerOrder) -> bool:
         stop=None if order.stop is None else f"{order.stop:f}",
     )  # fmt: skip
     state = f"{order.status}:{order.quantity}:{order.filled}:{said.limit}:{said.stop}:{order.at_ns}"
+    if order.reason:  # refused in the moment in which it was asked: news all the same
+        state += f":{order.reason[-40:]}"
     return _submit(said, desk, f"order:{desk.pk}:{order.remote}:{state}")
 
 

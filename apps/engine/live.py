@@ -92,6 +92,7 @@ class LiveEngine:
         self._contracts = list(contracts)
         self._fronts_at, self._on_roll = fronts_at, on_roll
         self._hour = 0
+        self._beside: set[str] = set()
         self._monotonic, self._wall = monotonic, wall
         self._journal = Journal()
         self._turn = Turn()
@@ -353,7 +354,15 @@ class LiveEngine:
         for front in fresh:
             self._contracts.append(front)
             self._take(self.engine.handle(front))
-        self._on_roll(tuple(dict.fromkeys([*old, *self._fronts()])))
+        self._on_roll(tuple(dict.fromkeys([*sorted(self._beside), *old, *self._fronts()])))
+
+    def _follow_held(self) -> None:
+        """Follow what somebody holds in no listed contract too: it was traded at his broker by hand."""
+        listed = [one.contract for one in self._contracts]
+        beside = self.engine.ledger.books.contracts() - set(listed)
+        if self._caught_up and not beside <= self._beside:
+            self._beside |= beside
+            self._on_roll((*sorted(self._beside), *listed))
 
     def _hear_feed(self, item: FeedChanged) -> None:
         self.feed_state, self._feed_reason = item.state, item.reason
@@ -420,6 +429,7 @@ class LiveEngine:
         self.counts["turns"] += 1
         bus.tell(self._journal.write(turn, self.engine, self.at))
         self._readings.say_candles(turn.candles)
+        self._follow_held()
 
     # ---- inbox ----
 

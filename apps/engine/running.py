@@ -72,7 +72,7 @@ class Trading:
             self._wanted(fronts),
             self.engine.put,
             resume=self._newest,
-            warm_up=lambda contract: day_bounds(max(self.engine.at, now))[0],
+            warm_up=lambda contract: _warm_up(source, contract, max(self.engine.at, now)),
         )
         self.feed.start()
 
@@ -102,6 +102,14 @@ def listed(contract: str, at: int) -> ContractListed:
     return ContractListed(
         contract, product.root, None if jump is None else int(jump), parse(contract, at).expires_at
     )
+
+
+def _warm_up(source: Source, contract: str, at: int) -> int:
+    """Return from when on a contract's ticks are wanted: its whole day, or from now where somebody holds it already.
+
+    What was traded at a broker by hand is held before it is followed, and would meet prices from before its fill.
+    """
+    return day_bounds(at)[0] if contract in source.fronts(at) else at
 
 
 def _tick_size(contract: str) -> Decimal:

@@ -19,6 +19,9 @@ Place = tuple[int, str, int]
 FRESH_S: Final = 10  # an entry that could not be sent within so many seconds is not wanted any more
 
 
+MOST_TRIES: Final = 3  # of what a broker does not want; then it is a person's business
+
+
 class Stage(StrEnum):
     """Where an order is. HERE: not sent yet; ASKED: no word yet; ASLEEP: waits at the broker for its entry."""
 
@@ -77,7 +80,11 @@ class Line:
     closed:  of an entry: contracts that were closed otherwise than by its own stop and target
     told:    how much of it is filled by the word of the broker; ending: how it ended by that word, while a fill is missing
     changes: how often a change or an end was asked for; is_asking, is_leaving: one of them is on its way
+    asked:   what the change asks for that is on its way: more may be wanted by now
+    base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
+    refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
+    refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
     """
 
@@ -119,6 +126,11 @@ class Line:
     is_leaving: bool = False
     is_kill: bool = False
     uncovered: int = 0
+    refusals: int = 0
+    refused: str = ""
+    refused_stop: int | None = None
+    asked: dict[str, int] = field(default_factory=dict)
+    base: int | None = None
 
     @property
     def place(self) -> Place:
@@ -129,6 +141,11 @@ class Line:
     def is_over(self) -> bool:
         """Return whether nothing can happen to it any more."""
         return self.stage is Stage.OVER
+
+    @property
+    def is_stuck(self) -> bool:
+        """Return whether the broker refused it so often that only a person's wish asks again."""
+        return not self.is_over and self.refusals >= MOST_TRIES
 
     @property
     def is_exit(self) -> bool:

@@ -56,6 +56,7 @@ class Books:
         for order in state.orders:
             self.remember(order)
         self.positions = {(one.account, one.contract, one.strategy): one for one in state.positions}
+        self.leaving: set[str] = set()  # entries whose end was asked for
         self.watched = {one.waiter: one for one in state.positions}
         self.changed_accounts: dict[int, Account] = {}
         self.changed_orders: dict[str, Order] = {}
@@ -256,6 +257,7 @@ class Books:
     def forget(self, order: Order) -> None:
         """An order that is over needs no place here any more; its row keeps it."""
         self.orders.pop(order.id, None)
+        self.leaving.discard(order.id)
         legs = self._legs.get(order.parent)
         if legs is not None:
             self._legs[order.parent] = [one for one in legs if one is not order]

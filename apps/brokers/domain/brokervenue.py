@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from apps.brokers.domain.abroad import (
     FRESH_S,
+    MOST_TRIES,
     AbroadState,
     Dispatch,
     Errand,
@@ -23,7 +24,8 @@ from apps.brokers.domain.abroad import (
     tag_of,
 )
 from apps.brokers.domain.account import Kind
-from apps.brokers.domain.books import Books
+from apps.brokers.domain.books import Books, named
+from apps.brokers.domain.facts import OrderStuck
 from apps.brokers.domain.messages import (
     BrokerReported,
     CancelRequested,
@@ -48,9 +50,6 @@ from apps.marketdata.domain.messages import (
 )
 
 REAL: Final = "broker"
-MOST_TRIES: Final = (
-    3  # of closing what lost its stop; a broker that does not want it is a person's business
-)
 FOLLOWS: Final = (
     10  # a trailing stop is moved when it is a tenth of its distance behind: calls are counted
 )
@@ -92,15 +91,30 @@ class BrokerVenue:
         if account is None or account.kind is Kind.PAPER or self.lines.of_order(order.id):
             return
         age = max((one.age for one in self.lines.values()), default=0) + 1
+        for line in self.lines.in_place(order.place) if order.is_exit else ():
+            line.refusals = 0
+        base = self._base(order)
         for line in split(order, said.legs, age):
+            line.base = None if line.is_exit else base
             self.lines[line.tag] = line
             self._note(line)
         yield from self._settle(order.place, order.at)
+
+    def _base(self, order: Order) -> int | None:
+        """Return what an entry may find held when others, on their way out now, are over; None: it waits for none."""
+        if not order.after or not self._taken_back(order.place):
+            return None
+        first = next(iter(self.lines.of_order(order.after)), None)
+        return 0 if first is None or first.is_exit else self._held(order.place)
+
+    def _taken_back(self, place: Place) -> list[Line]:
+        return [one for one in self.lines.heads(place) if one.is_leaving and not one.is_over]
 
     @handles(CancelRequested)
     def hear_cancel(self, said: CancelRequested) -> Iterator[Message]:
         """Ask for an order to be taken back. What was never sent is over at once."""
         for line in self.lines.of_order(said.order.id):
+            line.refusals = 0
             if line.stage is Stage.HERE:
                 yield from self._end(line, Report.CANCELLED, said.at, said.reason)
             elif not line.is_over:
@@ -113,6 +127,7 @@ class BrokerVenue:
         for line in self.lines.of_order(said.order.id):
             if line.is_over:
                 continue
+            line.refusals = 0
             line.want_limit = said.limit if said.limit is not None else line.want_limit
             line.want_stop = said.stop if said.stop is not None else line.want_stop
             if said.quantity is not None and not line.bracket:
@@ -142,7 +157,9 @@ class BrokerVenue:
         else:
             yield from self._hear_order(line, said)
         if line is not None:
-            yield from self._settle(line.place, said.at)
+            waiting = [one for one in self.lines.values() if one.after and one.after == line.order]
+            for place in (line.place, *sorted({one.place for one in waiting} - {line.place})):
+                yield from self._settle(place, said.at)
 
     def _hear_fill(self, line: Line | None, said: ReportBroker) -> Iterator[Message]:
         name = f"{said.account}:{said.fill}"
@@ -200,6 +217,10 @@ class BrokerVenue:
             line.stage = Stage.WORKING
         elif said.status == "suspended" and line.stage in (Stage.HERE, Stage.ASKED):
             line.stage = Stage.ASLEEP
+        if said.reason and said.reason != line.refused:  # it was taken first, and refused later
+            line.refused = said.reason
+            if line.is_asking or line.is_leaving:
+                yield from self._refuse(line, said.at)
         self._take_over(line, said)
         self._note(line)
         order = self._books.orders.get(line.order)
@@ -216,23 +237,37 @@ class BrokerVenue:
         for name in ("quantity", "limit", "stop"):
             if getattr(line, f"want_{name}") == getattr(line, name):
                 setattr(line, f"want_{name}", None)
-        if (line.want_quantity, line.want_limit, line.want_stop) == (None, None, None):
-            line.is_asking = False
+        if line.is_asking and all(getattr(line, name) == to for name, to in line.asked.items()):
+            line.is_asking, line.refusals, line.refused_stop = False, 0, None
 
     def _hear_outcome(self, line: Line, said: ReportBroker) -> Iterator[Message]:
         """Take over what became of a dispatch. What was sent shows itself in the order that the broker tells of."""
-        if said.errand == Errand.MODIFY:
-            if said.status != "sent":
-                line.is_asking = False
-                line.want_quantity = line.want_limit = line.want_stop = None
-                self._note(line)
-        elif said.errand == Errand.CANCEL:
-            if said.status != "sent" and said.reason != "TooLate":
-                line.is_leaving = False
-                self._note(line)
+        if said.errand in (Errand.MODIFY, Errand.CANCEL):
+            # an end that comes too late is on its way already
+            is_over = said.errand == Errand.CANCEL and said.reason == "TooLate"
+            if said.status != "sent" and not is_over:
+                line.refused = said.reason
+                yield from self._refuse(line, said.at)
         elif said.status != "sent" and not line.is_over:
             for one in [line, *self.lines.legs_of(line)]:
                 yield from self._end(one, Report.REJECTED, said.at, said.reason or "NOT_SENT")
+
+    def _refuse(self, line: Line, at: int) -> Iterator[Message]:
+        """The broker does not want what was asked of an order. It may be asked again, but not for ever.
+
+        An entry is taken back again at once; whether a stop shall still end or shrink is for what is held by now.
+        """
+        was_leaving, line.is_leaving, line.is_asking = line.is_leaving, False, False
+        if line.trail is not None and line.want_stop is not None:
+            line.refused_stop = line.want_stop
+        line.want_quantity = line.want_limit = line.want_stop = None
+        line.refusals += 1
+        self._note(line)
+        order = self._books.orders.get(line.order)
+        if line.refusals == MOST_TRIES and order is not None:
+            yield OrderStuck(at=at, reason=line.refused, number=line.changes, **named(order))
+        if was_leaving and not line.is_exit:
+            yield from self._ask_cancel(line, at)
 
     # ---- what nobody here sent ----
 
@@ -357,6 +392,13 @@ class BrokerVenue:
 
     def _go(self, line: Line, at: int) -> Iterator[Message]:
         """Send what waits here, if it may go now."""
+        if line.after and not line.is_exit:
+            first = [one for one in self.lines.of_order(line.after) if one.role is Role.ENTRY]
+            if any(one.is_stuck for one in first):
+                yield from self._end(line, Report.CANCELLED, at, "NOT_CLOSED")
+                return
+            if line.base is not None and self._taken_back(line.place):
+                return
         if line.after and not all(one.is_over for one in self.lines.of_order(line.after)):
             return
         held = self._held(line.place)
@@ -369,11 +411,23 @@ class BrokerVenue:
             if not line.is_kill and abs(held) - self.lines.cover(line.place) < size:
                 if line.type is not OrderType.MARKET:
                     yield from self._end(line, Report.REJECTED, at, "WOULD_REVERSE")
+                elif self._has_no_way(line.place):
+                    yield from self._end(line, Report.REJECTED, at, "BROKER_REFUSES")
                 return  # the market order goes when stops and targets have made room for it
         elif line.after and held * line.side.sign < 0:
             yield from self._end(line, Report.CANCELLED, at, "NOT_CLOSED")
             return
+        elif line.base is not None and (held - line.base) * line.side.sign > 0:
+            yield from self._end(line, Report.CANCELLED, at, "FILLED_FIRST")
+            return
         yield self._place(line, at)
+
+    def _has_no_way(self, place: Place) -> bool:
+        """Return whether no room will be made: the broker refused to end what lies there, and nothing is asked."""
+        lie = [one for one in self.lines.in_place(place) if not one.is_over]
+        return any(one.is_stuck for one in lie) and not any(
+            one.is_asking or one.is_leaving for one in lie
+        )
 
     def _place(self, line: Line, at: int) -> Dispatch:
         legs = self.lines.legs_of(line)
@@ -390,6 +444,8 @@ class BrokerVenue:
     def _ask_cancel(self, line: Line, at: int) -> Iterator[Message]:
         if line.is_over or line.is_leaving or line.stage is Stage.HERE or line.ending:
             return
+        if line.is_stuck:
+            return
         line.is_leaving = True
         line.changes += 1
         self._note(line)
@@ -400,17 +456,20 @@ class BrokerVenue:
         """Ask for what is wanted otherwise, one thing at a time: brokers refuse a second change beside the first."""
         if line.is_over or line.is_leaving or line.is_asking or line.stage is Stage.HERE:
             return
-        wanted: dict[str, Any] = {}
-        if line.want_quantity not in (None, line.quantity):
-            wanted["quantity"] = line.want_quantity
-        if line.want_limit not in (None, line.limit):
-            wanted["limit"] = line.price(line.want_limit)
-        if line.want_stop not in (None, line.stop):
-            wanted["stop"] = line.price(line.want_stop)
-        if not wanted:
+        if line.is_stuck:
             line.want_quantity = line.want_limit = line.want_stop = None
             return
-        line.is_asking = True
+        wishes = {"quantity": line.want_quantity, "limit": line.want_limit, "stop": line.want_stop}
+        asked = {
+            name: to for name, to in wishes.items() if to is not None and to != getattr(line, name)
+        }
+        if not asked:
+            line.want_quantity = line.want_limit = line.want_stop = None
+            return
+        wanted: dict[str, Any] = {
+            name: to if name == "quantity" else line.price(to) for name, to in asked.items()
+        }
+        line.is_asking, line.asked = True, asked
         line.changes += 1
         self._note(line)
         yield self._dispatch(line, Errand.MODIFY, f"{line.tag}.m{line.changes}", wanted, at)
@@ -589,7 +648,7 @@ class BrokerVenue:
         """Let a trailing stop follow a new best price; it never goes back."""
         assert line.trail is not None
         hold, level = -line.side.sign, best + line.side.sign * line.trail
-        lies = line.want_stop if line.want_stop is not None else line.stop
+        lies = _lies(line)
         if lies is None or (level - lies) * hold > 0:
             line.want_stop = level
             self._note(line)
@@ -600,6 +659,7 @@ class BrokerVenue:
             for one in self.lines.in_place(place)
             if (one.arm_at is not None or (one.trail is not None and one.is_exit))
             and not one.is_over
+            and not one.is_stuck
             and one.stage is not Stage.HERE
             and (not one.head or self.lines.open_of(self.lines[one.head]) > 0)
         ]
@@ -649,9 +709,16 @@ def _edge(line: Line) -> int:
     if line.trail is None:
         assert line.arm_at is not None
         return line.arm_at
-    lies = line.want_stop if line.want_stop is not None else line.stop
+    lies = _lies(line)
     assert lies is not None
     return lies - line.side.sign * (line.trail + max(1, line.trail // FOLLOWS))
+
+
+def _lies(line: Line) -> int | None:
+    """Return where a trailing stop lies, is wanted, or was not wanted by the broker: the next one has to be better."""
+    if line.want_stop is not None:
+        return line.want_stop
+    return line.stop if line.refused_stop is None else line.refused_stop
 
 
 def _wanted(line: Line) -> dict[str, Any]:

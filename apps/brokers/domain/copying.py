@@ -4,23 +4,21 @@ What an account holds is asked before anything is sent, so that an alert that wa
 Exits always pass; entries are gated by the route of strategy and account: its mode, hours, pause and number.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 from apps.brokers.domain.account import Account, BadAccount, Kind
 from apps.brokers.domain.books import ON_ITS_WAY, Books
 from apps.brokers.domain.facts import GroupListed, RouteSkipped
-from apps.brokers.domain.gate import EntryGate
 from apps.brokers.domain.groups import PAPER, found, group_for
 from apps.brokers.domain.messages import ListGroup, PlaceOrder, RouteExit, RouteOrder
-from apps.brokers.domain.order import OrderStatus, OrderType, side_of
-from apps.brokers.domain.routing import Mode, Route, RouterState
+from apps.brokers.domain.order import Order, OrderStatus, OrderType, side_of
+from apps.brokers.domain.routing import Mode, Route, Router, RouterState
 from apps.brokers.domain.target import Stand, planned
 from apps.bus.domain.message import SECOND, Message
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
-from apps.marketdata.domain.messages import ClockTicked, ContractListed, TimeTold
 from apps.signals.domain.messages import OrderAlertKept, OrderAlertRefused
 from apps.signals.domain.posted import TakeOrderAlert
 from apps.trades.domain.messages import CommandRefused
@@ -37,32 +35,12 @@ Why = tuple[str, str]
 class Copier:
     """Carries out order alerts. It reads the books and never writes them: what it wants, it says."""
 
-    def __init__(
-        self,
-        state: RouterState,
-        routes: Mapping[tuple[int, int], Route],
-        gate: EntryGate,
-        books: Books,
-    ) -> None:
-        """Take over the groups and what was sent; routes, entries and books are read as they stand."""
+    def __init__(self, state: RouterState, router: Router, books: Books) -> None:
+        """Take over the groups and what was sent; the router, which hears everything first, and books are read."""
         self.groups = {one.id: one for one in state.groups}
         self._sent = set(state.sent)
         self._taken: dict[str, None] = {}
-        self._routes, self._gate, self._books = routes, gate, books
-        self._fronts: dict[str, str] = {}
-        self._at = 0
-
-    @handles(ContractListed)
-    def list_contract(self, said: ContractListed) -> Iterator[Message]:
-        """Remember which contract an undated symbol means now."""
-        self._fronts[said.root] = said.contract
-        return iter(())
-
-    @handles(ClockTicked, TimeTold)
-    def tick_clock(self, said: ClockTicked | TimeTold) -> Iterator[Message]:
-        """Remember the time."""
-        self._at = max(self._at, said.at)
-        return iter(())
+        self._router, self._books = router, books
 
     @handles(ListGroup)
     def list_group(self, wish: ListGroup) -> Iterator[Message]:
@@ -77,14 +55,14 @@ class Copier:
                 self.groups[wish.group] = group_for(wish.group, wish.user, wish.config)
         except BadAccount as problem:
             yield CommandRefused(
-                at=self._at,
+                at=self._router.at,
                 user=wish.user,
                 command=wish.id,
                 reason="BAD_VALUE",
                 detail=str(problem),
             )
             return
-        yield GroupListed(at=self._at, user=wish.user, group=wish.group, wish=wish.id)
+        yield GroupListed(at=self._router.at, user=wish.user, group=wish.group, wish=wish.id)
 
     @handles(TakeOrderAlert)
     def take(self, alert: TakeOrderAlert) -> Iterator[Message]:
@@ -94,7 +72,7 @@ class Copier:
         self._taken[alert.id] = None
         if len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]
-        at = max(self._at, self._books.at)
+        at = max(self._router.at, self._books.at)
         members = self._reached(alert)
         why = _unusable(alert, at) or (members if isinstance(members, tuple) else None)
         said: dict[str, Any] = {
@@ -121,7 +99,7 @@ class Copier:
         elif not said or said.strip().lower() == PAPER:
             named = [
                 (one.account, Decimal(1))
-                for one in self._routes.values()
+                for one in self._router.routes.values()
                 if one.strategy == alert.strategy
             ]
         else:
@@ -145,7 +123,7 @@ class Copier:
     def _into(
         self, alert: TakeOrderAlert, account: Account, multiplier: Decimal, at: int
     ) -> Iterator[Message]:
-        route = self._routes.get((alert.strategy, account.id))
+        route = self._router.routes.get((alert.strategy, account.id))
         root = root_of(alert.symbol or "")
         traded = route.root if route and route.root else root
         roots = tuple(dict.fromkeys((traded, root)))
@@ -159,6 +137,9 @@ class Copier:
         kind = _TYPES[(alert.order_type or "").lower()]
         id, text = f"{alert.id}.{account.id}", alert.comment or alert.sender_strategy or ""
         closing = f"{id}-c"
+        entries = [
+            one.id for one in self._under_way(account.id, alert.strategy, roots) if not one.is_exit
+        ]
         if plan.close or plan.clears:
             yield RouteExit(
                 closing,
@@ -176,7 +157,9 @@ class Copier:
         if why := self._gated(route, at):
             yield _skipped(alert, account, at, why)
             return
-        symbol = self._fronts.get(traded, traded) if route and route.root else alert.symbol or ""
+        symbol = (
+            self._router.fronts.get(traded, traded) if route and route.root else alert.symbol or ""
+        )
         sign = plan.enter or plan.by_risk
         place = PlaceOrder(
             id=id, user=alert.user, account=account.id, symbol=symbol, side=side_of(sign), type=kind,
@@ -184,8 +167,9 @@ class Copier:
             risk_percent=percent if plan.by_risk else None, most=_most(alert, stand, sign, multiplier),
             strategy=alert.strategy, signal=alert.id, snap=True, text=text[:200], **_prices(alert, kind),
         )  # fmt: skip
-        waits = self._books.orders.get(closing)
-        after = closing if waits is not None and not waits.is_over else ""
+        # at a broker an entry that is taken back may still fill: the new one waits until that is over
+        firsts = (closing, *(entries if plan.clears else ()))
+        after = next((one for one in firsts if one in self._books.orders), "")
         yield RouteOrder(place, at, route is not None and route.mode is Mode.APPROVE, after)
 
     def _gated(self, route: Route | None, at: int) -> Why | None:
@@ -197,7 +181,9 @@ class Copier:
         if route.mode is Mode.OBSERVE:
             return "OBSERVE", "the strategy is only observed in this account"
         place = (route.strategy, route.account)
-        return self._gate.why_not(route.windows, route.cooldown_s, route.most_trades, place, at)
+        return self._router.gate.why_not(
+            route.windows, route.cooldown_s, route.most_trades, place, at
+        )
 
     def _stand(self, account: int, strategy: int, roots: tuple[str, ...]) -> Stand:
         """Return what a strategy holds here of an instrument, and what is on its way."""
@@ -205,15 +191,18 @@ class Copier:
         for position in self._books.held_by(account):
             if position.strategy == strategy and position.instrument.root in roots:
                 held += position.quantity
-        for order in self._books.orders_of(account):
-            if order.strategy != strategy or order.parent or order.status not in _ASKED:
-                continue
-            if root_of(order.contract) in roots:
-                left = order.side.sign * order.remaining
-                entries, exits = (
-                    (entries, exits + left) if order.is_exit else (entries + left, exits)
-                )
+        for order in self._under_way(account, strategy, roots):
+            left = order.side.sign * order.remaining
+            entries, exits = (entries, exits + left) if order.is_exit else (entries + left, exits)
         return Stand(held, entries, exits)
+
+    def _under_way(self, account: int, strategy: int, roots: tuple[str, ...]) -> list[Order]:
+        return [
+            one
+            for one in self._books.orders_of(account)
+            if one.strategy == strategy and not one.parent and one.status in _ASKED
+            and root_of(one.contract) in roots
+        ]  # fmt: skip
 
 
 def _unusable(alert: TakeOrderAlert, at: int) -> Why | None:

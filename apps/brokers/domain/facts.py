@@ -217,6 +217,20 @@ class OrderRejected(OrderFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStuck(OrderFact):
+    """The broker refuses again and again to change or end it: the desk asks no more. `number` counts what was asked."""
+
+    name: ClassVar[str] = "order.stuck"
+    reason: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Return the order and what was asked last: a new wish may find it stuck again."""
+        return f"{self.name}:{self.order}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderExpired(OrderFact):
     """Its time is over."""
 

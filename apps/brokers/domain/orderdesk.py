@@ -411,6 +411,7 @@ class OrderDesk:
             if order.status is OrderStatus.HELD:
                 yield from self._drop_held(order, OrderStatus.CANCELLED, at, reason)
             elif not order.is_over:
+                self.books.leaving.add(order.id)
                 yield CancelRequested(order, at, reason, at_once)
 
     # ---- the way out ----

@@ -24,7 +24,10 @@ def bars(
     pending = [
         one
         for one in books.orders_of(account.id)
-        if not one.is_exit and one.status in ON_ITS_WAY and one.contract == order.contract
+        if not one.is_exit
+        and one.status in ON_ITS_WAY
+        and one.contract == order.contract
+        and not (order.after and one.strategy == order.strategy and one.id in books.leaving)
     ]
     others = [
         one

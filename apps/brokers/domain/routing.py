@@ -151,19 +151,19 @@ class Router:
         self.routes = {(one.strategy, one.account): one for one in state.routes}
         self._sent = set(state.sent)
         self.gate = EntryGate(state.entries)
-        self._fronts: dict[str, str] = {}
-        self._at = 0
+        self.fronts: dict[str, str] = {}
+        self.at = 0
 
     @handles(ContractListed)
     def list_contract(self, said: ContractListed) -> Iterator[Message]:
         """Remember which contract an undated symbol means now."""
-        self._fronts[said.root] = said.contract
+        self.fronts[said.root] = said.contract
         return iter(())
 
     @handles(ClockTicked, TimeTold)
     def tick_clock(self, said: ClockTicked | TimeTold) -> Iterator[Message]:
         """Remember the time, for the answers to people."""
-        self._at = max(self._at, said.at)
+        self.at = max(self.at, said.at)
         return iter(())
 
     @handles(OrderSent)
@@ -184,7 +184,7 @@ class Router:
                 self.routes[key] = route_for(*key, wish.user, wish.config)
         except BadAccount as problem:
             yield CommandRefused(
-                at=self._at,
+                at=self.at,
                 user=wish.user,
                 command=wish.id,
                 reason="BAD_VALUE",
@@ -192,7 +192,7 @@ class Router:
             )
             return
         yield RouteListed(
-            at=self._at, user=wish.user, account=wish.account, wish=wish.id, strategy=wish.strategy
+            at=self.at, user=wish.user, account=wish.account, wish=wish.id, strategy=wish.strategy
         )
 
     @handles(ConfirmationFound)
@@ -241,7 +241,7 @@ class Router:
                 id=name,
                 user=route.user,
                 account=route.account,
-                symbol=self._fronts.get(route.root, route.root) if route.root else contract,
+                symbol=self.fronts.get(route.root, route.root) if route.root else contract,
                 side=side,
                 type=OrderType.MARKET,
                 quantity=0 if route.risk_percent else route.quantity,

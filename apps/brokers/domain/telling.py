@@ -201,6 +201,11 @@ _STANDS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 
 
+def _stuck(p: Payload) -> str:
+    reason = str(p.get("reason") or "").rstrip(".")
+    return f"{reason + '. ' if reason else ''}The desk asks no more: look at it in the broker's own program."
+
+
 def _connection(p: Payload) -> Told:
     words, tone, icon = _STANDS.get(str(p["state"]), (str(p["state"]), "quiet", "link"))
     reason = str(p.get("reason") or "").rstrip(".")
@@ -245,6 +250,9 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "order.cancelled": _ended("cancelled", "quiet"),
     "order.rejected": _ended("rejected", "bad"),
     "order.expired": _ended("expired", "wait"),
+    "order.stuck": lambda p: Told(
+        f"{_order(p)}: the broker refuses to change or end it", _stuck(p), "bad", "warn"
+    ),
     "position.opened": lambda p: Told(f"{product_of(p)} {p['direction']} opened", ""),
     "position.closed": _closed,
     "route.skipped": _skipped,

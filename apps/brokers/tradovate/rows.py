@@ -214,7 +214,7 @@ class Rows:
             text=str(version.get("text") or ""),
             parent=str(row.get("parentId") or ""),
             oco=str(row.get("ocoId") or ""),
-            reason=_why(reports),
+            reason=_why(reports, min(commands, default=0)),
         )
 
     def _fill(self, row: Row) -> FillSeen | None:
@@ -314,10 +314,15 @@ def _fees(row: Row | None) -> Decimal | None:
     return sum((_exact(row[name]) for name in FEES if row.get(name) is not None), Decimal(0))
 
 
-def _why(reports: Iterable[Row]) -> str:
-    """Return the newest reason that the broker gave for not doing something."""
+def _why(reports: Iterable[Row], first: int) -> str:
+    """Return the newest reason that the broker gave for not doing something.
+
+    A change or an end that is refused names its command: refused twice in the same words it is refused twice.
+    """
     for report in sorted(reports, key=lambda row: int(row["id"]), reverse=True):
         reason, text = report.get("rejectReason"), report.get("text")
         if reason and reason != "Success":
-            return f"{reason}: {text}"[:200] if text else str(reason)
+            words = f"{reason}: {text}" if text else str(reason)
+            command = int(report["commandId"])
+            return words[:200] if command == first else f"{words[:170]} (command {command})"
     return ""

@@ -99,7 +99,7 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
         SignalDesk(state.signals),  # alert, candle -> validated, confirmed, cancelled
         TradeBook(state.trades),  # price -> MFE, MAE, break-even, stop, target, close
         router,  # confirmed signal -> an order for each account
-        Copier(state.routes, router.routes, router.gate, books),  # order alert -> the same
+        Copier(state.routes, router, books),  # order alert -> the same
         Ledger(books),  # fill -> position, money, days
         OrderDesk(books, state.signals.calendar),  # wish -> order
         RiskGuard(state.standings, state.signals.calendar),  # order -> allowed, held or blocked

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from apps.bus.domain.message import MINUTE, SECOND, Message
 from apps.bus.domain.stage import handles
+from apps.marketdata.domain.contract import parse, root_of
 from apps.marketdata.domain.messages import (
     CandleOpened,
     CandleReached,
@@ -252,7 +253,7 @@ class Market:
     @handles(Waits)
     def let_wait(self, said: Waits) -> Iterator[Message]:
         """Put somebody to sleep between two prices, or move his span."""
-        tape = self.tapes[said.contract]
+        tape = self.tapes.get(said.contract) or self._follow(said.contract)
         known = said.of in tape.sleepers.since
         mark = 0 if known else tape.mark()
         tape.sleepers.wait(said.of, said.below, said.above, mark)
@@ -263,10 +264,23 @@ class Market:
     @handles(Leaves)
     def let_go(self, said: Leaves) -> Iterator[Message]:
         """Forget a sleeper."""
-        tape = self.tapes[said.contract]
-        tape.sleepers.leave(said.of)
-        tape.told.pop(said.of, None)
+        tape = self.tapes.get(said.contract)
+        if tape is not None:
+            tape.sleepers.leave(said.of)
+            tape.told.pop(said.of, None)
         return iter(())
+
+    def _follow(self, contract: str) -> Tape:
+        """Begin a tape for what nobody listed: something was traded at a broker by hand. It is no root's front for that."""
+        known = [tape for tape in self.tapes.values() if tape.last is not None]
+        # a one-digit year means nothing without a time
+        expires_at = (
+            parse(contract, max(tape.last_at for tape in known)).expires_at if known else None
+        )
+        made = Tape(TapeState(contract, root_of(contract), expires_at=expires_at), self._frames)
+        self.tapes[contract] = made
+        self.changed.add(contract)
+        return made
 
     @handles(Look)
     def look(self, said: Look) -> Iterator[Message]:
@@ -299,6 +313,8 @@ class Market:
             self.tapes[said.contract] = Tape(kept, self._frames)
         else:
             tape.jump = said.jump
+            if tape.last is None:  # somebody waited for it before it was listed
+                tape.expires_at = said.expires_at
             tape.refresh()
         self.changed.add(said.contract)
         return iter(())

@@ -196,6 +196,15 @@ def _refused(verb: str) -> Callable[[Sequence[Payload], Context], Notice]:
     return words
 
 
+def _stuck(payloads: Sequence[Payload], context: Context) -> Notice:
+    p = payloads[-1]
+    title = f"{_order(p)}: the broker refuses to change or end it{_in(context)}"
+    cure = "look at it in the broker's own program"
+    body = _sentences(why(str(p.get("reason") or "")), "the desk asks no more", cure)
+    of = str(p.get("order", ""))
+    return Notice(Kind.ORDER_REFUSED, title, body, Severity.ALARM, "/manager/", of)
+
+
 # ---- risk ----
 
 
@@ -347,6 +356,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "order.held": _waits,
     "order.blocked": _refused("blocked"),
     "order.rejected": _refused("rejected"),
+    "order.stuck": _stuck,
     "risk.level_changed": _level,
     "risk.broken": _told("risk.broken", Kind.RISK_LOCK, Severity.ALARM),
     "risk.locked": _told("risk.locked", Kind.RISK_LOCK, Severity.ALARM),

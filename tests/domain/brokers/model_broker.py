@@ -38,6 +38,11 @@ class ModelBroker:
         self.lowest = 0
         self.placed: Counter[str] = Counter()
         self.rejects: set[str] = set()  # what is not taken next: "entry" or "stop"
+        self.refuses: list[
+            str
+        ] = []  # the next changes and ends: "now", or taken and refused "late"
+        self.refuses_all = ""
+        self.refused = 0
         self.price = "20000"
 
     # ---- what is asked of it ----
@@ -86,6 +91,8 @@ class ModelBroker:
         size = sent.payload.get("quantity", order.quantity)
         if size <= order.filled:
             return "Quantity"
+        if (refusal := self._refusal(order)) is not None:
+            return refusal
         order.quantity = size
         order.limit = sent.payload.get("limit") or order.limit
         order.stop = sent.payload.get("stop") or order.stop
@@ -96,7 +103,21 @@ class ModelBroker:
         order = self.orders.get(sent.tag)
         if order is None or order.status not in LIVE:
             return "TooLate"
+        if (refusal := self._refusal(order)) is not None:
+            return refusal
         self._end(order, "cancelled")
+        return ""
+
+    def _refusal(self, order: Rests) -> str | None:
+        """Return how a change or an end is not done: refused at once, or taken and refused by a later word."""
+        how = self.refuses_all or (self.refuses.pop(0) if self.refuses else "")
+        if not how:
+            return None
+        self.refused += 1
+        if how == "now":
+            return "Unsupported"
+        order.reason = f"RiskRejected (command {self.refused})"
+        self._say(order)
         return ""
 
     def _liquidate(self, sent: Dispatch) -> str:

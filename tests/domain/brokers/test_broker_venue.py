@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, line_of, tag_of
+from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, Stage, line_of, tag_of
 from apps.brokers.domain.books import LedgerState
 from apps.brokers.domain.facts import (
     OrderBlocked,
@@ -17,12 +17,15 @@ from apps.brokers.domain.facts import (
     OrderFilled,
     OrderHeld,
     OrderRejected,
+    OrderStuck,
+    RouteSkipped,
 )
 from apps.brokers.domain.messages import (
     CancelOrder,
     ClosePosition,
     Flatten,
     ListAccount,
+    ListRoute,
     ModifyOrder,
     PlaceOrder,
     ReportBroker,
@@ -30,9 +33,11 @@ from apps.brokers.domain.messages import (
 )
 from apps.bus.domain.message import SECOND, Fact, Message
 from apps.engine.domain.engine import EngineState, build_engine
+from apps.marketdata.domain.contract import parse
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.risk.domain.messages import SetRules
+from apps.signals.domain.posted import TakeOrderAlert
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.brokers.model_broker import ModelBroker, shifted
 
@@ -103,9 +108,10 @@ class World:
         said = self.broker.told[index] if again else self.broker.told.pop(index)
         return self.tell(shifted(said, BEGIN))
 
-    def quiet(self) -> None:
-        """Let everything that is under way arrive."""
+    def quiet(self, most: int = 300) -> None:
+        """Let everything that is under way arrive; `most` dispatches are sent for it."""
         while self.queue or self.broker.told:
+            assert (most := most - 1) > 0, "asked again and again"
             while self.broker.told:
                 self.hear()
             if self.queue:
@@ -334,6 +340,87 @@ def test_a_target_that_fills_while_room_is_made_is_enough() -> None:
     assert [one.reason for one in world.facts if isinstance(one, OrderCancelled)].count("FLAT") == 1
 
 
+@pytest.mark.parametrize("how", ["now", "late"])
+def test_a_change_that_the_broker_refuses_is_asked_again_three_times_and_then_told(
+    how: str,
+) -> None:
+    world = World()
+    world.entered(2)
+    world.broker.refuses_all = how
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
+    world.quiet(30)
+    assert world.broker.refused <= 3 * 4
+    assert [one for one in world.facts if isinstance(one, OrderStuck)]
+    (rejected,) = [one for one in world.facts if isinstance(one, OrderRejected)]
+    assert rejected.reason == "BROKER_REFUSES"
+    assert (world.held, world.broker.net, world.broker.protects()) == (2, 2, 2)
+    # the broker has thought better of it: the next wish goes through
+    world.broker.refuses_all = ""
+    world.wish(ClosePosition, account=1, contract=NQ)
+    world.quiet(30)
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+def test_a_stop_that_is_moved_again_while_it_is_moved_is_moved_twice() -> None:
+    world = World()
+    world.entered(1)
+    (stop,) = [one for one in world.engine.ledger.books.orders.values() if one.stop]
+    for price in ("19991.00", "19992.00"):
+        world.wish(ModifyOrder, order=stop.id, stop=price)
+    world.quiet()
+    assert Decimal(world.broker.orders[world.tags("s")[0]].stop or 0) == Decimal("19992.00")
+    world.wish(ModifyOrder, order=stop.id, stop="19993.00")
+    world.quiet()
+    assert Decimal(world.broker.orders[world.tags("s")[0]].stop or 0) == Decimal("19993.00")
+
+
+@pytest.mark.parametrize("how", ["now", "late"])
+def test_an_exit_leaves_once_the_broker_takes_what_it_refused_at_first(how: str) -> None:
+    world = World()
+    world.entered(1)
+    world.broker.refuses = [how] * 2
+    world.wish(ClosePosition, account=1, contract=NQ)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+@pytest.mark.parametrize("how", ["now", "late"])
+def test_an_entry_whose_end_is_refused_at_first_is_taken_back_all_the_same(how: str) -> None:
+    world = World()
+    world.buy(1, type="limit", limit="19999.00")
+    world.quiet()
+    world.broker.refuses = [how] * 2
+    world.wish(Flatten)
+    world.quiet()
+    assert not world.engine.abroad.lines
+    assert not [one for one in world.broker.orders.values() if one.status != "cancelled"]
+
+
+@pytest.mark.parametrize("how", ["now", "late"])
+def test_a_trailing_stop_that_is_refused_is_not_asked_at_every_tick(how: str) -> None:
+    world = World()
+    world.buy(1, bracket={"trail_points": "10"})
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 1)
+    world.quiet()
+    (stop,) = world.tags("s")
+    world.broker.refuses = [how]
+    for price in (80_008, 80_007, 80_008, 80_009):
+        world.price(price)
+        world.quiet()
+    assert world.broker.refused == 1
+    assert Decimal(world.broker.orders[stop].stop or 0) == Decimal("19990.00")
+    world.price(80_012)  # a tenth of its distance farther
+    world.quiet()
+    assert Decimal(world.broker.orders[stop].stop or 0) == Decimal("19993.00")
+    world.broker.refuses_all = how
+    for price in range(80_020, 80_200, 4):
+        world.price(price)
+        world.quiet()
+    assert world.broker.refused == 1 + 3
+    assert len([one for one in world.facts if isinstance(one, OrderStuck)]) == 1
+
+
 def test_what_somebody_closes_at_the_broker_takes_the_exits_with_it() -> None:
     world = World()
     world.entered(2)
@@ -350,6 +437,41 @@ def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
     world.quiet()
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
     assert not world.engine.ledger.books.orders
+
+
+def alerted(world: World, number: int, side: str, size: int, **more: Any) -> list[Fact]:
+    """Let a strategy say what shall be held."""
+    action = "buy" if side == "long" else "sell"
+    away = -10 if side == "long" else 10
+    stop = Decimal(20_000 + away)
+    return world.tell(TakeOrderAlert(
+        id=f"al{number}", user=1, strategy=5, symbol=NQ, action=action, quantity=size,
+        market_position=side, market_position_size=size, stop_loss=stop, **more,
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fills", "side", "held"),
+    [(0, "long", 2), (3, "long", 3), (0, "short", -2), (3, "short", 3)],
+)
+def test_an_alert_s_entry_waits_until_the_one_that_it_replaces_is_over_at_the_broker(
+    fills: int, side: str, held: int
+) -> None:
+    world = World(automatic=True)
+    world.tell(ListRoute(id="r", user=1, strategy=5, account=1, config={"mode": "automatic"}))
+    alerted(world, 1, "long", 3, order_type="limit", price=Decimal("19999.00"))
+    world.quiet()
+    old = next(iter(world.broker.orders))
+    facts = alerted(world, 2, side, 2)
+    assert not [one for one in facts if isinstance(one, OrderBlocked | RouteSkipped)]
+    assert [one.errand for one in world.queue] == [Errand.CANCEL]
+    world.broker.fill(old, fills)
+    world.quiet()
+    for tag in list(world.broker.orders):
+        if tag != old and not world.broker.orders[tag].head:
+            world.broker.fill(tag, 9)
+    world.quiet()
+    assert world.held == world.broker.net == held
 
 
 def test_a_turn_that_is_run_again_sends_nothing_twice() -> None:
@@ -412,6 +534,16 @@ class Abroad(RuleBasedStateMachine):
     def reject_next(self, what: str) -> None:
         self.world.broker.rejects.add(what)
 
+    @rule(how=st.sampled_from(["now", "late"]))
+    def refuse_next(self, how: str) -> None:
+        self.world.broker.refuses = [how]
+
+    @rule(how=st.sampled_from(["now", "late"]))
+    def refuse_all_for_a_while(self, how: str) -> None:
+        self.world.broker.refuses_all = how
+        self.world.quiet()
+        self.world.broker.refuses_all = ""
+
     @rule(step=st.integers(-30, 60))
     def move(self, step: int) -> None:
         self.ticks += step
@@ -451,14 +583,28 @@ class Abroad(RuleBasedStateMachine):
         self.world.quiet()
         world, broker = self.world, self.world.broker
         assert world.held == broker.net, "the books say something else than the broker"
+        lines = world.engine.abroad.lines.values()
+        assert not [
+            one for one in lines if one.is_exit and not one.head and one.stage is Stage.HERE
+        ]
+        under_way = [one for one in lines if one.is_asking or one.is_leaving]
+        assert all(one.is_over for one in under_way), "asked for ever"
+        if self.is_told:
+            return
+        assert not any(one.is_stuck for one in lines)
         if broker.net:
             assert broker.protects() >= broker.net, "held without enough stop"
         else:
             assert broker.exits() == [], "an exit without anything to close"
 
+    @property
+    def is_told(self) -> bool:
+        """Return whether a person was told that the broker refuses to end what lies there."""
+        return any(isinstance(one, OrderStuck) for one in self.world.facts)
+
     @invariant()
     def never_turned_round(self) -> None:
-        assert self.world.broker.lowest >= 0
+        assert self.world.broker.lowest >= 0 or self.is_told
 
     @invariant()
     def each_tag_once(self) -> None:
@@ -489,3 +635,23 @@ def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
     before = dict(world.engine.abroad.lines)
     world.tell(ReportBroker(account=7, what="order", at=1, tag=next(iter(before)), status="filled"))
     assert world.engine.abroad.lines == before
+
+
+@pytest.mark.parametrize("contract", ["ESZ5", "NQH6"])
+def test_a_hand_trade_in_a_contract_that_nobody_follows_is_booked_and_survives_a_restart(
+    contract: str,
+) -> None:
+    world = World()
+    for number, side in enumerate(("buy", "sell")):
+        traded = ReportBroker(
+            account=1, what="fill", at=world.at, fill=f"h{number}", contract=contract, side=side,
+            quantity=2, price="6000.25",
+        )  # fmt: skip
+        world.tell(traded)
+        assert world.held == 2 - 2 * number
+        world.restart()
+        world.price(80_001 + number)
+    world.tell(ClockTicked(world.at + SECOND))
+    assert world.engine.market.tapes[contract].expires_at == parse(contract, BEGIN).expires_at
+    world.buy(1)
+    assert [one.contract for one in world.queue] == [NQ]

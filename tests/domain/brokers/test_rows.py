@@ -128,6 +128,17 @@ def test_an_order_is_as_new_as_the_newest_of_its_rows() -> None:
     assert made.tell("order", 880001).tag == "th-1"  # a cancel carries no mark of ours
 
 
+def test_a_change_that_is_refused_twice_in_the_same_words_is_two_refusals() -> None:
+    made, told = rows(), []
+    for number in (20, 30):
+        command = ROWS["command"] | {"id": number, "commandType": "Modify", "clOrdId": ""}
+        report = {"id": number + 1, "commandId": number, "rejectReason": "InvalidPrice"}
+        made.put("command", [command])
+        made.put("commandReport", [ROWS["commandReport"] | report])
+        told.append(made.tell("order", 880001).reason)
+    assert told == ["InvalidPrice (command 20)", "InvalidPrice (command 30)"]
+
+
 def test_a_refusal_names_its_reason() -> None:
     refused = {"commandStatus": "RiskRejected", "rejectReason": "LiquidationOnly", "text": "no"}
     assert rows(commandReport=refused).tell("order", 880001).reason == "LiquidationOnly: no"

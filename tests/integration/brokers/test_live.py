@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.brokers import live
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import ClosePosition, PlaceOrder
+from apps.brokers.domain.messages import ClosePosition, PlaceOrder, ReportBroker
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
 from apps.brokers.gateways import Gateways
@@ -318,6 +318,32 @@ def test_an_order_goes_to_the_broker_and_comes_back_as_a_position_with_its_stop(
     )
     assert reconcile(desk.account.remote) == []
     assert BrokerPosition.objects.get().net == 0
+
+
+def test_a_hand_trade_in_a_contract_that_the_desk_does_not_follow_leaves_the_engine_alive(
+    desk: Desk,
+) -> None:
+    followed: list[tuple[str, ...]] = []
+    desk.engine._on_roll = followed.append
+    said = ReportBroker(
+        account=desk.account.pk, what="fill", at=desk.at, fill="h1", contract="ESZ5", side="buy",
+        quantity=1, price="6000.25",
+    )  # fmt: skip
+    bus.submit(said, user=desk.user.pk, source="gateway", key="h1")
+    desk.step()
+    (position,) = Position.objects.all()
+    assert (position.contract, position.size) == ("ESZ5", 1)
+    assert followed == [("ESZ5", CONTRACT)]
+    assert not Inbox.objects.filter(handled=False).exists()
+    desk.engine._only.release()
+    desk.engine = LiveEngine([ContractListed(CONTRACT, "NQ")])
+    desk.engine.load()
+    desk.engine.put(FeedChanged(FeedState.LIVE, "", desk.at, 1))
+    tick = Tick(desk.at, 24_000, 1, made_id(desk.at, 1), Quote(24_000, 9, 24_001, 9))
+    desk.engine.put(TicksArrived("ESZ5", (tick,), True))
+    desk.price(desk.last)
+    assert desk.engine.engine.contracts() == {"ESZ5"}
+    assert desk.engine.engine.market.tapes["ESZ5"].last == 24_000
 
 
 def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk) -> None:
