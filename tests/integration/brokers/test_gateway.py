@@ -281,9 +281,9 @@ class DyingBroker(TradovateBroker):
 
     dying: Dying
 
-    async def place(self, order: Any) -> Any:
+    async def place(self, order: Any, still: Any = None) -> Any:
         self.dying.step()
-        placed = await super().place(order)
+        placed = await super().place(order, still)
         self.dying.step()
         return placed
 
