@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from apps.brokers import live
+from apps.brokers import connecting, live
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ClosePosition, PlaceOrder
 from apps.brokers.domain.order import OrderType, Side
@@ -164,6 +164,32 @@ def test_the_kill_switch_goes_to_the_broker_without_the_engine(
         account.pk: False, others.pk: True,
     }  # fmt: skip
     assert [one["called"] for one in facts("live.killed")] == ["Alpha"]
+
+
+def test_the_kill_switch_names_the_accounts_that_it_cannot_reach(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    account = adopted(alice.user, "live")
+    Connection.objects.update(is_on=False)
+    (named,) = alice.client.post("/api/risk/kill-switch/", {}).json()["unreachable"]
+    assert (named["account"], named["called"], named["login"]) == (account.pk, "Alpha", "Mine")
+    page = alice.client.post("/live/kill/", {}, follow=True).content.decode()
+    assert "Nothing can reach Alpha now" in page
+
+
+def test_a_login_is_not_switched_off_while_something_is_open_through_it(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    row = account.remote.connection
+    held = BrokerPosition.objects.create(
+        user=alice.user, account=account.remote, contract=CONTRACT, net=2, at_ns=1
+    )
+    with pytest.raises(Refused, match="close it first"):
+        connecting.switch(connection=row, on=False)
+    assert Connection.objects.get().is_on
+    held.net = 0
+    held.save()
+    assert not connecting.switch(connection=row, on=False).is_on
 
 
 def test_nobody_kills_without_a_name(client: Any) -> None:
@@ -334,3 +360,21 @@ def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk
     )  # fmt: skip
     desk.round()
     assert reconcile(desk.account.remote) == []
+
+
+def test_what_only_the_broker_knows_of_is_liquidated_though_the_engine_answers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    assert live.kill(user=desk.user, key="k")["sent_directly"] == 0
+    desk.step()
+    usual = {"user": desk.user, "account": desk.account.remote, "contract": CONTRACT, "at_ns": 1}
+    BrokerOrder.objects.create(
+        remote="9", side="sell", type="stop", tif="gtc", status="working", quantity=2, **usual
+    )
+    done = live.kill(user=desk.user, key="k")
+    assert (done["engine_answered"], done["sent_directly"], done["unreachable"]) == (True, 1, [])
+    (row,) = Dispatch.objects.all()
+    assert (row.errand, row.contract, row.is_exit) == (Errand.LIQUIDATE, CONTRACT, True)
+    assert live.kill(user=desk.user, key="k")["sent_directly"] == 0  # it is on its way
+    assert Dispatch.objects.count() == 1
