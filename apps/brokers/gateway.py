@@ -57,16 +57,24 @@ class Gateway:
         self._connection, self._broker, self._now = connection, broker, now
         self._in_database = thread.run
         self._in_hand: set[int] = set()
+        self._is_sure = False
 
     async def start(self) -> None:
         """Take over, after a start or a fault: what is being sent by nobody any more is unknown now."""
-        await self._in_database(self._doubt)
+        self._is_sure = True
+        await self._in_database(self._take_over, frozenset(self._in_hand))
+
+    def doubt(self) -> None:
+        """Take over again before the next step."""
+        self._is_sure = False
 
     async def step(self, *, is_exit: bool | None = None) -> int:
         """Carry out what is due and return how many dispatches were touched: exits first, each tag in its order.
 
         is_exit: only exits, or only entries; two steps may run beside each other for them, so that no exit waits
         """
+        if not self._is_sure:
+            await self.start()
         touched = 0
         for row in await self._in_database(self._due, is_exit):
             fresh = await self._in_database(dispatches.read, row.pk)
@@ -77,9 +85,9 @@ class Gateway:
                 touched += 1
         return touched
 
-    def _doubt(self) -> None:
+    def _take_over(self, in_hand: frozenset[int]) -> None:
         mine = Dispatch.objects.filter(account__remote__connection=self._connection)
-        lost = mine.filter(status=S.SENDING).exclude(pk__in=self._in_hand)
+        lost = mine.filter(status=S.SENDING).exclude(pk__in=in_hand)
         lost.update(status=S.UNKNOWN, next_at=None, sent_at=self._now())
 
     def _due(self, is_exit: bool | None) -> list[Dispatch]:
