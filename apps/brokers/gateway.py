@@ -26,7 +26,7 @@ from apps.brokers.domain.ports import (
     StillWanted,
     Unavailable,
 )
-from apps.brokers.domain.seen import OrderSeen
+from apps.brokers.domain.seen import BrokerStatus, OrderSeen
 from apps.brokers.logins import DatabaseThread
 from apps.brokers.models import WAITING, BrokerAccount, Connection, Dispatch
 from apps.brokers.store import live_of
@@ -36,6 +36,8 @@ S = Dispatch.Status
 
 ABSENT_S: Final = 6.0  # a call that was lost may still be on its way for so long
 LOOK_AGAIN_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# ends that the broker itself has told; one that expired may only have vanished from its lists
+TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
 # calls and looks of an end or a liquidation, which may be asked for again; about four looks until a call is settled
 TRIES: Final = 20
 
@@ -226,6 +228,9 @@ class Gateway:
             await self._broker.liquidate(account, row.contract, is_automated=is_automated)
             return {}
         if row.errand == Errand.CANCEL:
+            known = await self._in_database(dispatches.mirrored, row)
+            if known is not None and known.status in TOLD_OVER:  # its twin's end was its own, too
+                raise OrderRefused("TooLate", f"the broker has it as {known.status.value}")
             number = await self._in_database(dispatches.number_of, row)
             if not number:
                 number = (await self._at_work(row, account)).remote

@@ -232,6 +232,18 @@ async def test_a_cancel_of_an_order_whose_number_is_known_takes_one_call(desk: D
     assert [path for path, _ in desk.ground.sim.calls[before:]] == ["order/cancelorder"]
 
 
+async def test_a_cancel_of_what_ended_with_its_twin_takes_no_call(desk: Desk) -> None:
+    row = await desk.wants()
+    await desk.works()
+    await desk.broker.liquidate("1001", CONTRACT)
+    await desk.mirror()
+    before = len(desk.ground.sim.calls)
+    ended = await desk.wants(Errand.CANCEL, tag=f"{row.tag[:-1]}s", **OUT)
+    await desk.works()
+    assert (await stands(ended))[0] == S.REFUSED
+    assert desk.ground.sim.calls[before:] == []
+
+
 async def test_a_cancel_whose_answer_was_lost_in_the_session_before_is_asked_for_again(
     desk: Desk,
 ) -> None:
