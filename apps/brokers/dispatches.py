@@ -84,7 +84,7 @@ def tell_smaller(row: Dispatch, quantity: int) -> None:
     )  # fmt: skip
     key = f"dispatch:{row.key}:smaller:{quantity}"[:200]
     bus.submit(said, user=row.user_id, source="gateway", key=key)
-    row.payload = row.payload | {"quantity": quantity}
+    row.payload = row.payload | {"quantity": quantity, "meant": row.payload["quantity"]}
     write(row.pk, payload=row.payload)
 
 

@@ -36,6 +36,7 @@ S = Dispatch.Status
 
 ABSENT_S: Final = 6.0  # a call that was lost may still be on its way for so long
 LOOK_AGAIN_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+NEWS_S: Final = 60.0  # what a person did at the broker is booked here by then
 # ends that the broker itself has told; one that expired may only have vanished from its lists
 TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
 # calls and looks of an end or a liquidation, which may be asked for again; about four looks until a call is settled
@@ -163,8 +164,10 @@ class Gateway:
 
         Meanwhile a person may have closed it in the broker's own program, and an exit of nothing opens something.
         """
+        if row.errand != Errand.PLACE or not row.is_exit:
+            return True
         waited = row.attempts > 0 or self._age(row) > FRESH_S
-        if row.errand != Errand.PLACE or not row.is_exit or not waited:
+        if not waited and not await self._in_database(self._is_news, row):
             return True
         row.attempts += 1
         try:
@@ -185,6 +188,15 @@ class Gateway:
         if size < row.payload["quantity"]:
             await self._in_database(dispatches.tell_smaller, row, size)
         return True
+
+    def _is_news(self, row: Dispatch) -> bool:
+        """Return whether less was found held just now than was to be closed: the engine may not have heard of it yet."""
+        lately = self._now() - timedelta(seconds=NEWS_S)
+        looked = Dispatch.objects.filter(
+            account=row.account_id, contract=row.contract, is_exit=True, errand=Errand.PLACE,
+            done_at__gt=lately,
+        )  # fmt: skip
+        return any(one.reason == "FLAT" or "meant" in one.payload for one in looked)
 
     def _is_behind(self, row: Dispatch) -> bool:
         """Return whether something that closes at the market went out just now for the same contract."""

@@ -376,3 +376,30 @@ def test_what_only_the_broker_knows_of_is_liquidated_though_the_engine_answers(
     assert (row.errand, row.contract, row.is_exit) == (Errand.LIQUIDATE, CONTRACT, True)
     assert live.kill(user=desk.user, key="k")["sent_directly"] == 0  # it is on its way
     assert Dispatch.objects.count() == 1
+
+
+def test_an_exit_that_lay_while_a_person_closed_a_part_ends_flat_on_both_sides(desk: Desk) -> None:
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", type="market", quantity=2,
+        bracket={"stop": f"{(desk.last - 400) / 4:.2f}", "targets": []}, confirmed=True,
+    )  # fmt: skip
+    for _ in range(2):
+        desk.round()
+    assert [one.net for one in BrokerPosition.objects.all()] == [2], facts("command.refused")
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT)
+    desk.round()  # its stop makes room
+    lay = Dispatch.objects.filter(status=Dispatch.Status.QUEUED)
+    assert lay.update(created_at=timezone.now() - timedelta(minutes=1)) == 1
+    by_hand = NewOrder("1001", CONTRACT, Side.SELL, OrderType.MARKET, 1, tag="elsewhere")
+    asyncio.run(with_broker(desk.row, lambda broker: broker.place(by_hand)))
+    for _ in range(3):
+        desk.round()  # what the engine asks for before it hears of the person is looked at, too
+        Dispatch.objects.update(next_at=None)
+    Dispatch.objects.update(done_at=timezone.now() - timedelta(seconds=10))
+    for _ in range(2):
+        desk.round()
+    assert BrokerPosition.objects.get().net == 0
+    assert not Position.objects.filter(closed_at__isnull=True).exists()
+    assert not AbroadLine.objects.exists()
+    assert not Order.objects.filter(ended_at__isnull=True).exists()
+    assert reconcile(desk.account.remote) == []
