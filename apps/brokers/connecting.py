@@ -132,7 +132,17 @@ def look(*, connection: Connection) -> tuple[AccountSeen, ...]:
 
 
 def switch(*, connection: Connection, on: bool) -> Connection:
-    """Switch a login on or off; off, it is neither read nor traded through."""
+    """Switch a login on or off; off, it is neither read nor traded through.
+
+    Raises:  Refused  something is open there that could not be closed any more
+    """
+    barred = (State.REFUSED, State.DISPLACED)  # nothing can be closed through it as it is
+    if not on and connection.is_on and connection.state not in barred and _has_open(connection):
+        detail = (
+            "something is open in one of its accounts, and off this login can't close it: "
+            "close it first, or press the kill switch and wait until it is flat"
+        )
+        raise Refused("IN_USE", detail, "is_on")
     connection.is_on = on
     connection.save(update_fields=["is_on"])
     stand(connection.pk, State.NEW if on else State.OFF, token="")
@@ -145,14 +155,10 @@ def remove(*, connection: Connection) -> None:
 
     Raises:  Refused  something is open in one of its accounts
     """
-    mine = {"account__connection": connection}
     if Account.objects.filter(remote__connection=connection, is_open=True).exists():
         detail = "one of its accounts is used on this desk: close that account first"
         raise Refused("IN_USE", detail)
-    if (
-        BrokerOrder.objects.filter(status__in=AT_WORK, **mine).exists()
-        or BrokerPosition.objects.exclude(net=0).filter(**mine).exists()
-    ):
+    if _has_open(connection):
         raise Refused("IN_USE", "something is open in one of its accounts: close it first")
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(
@@ -182,6 +188,15 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
 
 
 # ---- inside ----
+
+
+def _has_open(row: Connection) -> bool:
+    """Return whether an order works or a position is held in one of a login's accounts, as far as is known."""
+    mine = {"account__connection": row}
+    return (
+        BrokerOrder.objects.filter(status__in=AT_WORK, **mine).exists()
+        or BrokerPosition.objects.exclude(net=0).filter(**mine).exists()
+    )
 
 
 def _set(row: Connection, given: dict[str, str]) -> None:

@@ -1,11 +1,13 @@
 """Live orders: letting them out, the kill switch, and the one-click repairs of what differs at the broker."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.brokers import services
@@ -16,10 +18,12 @@ from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
 from apps.brokers.domain.messages import Flatten, ReportBroker
 from apps.brokers.domain.order import OrderStatus
 from apps.brokers.models import (
+    WAITING,
     Account,
     BrokerAccount,
     BrokerOrder,
     BrokerPosition,
+    Connection,
     Difference,
     Dispatch,
     LiveSwitch,
@@ -105,10 +109,11 @@ def _switch(account: Account, source: str, reason: str = "", **values: Any) -> L
 def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str, Any]:
     """Get out of everything: nothing may leave, every order ends, every position closes. Never refused.
 
-    The engine takes everything back and closes it, at brokers by their own liquidation. If it does not answer, because it
-    is down or its rows are locked, the liquidations are queued for the gateway without it; what they trade is booked later.
+    The engine takes everything back and closes it, at brokers by their own liquidation. What it does not know of, or all of
+    it if it does not answer, is liquidated without it: every contract in which a broker holds or works on something. What
+    that trades is booked later. `unreachable` names the accounts to which nothing can go now.
     """
-    wish = key or uuid.uuid4().hex
+    wish, began = key or uuid.uuid4().hex, timezone.now()
     accounts = list(Account.objects.of(user).exclude(kind=Kind.PAPER))
     now = to_instant(timezone.now())
     for account in accounts:
@@ -122,14 +127,38 @@ def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str
     fact = bus.ask(
         flat, user=user.pk, source=source, key=f"kill:{user.pk}:{wish}", timeout=ANSWER_S
     )
-    directly = 0 if fact is not None else sum(_liquidate(one, wish) for one in accounts)
+    directly = 0
+    for account in accounts:
+        asked = set() if fact is None else _asked(account, began)
+        directly += _liquidate(account, f"kill.{wish}", but=asked)
     return {
         "accounts": [one.pk for one in accounts], "engine_answered": fact is not None,
-        "sent_directly": directly, "key": wish,
+        "sent_directly": directly, "unreachable": [one for one in map(_barred, accounts) if one],
+        "key": wish,
     }  # fmt: skip
 
 
-def _liquidate(account: Account, wish: str, contract: str = "") -> int:
+def _asked(account: Account, since: datetime) -> set[str]:
+    """Return the contracts of which a liquidation is on its way."""
+    mine = Dispatch.objects.filter(account=account, errand=Errand.LIQUIDATE)
+    lately = mine.filter(Q(status__in=WAITING) | Q(created_at__gte=since))
+    return set(lately.values_list("contract", flat=True))
+
+
+def _barred(account: Account) -> dict[str, Any] | None:
+    """Return an account to which nothing can be sent now, and why; None: it can be reached."""
+    remote = BrokerAccount.objects.filter(account=account).select_related("connection").first()
+    if remote is None or not account.is_open:
+        return None
+    login = remote.connection
+    states = Connection.State
+    if login.is_on and login.state not in (states.REFUSED, states.DISPLACED, states.OFF):
+        return None
+    why = states(login.state).label if login.is_on else "Switched off"
+    return {"account": account.pk, "called": account.name, "login": login.name, "why": why}
+
+
+def _liquidate(account: Account, wish: str, contract: str = "", but: Container[str] = ()) -> int:
     """Queue a liquidation of each contract that the broker holds or works in, without the engine."""
     remote = BrokerAccount.objects.filter(account=account).first()
     if remote is None:
@@ -137,9 +166,9 @@ def _liquidate(account: Account, wish: str, contract: str = "") -> int:
     held = BrokerPosition.objects.filter(account=remote).exclude(net=0)
     work = BrokerOrder.objects.filter(account=remote, status__in=AT_WORK)
     contracts = {*held.values_list("contract", flat=True), *work.values_list("contract", flat=True)}
-    wanted = {contract} if contract else contracts
+    wanted = {contract} if contract else {one for one in contracts if one not in but}
     for one in sorted(wanted):
-        _dispatch(account, Errand.LIQUIDATE, f"kill.{wish}.{account.pk}.{one}", one, "", {})
+        _dispatch(account, Errand.LIQUIDATE, f"{wish}.{account.pk}.{one}", one, "", {})
     return len(wanted)
 
 
@@ -179,7 +208,9 @@ def repair(
     if how == "take_over":
         return _take_over(account, difference)
     if how == "close":
-        _liquidate(account, f"repair{difference.pk}.{uuid.uuid4().hex[:8]}", difference.subject)
+        _liquidate(
+            account, f"kill.repair{difference.pk}.{uuid.uuid4().hex[:8]}", difference.subject
+        )
         return f"Closing {difference.subject} at the broker, with all its orders there."
     if how == "cancel":
         detail = difference.detail

@@ -36,16 +36,21 @@ SYNC_EVERY = SECOND
 
 
 class DatabaseThread:
-    """One thread with one database connection, for an event loop that must not wait for a database."""
+    """One thread with one database connection, for an event loop that must not wait for a database.
 
-    def __init__(self) -> None:
+    keeps: the connection is never made anew for its age: something that belongs to it is held
+    """
+
+    def __init__(self, *, keeps: bool = False) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brokers-db")
+        self._keeps = keeps
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the work returns, done in that thread."""
 
         def fresh() -> T:
-            close_old_connections()
+            if not self._keeps:
+                close_old_connections()
             return work(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, fresh)

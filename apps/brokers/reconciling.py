@@ -13,11 +13,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from apps.brokers import reports
+from apps.brokers.dispatches import order_seen
 from apps.brokers.domain.abroad import line_of
 from apps.brokers.domain.comparing import Differs, Found, compare
 from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
-from apps.brokers.domain.order import OrderType, Side, TimeInForce
-from apps.brokers.domain.seen import BrokerStatus, OrderSeen, PositionSeen
+from apps.brokers.domain.seen import PositionSeen
 from apps.brokers.models import (
     AbroadLine,
     BrokerAccount,
@@ -82,7 +82,7 @@ def differences(account: BrokerAccount) -> list[Found]:
     at_work = BrokerOrder.objects.filter(account=account, status__in=AT_WORK)
     positions = BrokerPosition.objects.filter(account=account)
     return compare(
-        held, lines, [_order(row, account.remote) for row in at_work],
+        held, lines, [order_seen(row, account.remote) for row in at_work],
         [PositionSeen(account.remote, row.contract, row.net, row.at_ns, row.price) for row in positions],
     )  # fmt: skip
 
@@ -116,13 +116,3 @@ def _told(row: Difference, now: datetime) -> dict[str, Any]:
         "called": row.account.name, "difference": row.pk, "kind": row.kind,
         "subject": row.subject, "words": row.words,
     }  # fmt: skip
-
-
-def _order(row: BrokerOrder, account: str) -> OrderSeen:
-    return OrderSeen(
-        account=account, remote=row.remote, contract=row.contract, side=Side(row.side),
-        type=OrderType(row.type), status=BrokerStatus(row.status), at=row.at_ns,
-        quantity=row.quantity, filled=row.filled, limit=row.limit, stop=row.stop,
-        tif=TimeInForce(row.tif), tag=row.tag, text=row.text, parent=row.parent, oco=row.oco,
-        reason=row.reason,
-    )  # fmt: skip

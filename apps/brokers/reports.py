@@ -6,6 +6,7 @@ still carries none of ours by then was traded at the broker without us, or by it
 
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.utils import timezone
@@ -14,77 +15,148 @@ from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch
 from apps.bus import bus
+from apps.bus.models import Inbox
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
 OURS: Final = "th"
 PATIENCE: Final = timedelta(seconds=3)
 SETTLES: Final = timedelta(seconds=5)  # what is read with an account's first snapshot is history
 LATELY: Final = 100
+CHUNK: Final = 500  # keys in one query
 LOOK_BACK: Final = timedelta(days=2)
 
 
 def tell(orders: Iterable[BrokerOrder], fills: Iterable[BrokerFill]) -> int:
     """Bring rows that are new or have changed to the engine, fills first; return how many were told."""
-    told = 0
-    for fill in fills:
-        told += _tell_fill(fill)
-    for order in orders:
-        of_order = BrokerFill.objects.filter(account_id=order.account_id, order=order.remote)
-        told += sum(_tell_fill(fill) for fill in of_order)
-        told += _tell_order(order)
-    return told
+    orders = list(orders)
+    accounts, numbers = {one.account_id for one in orders}, {one.remote for one in orders}
+    # those of an order whose mark is heard of now may have waited for it
+    waited = BrokerFill.objects.filter(account__in=accounts, order__in=numbers) if orders else ()
+    return _tell(_Desks(), orders, {one.pk: one for one in (*fills, *waited)}.values())
 
 
 def sweep(account: BrokerAccount) -> int:
-    """Bring everything of late to the engine once more: what was missed is told, the rest is known by its key."""
+    """Bring to the engine what of late was missed, or had to wait: what is in its inbox is left out by its key."""
+    if account.account is None:
+        return 0
     since = timezone.now() - LOOK_BACK
     fills = BrokerFill.objects.filter(account=account, seen_at__gte=since)
     # an order says market time alone, which on a simulated market is any time
     orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
-    return tell(list(orders.select_related("account")), list(fills.select_related("account")))
+    return _tell(_Desks(account), orders, fills)
 
 
-def _tell_fill(fill: BrokerFill) -> bool:
-    desk = _desk_of(fill.account)
-    if desk is None or not fill.is_active:
-        return False
-    if fill.seen_at < max(desk.created_at, fill.account.created_at + SETTLES):
-        return False
-    tag = _tag(desk, fill)
-    if tag is None or not _is_known(fill.contract):
+class _Desks:
+    """What has to be known of accounts to tell their rows, each read once."""
+
+    def __init__(self, *known: BrokerAccount) -> None:
+        self._accounts = {one.pk: one for one in known}
+        self._tags: dict[int, dict[str, str]] = {}
+
+    def of(self, row: BrokerOrder | BrokerFill) -> tuple[BrokerAccount, Account | None]:
+        """Return a row's account at the broker and the desk's."""
+        number = row.account_id
+        if number not in self._accounts:
+            found = BrokerAccount.objects.select_related("account").get(pk=number)
+            self._accounts[number] = found
+        return self._accounts[number], self._accounts[number].account
+
+    def tag(self, desk: Account, number: str) -> str:
+        """Return our mark by the broker's own number, as it gave it when it took the order."""
+        if desk.pk not in self._tags:
+            since = timezone.now() - LOOK_BACK
+            rows = Dispatch.objects.filter(account=desk, errand=Errand.PLACE, created_at__gte=since)
+            self._tags[desk.pk] = {
+                one: tag
+                for remote in rows.values_list("remote", flat=True)
+                for tag, one in remote.items()
+            }
+        return self._tags[desk.pk].get(number, "")
+
+
+def _tell(desks: _Desks, orders: Iterable[BrokerOrder], fills: Iterable[BrokerFill]) -> int:
+    """Tell what the inbox has not got, fills first."""
+    due = {
+        _fill_key(desk, fill): (fill, desk)
+        for fill in fills
+        if (desk := _told_of(desks, fill)) is not None
+    }
+    told = 0
+    for key in _unknown(due):
+        fill, desk = due[key]
+        told += _tell_fill(desks, desk, fill, key)
+    changed = {
+        f"order:{desk.pk}:{order.remote}:{_state(order)}"[:200]: (order, desk, tag)
+        for order in orders
+        if (desk := desks.of(order)[1]) is not None
+        and (tag := order.tag or desks.tag(desk, order.remote)).startswith(OURS)
+    }
+    for key in _unknown(changed):
+        told += _tell_order(*changed[key], key)
+    return told
+
+
+def _unknown(keys: Iterable[str]) -> list[str]:
+    """Return the keys that the inbox has not got, in their order."""
+    asked = list(keys)
+    known: set[str] = set()
+    for start in range(0, len(asked), CHUNK):
+        some = Inbox.objects.filter(key__in=asked[start : start + CHUNK])
+        known.update(str(key) for key in some.values_list("key", flat=True))
+    return [key for key in asked if key not in known]
+
+
+def _told_of(desks: _Desks, fill: BrokerFill) -> Account | None:
+    """Return the desk account to which a fill is told; None: it is history, taken back, or of something unknown."""
+    account, desk = desks.of(fill)
+    if desk is None or not fill.is_active or not _is_known(fill.contract):
+        return None
+    return desk if fill.seen_at >= max(desk.created_at, account.created_at + SETTLES) else None
+
+
+def _tell_fill(desks: _Desks, desk: Account, fill: BrokerFill, key: str) -> bool:
+    tag = _tag(desks, desk, fill)
+    if tag is None:
         return False
     said = ReportBroker(
         account=desk.pk, what="fill", at=fill.at_ns, tag=tag, fill=fill.remote,
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{fill.price:f}",
     )  # fmt: skip
-    return _submit(said, desk, f"fill:{desk.pk}:{fill.remote}")
+    return _submit(said, desk, key)
 
 
-def _tell_order(order: BrokerOrder) -> bool:
-    desk = _desk_of(order.account)
-    tag = order.tag or _tags(desk).get(order.remote, "") if desk is not None else ""
-    if desk is None or not tag.startswith(OURS):
-        return False
+def _tell_order(order: BrokerOrder, desk: Account, tag: str, key: str) -> bool:
     said = ReportBroker(
         account=desk.pk, what="order", at=order.at_ns, tag=tag, status=order.status,
         quantity=order.quantity, filled=order.filled, reason=order.reason,
-        limit=None if order.limit is None else f"{order.limit:f}",
-        stop=None if order.stop is None else f"{order.stop:f}",
+        limit=_price(order.limit), stop=_price(order.stop),
     )  # fmt: skip
-    state = f"{order.status}:{order.quantity}:{order.filled}:{said.limit}:{said.stop}:{order.at_ns}"
-    if order.reason:  # refused in the moment in which it was asked: news all the same
-        state += f":{order.reason[-40:]}"
-    return _submit(said, desk, f"order:{desk.pk}:{order.remote}:{state}")
+    return _submit(said, desk, key)
+
+
+def _state(order: BrokerOrder) -> str:
+    limit, stop = _price(order.limit), _price(order.stop)
+    state = f"{order.status}:{order.quantity}:{order.filled}:{limit}:{stop}:{order.at_ns}"
+    # refused in the moment in which it was asked: news all the same
+    return f"{state}:{order.reason[-40:]}" if order.reason else state
+
+
+def _fill_key(desk: Account, fill: BrokerFill) -> str:
+    return f"fill:{desk.pk}:{fill.remote}"[:200]
+
+
+def _price(price: Decimal | None) -> str | None:
+    return None if price is None else f"{price:f}"
 
 
 def _submit(said: ReportBroker, desk: Account, key: str) -> bool:
-    return bus.deliver(said, user=desk.user_id, source="gateway", key=key[:200]).is_new
+    return bus.deliver(said, user=desk.user_id, source="gateway", key=key).is_new
 
 
-def _tag(desk: Account, fill: BrokerFill) -> str | None:
+def _tag(desks: _Desks, desk: Account, fill: BrokerFill) -> str | None:
     """Return our mark on a fill's order, "" where it has none, None while that is not certain."""
     order = BrokerOrder.objects.filter(account_id=fill.account_id, remote=fill.order).first()
-    tag = (order.tag if order is not None else "") or _tags(desk).get(fill.order, "")
+    tag = (order.tag if order is not None else "") or desks.tag(desk, fill.order)
     if tag.startswith(OURS):
         return tag
     if tag or fill.seen_at <= timezone.now() - PATIENCE:
@@ -95,21 +167,6 @@ def _tag(desk: Account, fill: BrokerFill) -> str | None:
     )  # fmt: skip
     known = order is not None and liquidates.exists()
     return "" if known else None
-
-
-def _tags(desk: Account | None) -> dict[str, str]:
-    """Return our marks by the broker's own numbers, as it gave them when it took the orders."""
-    since = timezone.now() - LOOK_BACK
-    rows = Dispatch.objects.filter(account=desk, errand=Errand.PLACE, created_at__gte=since)
-    return {
-        number: tag
-        for remote in rows.values_list("remote", flat=True)
-        for tag, number in remote.items()
-    }
-
-
-def _desk_of(account: BrokerAccount) -> Account | None:
-    return account.account
 
 
 def _is_known(contract: str) -> bool:

@@ -218,6 +218,12 @@ def kill(request: HttpRequest) -> HttpResponse:
             f"Kill switch: live orders are off. The engine did not answer, so {done['sent_directly']} "
             "liquidations go straight to the brokers. Look at the broker's own platform, too.",
         )
+    for one in done["unreachable"]:
+        messages.error(
+            request,
+            f"Nothing can reach {one['called']} now, its login {one['login']} says: {one['why']}. "
+            "Close it in the broker's own program.",
+        )
     return redirect(shell.back(request, HOME))
 
 

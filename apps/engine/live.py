@@ -28,10 +28,10 @@ from apps.brokers.domain.ports import (
 from apps.bus import bus, transport
 from apps.bus.domain.message import HOUR, Command, Fact, Message, decode_command, iso
 from apps.bus.models import Inbox
+from apps.bus.only import OnlyOne
 from apps.engine.domain.engine import Engine, build_engine
 from apps.engine.domain.order import InOrder
 from apps.engine.journal import Journal, Turn, beat
-from apps.engine.only import OnlyOne
 from apps.engine.readings import Readings
 from apps.marketdata.domain.calendar import is_open
 from apps.marketdata.domain.contract import root_of
@@ -111,7 +111,7 @@ class LiveEngine:
         self._has_heard_bell = threading.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
-        self._only = OnlyOne()
+        self._only = OnlyOne("engine")
         self.failure: BaseException | None = None
         self.counts: dict[str, int] = {"ticks": 0, "refused": 0, "turns": 0}
 
@@ -120,7 +120,7 @@ class LiveEngine:
     def start(self) -> None:
         """Run on a thread of its own; returns when the rows are loaded.
 
-        Raises:  AnotherEngine  somebody else writes this installation's trades
+        Raises:  AnotherRuns  somebody else writes this installation's trades
         """
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()

@@ -51,7 +51,7 @@ class Trading:
     def start(self) -> None:
         """Load the rows, then ask the feed for what came after the newest stored tick.
 
-        Raises:  AnotherEngine
+        Raises:  AnotherRuns
         """
         source = self.source()
         cursors = Journal().cursors()

@@ -330,6 +330,15 @@ class NothingAsked(serializers.Serializer[Any]):
     """A wish without anything to say."""
 
 
+class UnreachableSerializer(serializers.Serializer[Any]):
+    """An account to which nothing can be sent now: close it in the broker's own program."""
+
+    account = serializers.IntegerField()
+    called = serializers.CharField()
+    login = serializers.CharField(help_text="The connection that is off or barred.")
+    why = serializers.CharField()
+
+
 class KilledSerializer(serializers.Serializer[Any]):
     """What the kill switch has done."""
 
@@ -338,4 +347,5 @@ class KilledSerializer(serializers.Serializer[Any]):
     sent_directly = serializers.IntegerField(
         help_text="Liquidations that went to the gateway without the engine."
     )
+    unreachable = UnreachableSerializer(many=True)
     key = serializers.CharField(help_text="The same key is the same wish.")

@@ -5,7 +5,7 @@ comes before the `ClockTicked` of that moment. Prices are whole ticks of the con
 nanoseconds of UTC. `at` is market time (the feed's), `wall_at` is the wall clock's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -157,6 +157,7 @@ class NewOrder:
     tag:          names it for ever: at most 50 characters, the same for the same wish
     text:         words for people at the broker's, at most 64 characters
     is_automated: no person clicked for this very order (an exchange's rule)
+    is_exit:      it makes a position smaller: nothing that is asked for meanwhile goes before it
     """
 
     account: str
@@ -171,7 +172,12 @@ class NewOrder:
     tif: TimeInForce = TimeInForce.DAY
     text: str = ""
     is_automated: bool = True
+    is_exit: bool = False
     legs: tuple[Leg, ...] = ()
+
+
+StillWanted = Callable[[], Awaitable[None]]
+"""Asked right before an order's words go out, each time they do; what it raises is raised, and nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +200,13 @@ class Broker(Protocol):
     async def snapshot(self) -> Snapshot:
         """Return everything that the broker still tells of the current session, by plain queries."""
 
-    async def find(self, account: str, tag: str) -> OrderSeen | None:
-        """Return the order that carries our tag, None if the broker certainly has none."""
+    async def find(self, account: str, tag: str, *, is_exit: bool = False) -> OrderSeen | None:
+        """Return the order that carries our tag, None if the broker has none in this session."""
 
-    async def place(self, order: NewOrder) -> Placed:
+    async def held(self, account: str, contract: str) -> int:
+        """Return how many contracts an account holds of one at this moment, signed."""
+
+    async def place(self, order: NewOrder, still: StillWanted | None = None) -> Placed:
         """Send an order, with its bracket where it has one."""
 
     async def place_pair(self, first: NewOrder, other: Leg) -> Placed:

@@ -26,6 +26,7 @@ from apps.brokers.domain.ports import (
     NotSent,
     OrderRefused,
     Placed,
+    StillWanted,
     Unavailable,
 )
 from apps.brokers.domain.seen import (
@@ -88,10 +89,10 @@ class TradovateBroker:
 
     # --- what it knows ---
 
-    async def accounts(self) -> tuple[AccountSeen, ...]:
+    async def accounts(self, lane: Lane = Lane.RECONCILE) -> tuple[AccountSeen, ...]:
         """Return the accounts that this login may see."""
         rows = self._rows()
-        rows.put("account", await self._calls.rows("account/list", lane=Lane.RECONCILE))
+        rows.put("account", await self._calls.rows("account/list", lane=lane))
         seen = tuple(row for row in rows.seen() if isinstance(row, AccountSeen))
         self._know(seen)
         return seen
@@ -120,51 +121,63 @@ class TradovateBroker:
         self._know(snapshot.accounts)
         return snapshot
 
-    async def find(self, account: str, tag: str) -> OrderSeen | None:
+    async def find(self, account: str, tag: str, *, is_exit: bool = False) -> OrderSeen | None:
         """Return the order that carries our tag; None only after both lists were read without it.
 
         The lists reach back to the beginning of the exchange's session, no further.
         """
         rows = self._rows()
+        lane = Lane.EXIT if is_exit else Lane.ORDER
         number = _number(account, "account")
         query = {"masterid": str(number)}
-        rows.put("order", await self._calls.rows("order/deps", query, lane=Lane.ORDER))
-        rows.put("command", await self._calls.rows("command/list", lane=Lane.ORDER))
+        rows.put("order", await self._calls.rows("order/deps", query, lane=lane))
+        rows.put("command", await self._calls.rows("command/list", lane=lane))
         order = rows.tagged(tag)
         if order is None:
             return None
         if rows.row("order", order) is None:  # it came into being between the two queries
-            rows.put("order", await self._calls.items("order", [order], lane=Lane.ORDER))
+            rows.put("order", await self._calls.items("order", [order], lane=lane))
         of_order = {"masterid": str(order)}
         for entity in ("orderVersion", "fill"):
-            rows.put(entity, await self._calls.rows(f"{entity}/deps", of_order, lane=Lane.ORDER))
-        await self._name_contracts(rows, lane=Lane.ORDER)
+            rows.put(entity, await self._calls.rows(f"{entity}/deps", of_order, lane=lane))
+        await self._name_contracts(rows, lane=lane)
         found = rows.tell("order", order)
         self.dropped.update(rows.dropped)
         if not isinstance(found, OrderSeen):
             raise Unavailable(f"order {order} carries the tag and can't be read")
         return found if found.account == account else None
 
+    async def held(self, account: str, contract: str) -> int:
+        """Return how many contracts an account holds of one at this moment, signed. Never held back."""
+        number = await self._contract_id(contract)
+        query = {"masterid": str(_number(account, "account"))}
+        rows = await self._calls.rows("position/deps", query, lane=Lane.EXIT)
+        try:
+            return sum(int(row["netPos"]) for row in rows if row["contractId"] == number)
+        except (KeyError, TypeError, ValueError):
+            raise Unavailable("the broker's position can't be read") from None
+
     # --- what it does ---
 
-    async def place(self, order: NewOrder) -> Placed:
-        """Send an order, with its bracket where it has one."""
-        body = await self._body(order)
+    async def place(self, order: NewOrder, still: StillWanted | None = None) -> Placed:
+        """Send an order, with its bracket where it has one; an exit waits for nobody."""
+        lane = Lane.EXIT if order.is_exit else Lane.ORDER
+        body = await self._body(order, lane)
         if not order.legs:
-            told = await self._calls.send("order/placeorder", body, Lane.ORDER)
+            told = await self._calls.send("order/placeorder", body, lane, still)
             return Placed(str(told.order_id))
         if len(order.legs) > 2:
             raise OrderRefused("Unsupported", f"{len(order.legs)} legs: a bracket has at most two")
         side = order.side.opposite
         for number, leg in enumerate(order.legs, start=1):
             body[f"bracket{number}"] = _leg(leg, side, order)
-        told = await self._calls.send("order/placeoso", body, Lane.ORDER)
+        told = await self._calls.send("order/placeoso", body, lane, still)
         legs = tuple(str(number) for number in (told.oso1_id, told.oso2_id) if number)
         return Placed(str(told.order_id), legs)
 
     async def place_pair(self, first: NewOrder, other: Leg) -> Placed:
         """Send two orders of one side of which one cancels the other."""
-        body = await self._body(first)
+        body = await self._body(first, Lane.EXIT)
         body["other"] = _leg(other, first.side, first)
         told = await self._calls.send("order/placeoco", body, Lane.EXIT)
         return Placed(str(told.order_id), (str(told.oco_id),) if told.oco_id else ())
@@ -260,7 +273,7 @@ class TradovateBroker:
 
     # --- inside ---
 
-    async def _body(self, order: NewOrder) -> dict[str, Any]:
+    async def _body(self, order: NewOrder, lane: Lane) -> dict[str, Any]:
         if not 1 <= len(order.tag) <= TAG_MOST:
             raise OrderRefused("Tag", f"{order.tag!r} has to have 1 to {TAG_MOST} characters")
         body: dict[str, Any] = {
@@ -278,7 +291,7 @@ class TradovateBroker:
             body["text"] = order.text[:TEXT_MOST]
         if order.account not in self._accounts:
             try:
-                await self.accounts()
+                await self.accounts(lane)
             except LoginRefused:
                 raise
             except BrokerError as problem:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from apps.brokers.domain.ports import BrokerError, LoginRefused, NotSent, Unavailable
+from apps.brokers.domain.ports import BrokerError, LoginRefused, NotSent, StillWanted, Unavailable
 from apps.brokers.tradovate.answers import Outcome, of_login, of_order, of_read, outcome_of
 from apps.brokers.tradovate.quota import Lane
 from apps.brokers.tradovate.rest import NotFound, Rest, TradovateError, Unauthorised, WrongHost
@@ -29,15 +29,22 @@ class Calls:
         self._session = session
         self._wall = wall
 
-    async def send(self, path: str, body: Mapping[str, Any], lane: Lane) -> Outcome:
+    async def send(
+        self, path: str, body: Mapping[str, Any], lane: Lane, still: StillWanted | None = None
+    ) -> Outcome:
         """Send what must not be executed twice. It goes out again only if the server did not know our token.
+
+        still: asked each time right before it goes out; what it raises is raised
 
         Raises:  OrderRefused, OutcomeUnknown, NotSent, LoginRefused
         """
         for attempt in (1, 2):
             token = await self._token(for_order=True)
             try:
-                return outcome_of(await self._rest.post(path, body, token=token.access, lane=lane))
+                answer = await self._rest.post(
+                    path, body, token=token.access, lane=lane, still=still
+                )
+                return outcome_of(answer)
             except Unauthorised as problem:
                 if attempt == 2 or await self._is_taken(token):
                     raise of_order(problem) from None

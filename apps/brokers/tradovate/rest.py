@@ -1,7 +1,7 @@
 """REST calls to Tradovate: tickets waited out, redirects followed to known hosts only, refusals named."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -131,10 +131,19 @@ class Rest:
                 await self._wall.wait(backoff.next())
 
     async def post(
-        self, path: str, body: Mapping[str, Any], *, token: str = "", lane: Lane = Lane.LOGIN
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        token: str = "",
+        lane: Lane = Lane.LOGIN,
+        still: Callable[[], Awaitable[None]] | None = None,
     ) -> Raw:
-        """Return what a call answers. It is never repeated unless the server says it was not executed."""
-        return await self._ask("POST", path, token, {}, dict(body), lane)
+        """Return what a call answers. It is never repeated unless the server says it was not executed.
+
+        still: asked each time before it goes out, after every wait; what it raises is raised
+        """
+        return await self._ask("POST", path, token, {}, dict(body), lane, still)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -150,6 +159,7 @@ class Rest:
         query: dict[str, str],
         body: dict[str, Any] | None,
         lane: Lane,
+        still: Callable[[], Awaitable[None]] | None = None,
     ) -> Raw:
         """Return the answer, having waited out up to three penalty tickets.
 
@@ -157,6 +167,8 @@ class Rest:
         """
         for _ in range(MAX_TICKETS + 1):
             await self.quota.take(lane)
+            if still is not None:
+                await still()
             data = await self._send(verb, path, token, query, body)
             penalty = penalty_in(data)
             if penalty is None:

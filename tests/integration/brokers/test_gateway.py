@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.brokers import models, reports
@@ -245,6 +246,25 @@ async def test_what_the_broker_says_reaches_the_engine_once(desk: Desk) -> None:
     assert (await told("fill"), await told("order")) == (fills, orders)
 
 
+async def test_a_sweep_that_finds_nothing_new_asks_as_little_of_a_full_day_as_of_an_empty_one(
+    desk: Desk,
+) -> None:
+    def count() -> int:
+        account = BrokerAccount.objects.select_related("account").get()
+        with CaptureQueriesContext(database) as asked:
+            assert reports.sweep(account) == 0
+        return len(asked)
+
+    counts = []
+    for _ in range(3):
+        await desk.ground.clock.passes(60)
+        await desk.wants()
+        await desk.works()
+        await desk.mirror()
+        counts.append(await sync_to_async(count)())
+    assert counts == [counts[0]] * 3 and counts[0] <= 5
+
+
 # ---- the process dies ----
 
 
@@ -281,9 +301,9 @@ class DyingBroker(TradovateBroker):
 
     dying: Dying
 
-    async def place(self, order: Any) -> Any:
+    async def place(self, order: Any, still: Any = None) -> Any:
         self.dying.step()
-        placed = await super().place(order)
+        placed = await super().place(order, still)
         self.dying.step()
         return placed
 

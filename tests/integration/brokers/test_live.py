@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from apps.brokers import live
+from apps.brokers import connecting, live
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ClosePosition, PlaceOrder, ReportBroker
 from apps.brokers.domain.order import OrderType, Side
@@ -166,6 +166,32 @@ def test_the_kill_switch_goes_to_the_broker_without_the_engine(
     assert [one["called"] for one in facts("live.killed")] == ["Alpha"]
 
 
+def test_the_kill_switch_names_the_accounts_that_it_cannot_reach(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    account = adopted(alice.user, "live")
+    Connection.objects.update(is_on=False)
+    (named,) = alice.client.post("/api/risk/kill-switch/", {}).json()["unreachable"]
+    assert (named["account"], named["called"], named["login"]) == (account.pk, "Alpha", "Mine")
+    page = alice.client.post("/live/kill/", {}, follow=True).content.decode()
+    assert "Nothing can reach Alpha now" in page
+
+
+def test_a_login_is_not_switched_off_while_something_is_open_through_it(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    row = account.remote.connection
+    held = BrokerPosition.objects.create(
+        user=alice.user, account=account.remote, contract=CONTRACT, net=2, at_ns=1
+    )
+    with pytest.raises(Refused, match="close it first"):
+        connecting.switch(connection=row, on=False)
+    assert Connection.objects.get().is_on
+    held.net = 0
+    held.save()
+    assert not connecting.switch(connection=row, on=False).is_on
+
+
 def test_nobody_kills_without_a_name(client: Any) -> None:
     assert client.post("/api/risk/kill-switch/", {}).status_code in (401, 403)
     assert client.get("/live/").status_code == 302
@@ -252,13 +278,11 @@ class Desk:
 
         async def send() -> None:
             gateways = Gateways()
-            gateways._compared = gateways._beaten = float("inf")
             try:
                 await gateways.step()
+                await gateways.settled()
             finally:
-                for broker in gateways._brokers.values():
-                    await broker.close()
-                gateways._thread.close()
+                await gateways.stop()
 
         asyncio.run(send())
         cache.clear()  # a minute of calls is over: the broker's limit is not what is tried here
@@ -359,4 +383,49 @@ def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk
         stop=f"{(desk.last - 400) / 4:.2f}", tif="gtc", confirmed=True,
     )  # fmt: skip
     desk.round()
+    assert reconcile(desk.account.remote) == []
+
+
+def test_what_only_the_broker_knows_of_is_liquidated_though_the_engine_answers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    assert live.kill(user=desk.user, key="k")["sent_directly"] == 0
+    desk.step()
+    usual = {"user": desk.user, "account": desk.account.remote, "contract": CONTRACT, "at_ns": 1}
+    BrokerOrder.objects.create(
+        remote="9", side="sell", type="stop", tif="gtc", status="working", quantity=2, **usual
+    )
+    done = live.kill(user=desk.user, key="k")
+    assert (done["engine_answered"], done["sent_directly"], done["unreachable"]) == (True, 1, [])
+    (row,) = Dispatch.objects.all()
+    assert (row.errand, row.contract, row.is_exit) == (Errand.LIQUIDATE, CONTRACT, True)
+    assert live.kill(user=desk.user, key="k")["sent_directly"] == 0  # it is on its way
+    assert Dispatch.objects.count() == 1
+
+
+def test_an_exit_that_lay_while_a_person_closed_a_part_ends_flat_on_both_sides(desk: Desk) -> None:
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", type="market", quantity=2,
+        bracket={"stop": f"{(desk.last - 400) / 4:.2f}", "targets": []}, confirmed=True,
+    )  # fmt: skip
+    for _ in range(2):
+        desk.round()
+    assert [one.net for one in BrokerPosition.objects.all()] == [2], facts("command.refused")
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT)
+    desk.round()  # its stop makes room
+    lay = Dispatch.objects.filter(status=Dispatch.Status.QUEUED)
+    assert lay.update(created_at=timezone.now() - timedelta(minutes=1)) == 1
+    by_hand = NewOrder("1001", CONTRACT, Side.SELL, OrderType.MARKET, 1, tag="elsewhere")
+    asyncio.run(with_broker(desk.row, lambda broker: broker.place(by_hand)))
+    for _ in range(3):
+        desk.round()  # what the engine asks for before it hears of the person is looked at, too
+        Dispatch.objects.update(next_at=None)
+    Dispatch.objects.update(done_at=timezone.now() - timedelta(seconds=10))
+    for _ in range(2):
+        desk.round()
+    assert BrokerPosition.objects.get().net == 0
+    assert not Position.objects.filter(closed_at__isnull=True).exists()
+    assert not AbroadLine.objects.exists()
+    assert not Order.objects.filter(ended_at__isnull=True).exists()
     assert reconcile(desk.account.remote) == []

@@ -11,8 +11,8 @@ from apps.brokers.domain.ports import FeedChanged, FeedState, TicksArrived
 from apps.bus import bus, transport
 from apps.bus.domain.message import SECOND
 from apps.bus.models import FactRow, Heartbeat, Inbox
+from apps.bus.only import AnotherRuns
 from apps.engine.live import LiveEngine
-from apps.engine.only import AnotherEngine
 from apps.marketdata.domain.messages import ClockTicked
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark, TickRow
@@ -289,7 +289,7 @@ def test_missed_ticks_are_no_lag(begin: Callable[..., LiveEngine]) -> None:
 def test_there_is_never_a_second_engine(begin: Callable[..., LiveEngine]) -> None:
     begin()
     second = LiveEngine([LISTED])
-    with pytest.raises(AnotherEngine, match="another engine holds"):
+    with pytest.raises(AnotherRuns, match="another engine holds"):
         second.start()
     assert not second.is_alive()
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.brokers.gateways import AnotherGateway, Gateways
+from apps.brokers.gateways import Gateways
+from apps.bus.only import AnotherRuns
 
 
 class Command(BaseCommand):
@@ -18,7 +19,7 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT."""
         try:
             asyncio.run(_run())
-        except AnotherGateway as problem:
+        except AnotherRuns as problem:
             raise CommandError(str(problem)) from None
 
 

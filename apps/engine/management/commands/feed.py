@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.engine.only import AnotherEngine
+from apps.bus.only import AnotherRuns
 from apps.engine.running import Trading, real_source, source_elsewhere
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         trading = Trading(self._source())
         try:
             trading.start()
-        except AnotherEngine as problem:
+        except AnotherRuns as problem:
             raise CommandError(str(problem), returncode=2) from None
         while trading.is_alive() and not over.wait(WATCH_S):
             pass

@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
 from apps.brokers.tradovate.simulator.market import Market
-from apps.engine.only import AnotherEngine, OnlyOne
+from apps.bus.only import AnotherRuns, OnlyOne
 from apps.marketdata.domain.contract import UnknownSymbol
 from apps.marketdata.reading import BadData
 from apps.system.demo import Demo, ensure_demo
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         """Take out the market's database, bring it up to date, and see to the demo trader."""
         try:
             if connection.vendor == "sqlite":
-                alone = OnlyOne()
+                alone = OnlyOne("engine")
                 alone.take()
                 take_out(settings.HOME, identity(market))
                 alone.release()
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 call_command("migrate", interactive=False, verbosity=0)
             demo = ensure_demo(settings.HOME)
-        except AnotherEngine as problem:
+        except AnotherRuns as problem:
             raise CommandError(
                 f"A desk runs on this data already: {problem}.", returncode=2
             ) from None

@@ -1,0 +1,112 @@
+"""Rows of what is to be sent: read and written for the gateway, told to the engine, and what the broker calls them."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from apps.brokers.domain.abroad import Errand
+from apps.brokers.domain.messages import ReportBroker
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
+from apps.brokers.domain.ports import Leg, NewOrder
+from apps.brokers.domain.seen import BrokerStatus, OrderSeen
+from apps.brokers.models import BrokerOrder, Dispatch
+from apps.bus import bus
+from apps.bus.domain.message import to_instant
+
+
+def read(number: int) -> Dispatch:
+    """Return a dispatch as it stands, with its account and nothing remembered of before."""
+    row: Dispatch = Dispatch.objects.select_related("account__remote").get(pk=number)
+    return row
+
+
+def write(number: int, **fields: Any) -> None:
+    """Write fields of a dispatch."""
+    Dispatch.objects.filter(pk=number).update(**fields)
+
+
+def placed_by(tag: str) -> Dispatch | None:
+    """Return the dispatch with which an order goes out: a leg's is its entry's, an exit alone has one of its own."""
+    head = f"{tag[:-1]}e" if "-" in tag else tag
+    return Dispatch.objects.filter(errand=Errand.PLACE, tag=head).first()
+
+
+def mirrored(row: Dispatch) -> OrderSeen | None:
+    """Return the order that a dispatch is about as its broker last told of it, in whichever session that was."""
+    mine = BrokerOrder.objects.filter(account__account=row.account_id, tag=row.tag)
+    number = number_of(row)
+    known = mine.first() if row.tag else None
+    if known is None and number:
+        known = BrokerOrder.objects.filter(
+            account__account=row.account_id, remote=number
+        ).first()  # its mark was not heard of
+    return None if known is None else order_seen(known, row.account.remote.remote)
+
+
+def number_of(row: Dispatch) -> str:
+    """Return the broker's own number of the order that a dispatch is about, empty where it is not known."""
+    if "remote" in row.payload:
+        return str(row.payload["remote"])
+    placed = placed_by(row.tag) if row.tag else None
+    if placed is not None and row.tag in placed.remote:
+        return str(placed.remote[row.tag])
+    known = BrokerOrder.objects.filter(account__account=row.account_id, tag=row.tag).first()
+    return known.remote if known is not None and row.tag else ""
+
+
+def order_seen(row: BrokerOrder, account: str) -> OrderSeen:
+    """Return a mirrored order in the words of the port."""
+    return OrderSeen(
+        account=account, remote=row.remote, contract=row.contract, side=Side(row.side),
+        type=OrderType(row.type), status=BrokerStatus(row.status), at=row.at_ns,
+        quantity=row.quantity, filled=row.filled, limit=row.limit, stop=row.stop,
+        tif=TimeInForce(row.tif), tag=row.tag, text=row.text, parent=row.parent, oco=row.oco,
+        reason=row.reason,
+    )  # fmt: skip
+
+
+def tell_outcome(row: Dispatch, status: str, reason: str, now: datetime) -> None:
+    """Bring what became of a dispatch to the engine, once."""
+    said = ReportBroker(
+        account=row.account_id, what="dispatch", at=to_instant(now), tag=row.tag,
+        errand=row.errand, status="sent" if status == Dispatch.Status.SENT else status, reason=reason,
+    )  # fmt: skip
+    bus.submit(
+        said, user=row.user_id, source="gateway", key=f"dispatch:{row.key}:{status}:{reason}"[:200]
+    )
+
+
+def tell_smaller(row: Dispatch, quantity: int) -> None:
+    """Bring to the engine that an exit goes out for less, and write it down: no more than that is held there."""
+    said = ReportBroker(
+        account=row.account_id, what="order", at=row.at_ns, tag=row.tag, status="working",
+        quantity=quantity,
+    )  # fmt: skip
+    key = f"dispatch:{row.key}:smaller:{quantity}"[:200]
+    bus.submit(said, user=row.user_id, source="gateway", key=key)
+    row.payload = row.payload | {"quantity": quantity, "meant": row.payload["quantity"]}
+    write(row.pk, payload=row.payload)
+
+
+def new_order(row: Dispatch, account: str) -> NewOrder:
+    """Return the order that a dispatch asks to be placed."""
+    asked: dict[str, Any] = row.payload
+    return NewOrder(
+        account=account, contract=row.contract, side=Side(asked["side"]),
+        type=OrderType(asked["type"]), quantity=asked["quantity"], tag=row.tag,
+        limit=price(asked["limit"]), stop=price(asked["stop"]), trail=price(asked["trail"]),
+        tif=TimeInForce(asked["tif"]), text="tradehub", is_automated=asked["is_automated"],
+        is_exit=row.is_exit,
+        legs=tuple(
+            Leg(
+                OrderType(leg["type"]), limit=price(leg["limit"]), stop=price(leg["stop"]),
+                trail=price(leg["trail"]), tag=leg["tag"],
+            )
+            for leg in asked["legs"]
+        ),
+    )  # fmt: skip
+
+
+def price(text: Any) -> Decimal | None:
+    """Return a price of a dispatch; None where it says none."""
+    return None if text is None else Decimal(str(text))
