@@ -176,12 +176,12 @@ class LiveEngine:
         close_old_connections()  # before the lock, which on PostgreSQL lives and dies with the connection
         self._only.take()
         self.engine: Engine = build_engine(self._journal.load(), frames=FRAMES)
-        self._order = InOrder(self.engine, stamp=self._priced)
+        tapes = self.engine.market.tapes.values()
+        self.at = max((tape.last_at for tape in tapes), default=0)
+        self._order = InOrder(self.engine, stamp=self._priced, since=self.at)
         for listed in self._contracts:
             self._take(self.engine.handle(listed))
         self._take(self.engine.handle(Resumed()))
-        tapes = self.engine.market.tapes.values()
-        self.at = max((tape.last_at for tape in tapes), default=0)
         self._suspects = {
             (tape.contract, tape.held[0].id): tape.held[0] for tape in tapes if tape.held
         }
@@ -256,7 +256,7 @@ class LiveEngine:
 
     def _hear(self, item: FeedItem, wall: datetime) -> None:
         """Take one item in; `wall` is when the feed brought it."""
-        if self._together and not isinstance(item, TicksArrived | QuoteArrived):
+        if self._together and not isinstance(item, TicksArrived | QuoteArrived | ClockTicked):
             self._hear_what_waited(item)
         match item:
             case TicksArrived():
@@ -268,8 +268,13 @@ class LiveEngine:
                     self._readings.hear_price(item.contract, wall)
             case ClockTicked():
                 self._heard = self._monotonic()
-                self._take(self._order.until(item.at))
-                self._take(self.engine.handle(item))
+                if self._together or self._is_told_together():
+                    self._hear_together(
+                        item.at - 1
+                    )  # what trades at this very instant is still to come
+                else:
+                    self._take(self._order.until(item.at))
+                    self._take(self.engine.handle(item))
                 self._tell_time(item.at)
             case QuoteArrived():
                 self._heard = self._monotonic()
@@ -291,10 +296,8 @@ class LiveEngine:
         return len(self._fronts()) > 1 and (self._has_clock or catches_up)
 
     def _hear_what_waited(self, item: FeedItem) -> None:
-        """Take in the ticks up to which all are there: a market's own clock tells, else that it is live again."""
-        if isinstance(item, ClockTicked):
-            self._hear_together(item.at)
-        elif not (self._has_clock and isinstance(item, FeedChanged)) or item.state in OVER:
+        """Take in all ticks where no clock of the market's own will tell up to when they are complete."""
+        if not (self._has_clock and isinstance(item, FeedChanged)) or item.state in OVER:
             self._hear_together(NEVER)
 
     def _hear_together(self, until: int) -> None:
@@ -308,18 +311,19 @@ class LiveEngine:
         for contract, run in groupby(ahead, key=lambda one: one[0]):
             ticks = tuple(tick for _, tick in run)
             self._together.append((TicksArrived(contract, ticks, live=True), self._wall()))
+        last = merged[-1][1].at if merged else self.at
         for start in range(0, len(merged), TOGETHER):
             chunk = merged[start : start + TOGETHER]
             for contract in sorted({contract for contract, _ in chunk}):
                 own = tuple(tick for of, tick in chunk if of == contract)
                 self._turn.ticks.append((contract, own))
-            for contract, run in groupby(chunk, key=lambda one: one[0]):
-                self._take(self._order.ticks(contract, [tick for _, tick in run]))
+            self._take(self._order.together(chunk, chunk[-1][1].at - 1))
             self.counts["ticks"] += len(chunk)
             self._tell_time(chunk[-1][1].at)
             if len(merged) > TOGETHER:
                 self._note_handled()
                 self._commit()
+        self._take(self._order.together((), last if until == NEVER else until))
         for item, wall in together:
             self._readings.hear_price(item.contract, wall)
 

@@ -45,6 +45,11 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def cookies(desk: Desk, browser: Browser) -> list[Any]:
     """What the browser keeps of a sign-in."""
+    return signed_in(desk, browser)
+
+
+def signed_in(desk: Desk, browser: Browser) -> list[Any]:
+    """Sign in as the desk's trader; return the cookies."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{desk.url}/accounts/login/")

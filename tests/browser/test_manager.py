@@ -1,14 +1,33 @@
 """A trader at the Trade Manager: he sends a bracketed order, sees it filled, moves its stop, and gets out."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, Opened
+from tests.browser.conftest import PATIENCE_MS, Opened, signed_in
+from tests.services.desk import Desk
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A market of its own that begins in the morning and is slow: at the session's end no entry is allowed any more."""
+    running = Desk(tmp_path_factory.mktemp("desk"), SPEED="10")
+    try:
+        yield running.ready()
+    finally:
+        running.kill()
+
+
+@pytest.fixture(scope="module")
+def cookies(desk: Desk, browser: Browser) -> list[Any]:
+    """What the browser keeps of a sign-in there."""
+    return signed_in(desk, browser)
 
 
 def panel(page: Page, name: str) -> Locator:

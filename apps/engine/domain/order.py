@@ -1,9 +1,10 @@
 """Everything in the order of market time: alerts by the moment they were received, between the ticks."""
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
-from apps.bus.domain.message import Message
+from apps.bus.domain.message import SECOND, Message
 from apps.engine.domain.engine import Engine
 from apps.marketdata.domain.messages import ClockTicked
 from apps.marketdata.domain.tick import Tick
@@ -21,11 +22,16 @@ class InOrder:
         engine: Engine,
         alerts: Iterable[Alert] = (),
         stamp: Callable[[Alert], Alert] = lambda alert: alert,
+        since: int = 0,
     ) -> None:
-        """Take the alerts in order of receipt. `stamp` completes one at the moment it is heard."""
+        """Take the alerts in order of receipt. `stamp` completes one at the moment it is heard.
+
+        since:  up to when the engine has heard the market (ns UTC); 0: nothing yet
+        """
         self.engine = engine
         self.alerts: list[Alert] = list(alerts)
         self._stamp = stamp
+        self._clock = since
 
     def add(self, alert: Alert) -> None:
         """Queue an alert behind those that were received no later."""
@@ -52,6 +58,35 @@ class InOrder:
         while self.alerts and _at(self.alerts[0]) <= at:
             yield from self._hear(self.alerts[0], "")
 
+    def together(self, ticks: Sequence[tuple[str, Tick]], until: int) -> Iterator[Message]:
+        """Take in the ticks of several contracts, merged by time, with clock and alerts at their own instants between.
+
+        The clock is told at each whole second, so what ends for want of a tick ends at one instant of all contracts,
+        however often a market says its time and whoever was away meanwhile.
+
+        until:  how far the market is (ns UTC); no tick is later
+        """
+        self._clock = self._clock or min((tick.at for _, tick in ticks), default=until)
+        start = 0
+        while (instant := self._next_instant()) <= until:
+            self._clock = instant
+            end = bisect_right(ticks, instant, lo=start, key=_time)
+            yield from self._merged(ticks[start:end])
+            start = end
+            if instant % SECOND == 0:
+                yield from self.engine.handle(ClockTicked(instant))
+            yield from self.until(instant)
+        yield from self._merged(ticks[start:])
+
+    def _next_instant(self) -> int:
+        """Return the next instant at which something else than a tick is heard."""
+        second = self._clock - self._clock % SECOND + SECOND
+        return min(second, max(_at(self.alerts[0]), self._clock)) if self.alerts else second
+
+    def _merged(self, ticks: Sequence[tuple[str, Tick]]) -> Iterator[Message]:
+        for contract, run in groupby(ticks, key=lambda one: one[0]):
+            yield from self.engine.run(contract, [tick for _, tick in run])
+
     def _next_on(self, contract: str) -> Alert | None:
         if not self.alerts:
             return None
@@ -63,6 +98,10 @@ class InOrder:
         self.alerts.remove(alert)
         yield from self.engine.handle(ClockTicked(_at(alert), contract))
         yield from self.engine.handle(self._stamp(alert))
+
+
+def _time(one: tuple[str, Tick]) -> int:
+    return one[1].at
 
 
 def _at(alert: Alert) -> int:
