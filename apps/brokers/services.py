@@ -132,6 +132,14 @@ def set_route(
     return route
 
 
+def end_route(*, route: Route, source: str = "api") -> None:
+    """Let no signal of a strategy reach an account any more. Orders and positions stay as they are."""
+    user, strategy, account = route.user_id, route.strategy_id, route.account_id
+    route.delete()
+    wish = ListRoute(id=wish_id(), user=user, strategy=strategy, account=account)
+    bus.submit(wish, user=user, source=source)
+
+
 def place_order(
     *, user: Any, account: Account, source: str = "api", key: str | None = None, **asked: Any
 ) -> Order:

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from apps.brokers import grouping
 from apps.brokers.models import AccountGroup
+from apps.brokers.queries import accounts
 from apps.dashboards import shell
-from apps.papertrading.queries import accounts
 from apps.trades.services import Refused
 
 PAGE: Final = "settings"

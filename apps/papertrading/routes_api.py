@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -143,6 +143,26 @@ class Routes(Listing):
                 mode=wish.validated_data["mode"], **({"break_even_r": "1"} | wish.sizing() | wish.gates()),
             )  # fmt: skip
         return Response(RouteSerializer(route).data)
+
+
+class OneRoute(Listing):
+    """What becomes of a strategy's signals in one account."""
+
+    serializer_class = RouteSerializer
+    filter_backends = ()
+
+    @extend_schema(
+        parameters=[ID, OpenApiParameter("account", int, OpenApiParameter.PATH)],
+        responses={204: None, 404: PROBLEM},
+    )
+    def delete(self, request: Request, id: int, account: int) -> Response:
+        """Let none of a strategy's signals reach an account any more; what is open there stays."""
+        _own_strategy(request.user, id)
+        route = queries.routes(request.user, id).filter(account=account).first()
+        if route is None:
+            raise NotFound(f"Strategy {id} has no route into an account {account} of yours.")
+        services.end_route(route=route)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _own_strategy(user: Any, id: int) -> Strategy:

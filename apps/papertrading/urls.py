@@ -45,4 +45,9 @@ urlpatterns = [
     path("accounts/groups/", groups_api.Groups.as_view(), name="account-groups"),
     path("accounts/groups/<row:id>/", groups_api.OneGroup.as_view(), name="account-group"),
     path("strategies/<row:id>/routes/", routes_api.Routes.as_view(), name="strategy-routes"),
+    path(
+        "strategies/<row:id>/routes/<row:account>/",
+        routes_api.OneRoute.as_view(),
+        name="strategy-route",
+    ),
 ]

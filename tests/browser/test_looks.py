@@ -19,6 +19,8 @@ PAGES = {
     "performance": "/performance/",
     "strategies": "/strategies/",
     "settings": "/strategies/1/",
+    "routes": "/strategies/1/routes/",
+    "route": "/strategies/1/routes/1/",
     "manual": "/manual/webhooks/",
     "health": "/health/",
     "notices": "/notices/",

@@ -16,7 +16,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.brokers.models import AccountGroup, BrokerAccount, Connection, Dispatch, GroupMember
+from apps.brokers.models import (
+    Account,
+    AccountGroup,
+    BrokerAccount,
+    Connection,
+    Dispatch,
+    GroupMember,
+    Route,
+)
 from apps.bus import transport
 from apps.marketdata.price import moment
 from apps.notifications import services as notifications
@@ -77,6 +85,7 @@ PATHS = (
     "/recorders/{strategy}/region/now/",
     "/strategies/",
     "/settings/groups/",
+    "/strategies/{strategy}/routes/",
     "/api/accounts/groups/",
     "/live/",
     "/connections/",
@@ -151,6 +160,8 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
     recorder = Recorder.objects.filter(user=user).first() or a_recorder(
         user, a_broker_account(user)
     )
+    for there in Account.objects.filter(user=user, routes=None):
+        Route.objects.create(user=user, strategy=recorder.strategy, account=there)
     for minute in minutes:
         for signed in (1, -1):
             recorded_fill(recorder.account, signed, "20000.00", 2 * minute + (signed < 0))

@@ -169,6 +169,7 @@ def test_a_key_that_is_too_long_is_refused(alice: Actor, way: None) -> None:
         ("post", "realtime/execute-signal/1/"),
         ("put", "strategies/1/routes/"),
         ("get", "strategies/1/routes/"),
+        ("delete", "strategies/1/routes/1/"),
     ],
 )  # fmt: skip
 def test_nobody_changes_nothing(method: str, path: str) -> None:
