@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from django import forms
@@ -16,10 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.brokers import connecting
 from apps.brokers.logins import usage_of
-from apps.brokers.models import BrokerAccount, Connection
+from apps.brokers.models import Account, BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.brokers.tradovate.quota import PER_HOUR, PER_MINUTE
 from apps.dashboards import shell
+from apps.dashboards.prop_forms import RuleSetField, RulesForm
+from apps.risk.models import RuleSetVersion
+from apps.risk.services import give_rules
 from apps.trades.domain.telling import sentence
 from apps.trades.services import Refused
 
@@ -75,13 +79,31 @@ class ChangeForm(ConnectForm):
         self.fields["password"].help_text = "Leave it empty to keep the one that is kept."
 
 
-class AdoptForm(forms.Form):
-    """Under which name an account is used here."""
+class AdoptForm(RulesForm):
+    """Under which name an account is used here, and whose rules it lives under."""
+
+    field_order = ("name", "rule_set", "floor")
 
     name = _text("Name on this desk", most=40)
-    firm = _text(
-        "Firm", "e.g. Topstep; its rules are chosen in Prop Portfolio.", needed=False, most=40
+    rule_set = RuleSetField(
+        label="Rule set",
+        none="none: your own limits alone",
+        required=False,
+        help_text="Of the firm behind the account. What is marked unsure has to be compared with your own contract.",
     )
+
+    def clean_floor(self) -> str | None:
+        """Return plain decimal text, None where it is not known: what is no amount must not wait for the adoption."""
+        floor = super().clean_floor()
+        try:
+            amount = Decimal(floor or 0)
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite():
+            raise forms.ValidationError(
+                f"{floor} is no amount. Write e.g. 48000, or leave it empty."
+            )
+        return floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +234,35 @@ def adopt(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404(str(pk))
     form = AdoptForm(request.POST or None, initial={"name": found.name})
     if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
         try:
-            made = connecting.adopt(account=found, **form.cleaned_data)
-            messages.success(request, f"{made.name} is used on this desk now.")
-            return redirect("desk:connections")
+            made = connecting.adopt(account=found, name=given["name"])
         except Refused as refused:
             _blame(form, refused)
+        else:
+            _rule(request, made, given["rule_set"], given["floor"])
+            return redirect("desk:connections")
     return _question(
         request, "connections/_adopt.html", f"Use {found.name}", {"form": form, "account": found}
     )
+
+
+def _rule(
+    request: HttpRequest, made: Account, version: RuleSetVersion | None, floor: str | None
+) -> None:
+    """Put an account that was just adopted under its rules. It is used all the same where they can't hold."""
+    try:
+        if version is not None:
+            give_rules(account=made, version=version, floor=floor)
+    except Refused as refused:
+        messages.warning(
+            request,
+            f"{made.name} is used on this desk now, without a rule set: {refused.detail}. "
+            "Choose its rules in Prop Portfolio before it trades.",
+        )
+    else:
+        under = f", under {version.rule_set}" if version is not None else ""
+        messages.success(request, f"{made.name} is used on this desk now{under}.")
 
 
 def _listed(request: HttpRequest) -> dict[str, Any]:

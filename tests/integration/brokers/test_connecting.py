@@ -1,5 +1,6 @@
 """What traders do with logins: tried before they are kept, their own only, their secrets seen by nobody."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from apps.brokers.logins import usage_of
 from apps.brokers.mirror import take_in
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, Connection
 from apps.brokers.reading import poll
+from apps.bus.models import Inbox
+from apps.risk.models import RuleSet
+from apps.risk.services import seed_presets
 from apps.trades.services import Refused
 from tests.cast import Actor, actor
 from tests.integration.brokers.playground import ScriptedSimulator
@@ -208,6 +212,26 @@ def test_the_page_adds_tests_and_uses_a_login(alice: Actor, market: ScriptedSimu
         == 302
     )
     assert "Eval 1" in browser.get("/connections/region/").content.decode()
+
+
+def test_an_account_is_used_under_its_firms_rules_from_the_first_moment(
+    alice: Actor, mine: Connection
+) -> None:
+    seed_presets()
+    chosen = RuleSet.objects.filter(firm="Topstep").order_by("id")[0]
+    path = f"/connections/accounts/{BrokerAccount.objects.get().pk}/adopt/"
+    assert "Topstep" in alice.client.get(path).content.decode()
+    form = {"name": "Eval 1", "rule_set": str(chosen.pk), "floor": "about 48k"}
+    bad = alice.client.post(path, form)
+    assert bad.status_code == 422 and list(bad.context["form"].errors) == ["floor"]
+    assert not Account.objects.exists()
+    assert alice.client.post(path, form | {"floor": "48,250"}).status_code == 302
+    made = Account.objects.select_related("rules__version__rule_set").get()
+    assert (made.rules.version.rule_set, made.firm) == (chosen, "Topstep")
+    wish = json.loads(Inbox.objects.get(kind="risk.rules").payload)
+    assert (wish["account"], wish["floor"]) == (made.pk, "48250")
+    said = alice.client.get("/connections/").content.decode()
+    assert "Eval 1 is used on this desk now, under" in said
 
 
 def test_a_wrong_password_is_said_beside_its_field(alice: Actor, market: ScriptedSimulator) -> None:

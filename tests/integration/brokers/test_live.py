@@ -41,6 +41,7 @@ from apps.trades.services import Refused
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, START, ScriptedSimulator
 from tests.integration.brokers.shared import a_connection, desk_market, with_broker
+from tests.integration.users.people import code_of, enter, give_second_factor, somebody
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
@@ -74,6 +75,25 @@ def facts(name: str) -> list[dict[str, Any]]:
 
 
 # ---- who may let them out ----
+
+
+def test_the_page_lets_live_orders_out_after_a_real_second_factor_alone() -> None:
+    """From the form through the code of an app and back: nothing is on before, and a wrong code changes nothing."""
+    user = somebody()
+    secret, _ = give_second_factor(user)
+    browser = enter()
+    browser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    account = adopted(user, "live")
+    form = {"typed": "LIVE Alpha 2", **{name: str(size) for name, size in SIZES.items()}}
+    asked = browser.post(f"/live/{account.pk}/switch/", form)["Location"]
+    assert asked.startswith("/accounts/2fa/reauthenticate/"), "having come in with it is not enough"
+    assert not LiveSwitch.objects.filter(is_on=True).exists()
+    browser.post(asked, {"code": "000000"})
+    assert not LiveSwitch.objects.filter(is_on=True).exists()
+    browser.post(asked, {"code": code_of(secret)}, follow=True)
+    switch = LiveSwitch.objects.get()
+    assert (switch.is_on, switch.account, switch.per_day) == (True, account, 6)
+    assert "LIVE" in browser.get("/").content.decode()
 
 
 def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:
