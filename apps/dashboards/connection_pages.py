@@ -21,6 +21,7 @@ from apps.brokers.models import Account, BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.brokers.tradovate.quota import PER_HOUR, PER_MINUTE
 from apps.dashboards import shell
+from apps.dashboards.asking import ask
 from apps.dashboards.prop_forms import RuleSetField, RulesForm
 from apps.risk.models import RuleSetVersion
 from apps.risk.services import give_rules
@@ -304,8 +305,4 @@ def _question(
 ) -> HttpResponse:
     form = context.get("form")
     status = 422 if form is not None and form.errors else 200
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, template, dict(context), status=status)
-    around = shell.around(request, "connections") | dict(context)
-    around |= {"question": template, "question_title": title}
-    return render(request, "connections/question.html", around, status=status)
+    return ask(request, "connections", template, title, context, status=status)

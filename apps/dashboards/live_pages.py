@@ -23,6 +23,7 @@ from apps.brokers.reconciling import open_differences
 from apps.brokers.store import live_of
 from apps.dashboards import shell
 from apps.dashboards.accounts import accounts_of
+from apps.dashboards.asking import ask
 from apps.trades.domain.telling import sentence
 from apps.trades.services import NoAnswer, Refused
 from apps.users.recent import has_second_factor, second_factor_recent, second_factor_required
@@ -202,11 +203,7 @@ def kill(request: HttpRequest) -> HttpResponse:
     """Ask once, then switch live off, end every order and close every position, everywhere."""
     if request.method == "GET":
         context = {"accounts": accounts_of(request), "back": shell.came_from(request)}
-        if request.headers.get("X-Requested-With") == "dialog":
-            return render(request, "live/_kill.html", context)
-        around = shell.around(request, "live")
-        title = {"question": "live/_kill.html", "question_title": "Kill switch"}
-        return render(request, "manager/question.html", around | context | title)
+        return ask(request, "live", "live/_kill.html", "Kill switch", context)
     done = live.kill(user=request.user, source="page")
     if done["engine_answered"]:
         messages.warning(

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -15,6 +15,7 @@ from apps.brokers.domain.order import OrderStatus
 from apps.brokers.models import Account, Order, Position
 from apps.dashboards import manager, shell
 from apps.dashboards.accounts import accounts_of, choose, chosen_account
+from apps.dashboards.asking import ask, is_dialog
 from apps.dashboards.held import Held
 from apps.dashboards.ticket_form import symbols_of
 from apps.dashboards.ticket_pages import HOME, UNANSWERED
@@ -285,13 +286,10 @@ def _question(
 ) -> HttpResponse:
     """Ask in a dialog, or on a page of its own where no script opened one."""
     back = request.POST.get("next", "")
-    if not back and request.headers.get("X-Requested-With") == "dialog":
+    if not back and is_dialog(request):
         back = shell.came_from(request)
     context = context | {"back": back, "chosen": accounts_of(request).chosen}
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, template, context, status=status)
-    around = shell.around(request, "manager") | {"question": template, "question_title": title}
-    return render(request, "manager/question.html", around | context, status=status)
+    return ask(request, "manager", template, title, context, status=status)
 
 
 def _account(request: HttpRequest, wanted: str) -> Account:

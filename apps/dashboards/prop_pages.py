@@ -19,6 +19,7 @@ from apps.brokers.services import open_account, reset_account, take_payout
 from apps.bus.domain.message import to_datetime
 from apps.dashboards import prop, shell
 from apps.dashboards.accounts import accounts_of, choose, forget
+from apps.dashboards.asking import ask
 from apps.dashboards.prop_forms import (
     LiftForm,
     LockOutForm,
@@ -244,13 +245,7 @@ def _form(
     request: HttpRequest, template: str, title: str, context: dict[str, Any], form: forms.Form
 ) -> HttpResponse:
     """Answer with the question alone for a dialog, else with a page of its own."""
-    context = context | {"question": template, "question_title": title}
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, template, context)
-    status = 422 if form.errors else 200
-    return render(
-        request, "prop/question.html", shell.around(request, "prop") | context, status=status
-    )
+    return ask(request, "prop", template, title, context, status=422 if form.errors else 200)
 
 
 def _refuse(form: forms.Form, refused: Refused, names: Mapping[str, str | None]) -> None:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.brokers.models import BrokerAccount
 from apps.bus.domain.message import to_instant
 from apps.dashboards import shell
+from apps.dashboards.asking import ask
 from apps.marketdata.domain.calendar import CHICAGO, trade_date
 from apps.recorder import deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder, Unit, Ways
@@ -181,11 +182,8 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
         return answer or redirect("desk:recorder", pk)
     if not question:
         raise Http404(what)
-    context = {"strategy": mine, "recorder": found, "since": SINCE, "question": question}
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, question, context)
-    around = shell.around(request, "recorder") | {"question_title": mine.name}
-    return render(request, "recorders/question.html", around | context)
+    context = {"strategy": mine, "recorder": found, "since": SINCE}
+    return ask(request, "recorder", question, mine.name, context)
 
 
 def _start(request: HttpRequest, found: Recorder) -> None:

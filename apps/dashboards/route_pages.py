@@ -17,6 +17,7 @@ from apps.brokers.domain.routing import Route as Plan
 from apps.brokers.models import Account, Route
 from apps.brokers.queries import accounts
 from apps.dashboards import shell
+from apps.dashboards.asking import ask
 from apps.dashboards.route_form import RouteForm, targets_text
 from apps.marketdata.domain.contract import root_of
 from apps.risk.domain.rules import rules_for
@@ -137,9 +138,7 @@ def end(request: HttpRequest, pk: int, account: int) -> HttpResponse:
         )
         return redirect("desk:routes", strategy.pk)
     context = {"strategy": strategy, "account": into}
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, "strategies/_end_route.html", context)
-    return render(request, "strategies/end_route.html", shell.around(request, "strategy") | context)
+    return ask(request, "strategy", "strategies/_end_route.html", "End a route", context)
 
 
 def _way(strategy: Strategy, account: Account, kept: Route | None) -> Way:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.brokers.grouping import reach
 from apps.bus.domain.message import iso
 from apps.dashboards import shell
+from apps.dashboards.asking import ask
 from apps.dashboards.forms import StrategyForm
 from apps.dashboards.settings_form import SettingsForm
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
@@ -126,9 +127,7 @@ def rotate(request: HttpRequest, pk: int) -> HttpResponse:
         token = services.rotate_token(strategy=mine)
         return _page(request, secret=_secret(request, mine, token))
     context = {"strategy": mine}
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, "strategies/_rotate.html", context)
-    return render(request, "strategies/rotate.html", shell.around(request, "strategies") | context)
+    return ask(request, "strategies", "strategies/_rotate.html", "Rotate a secret", context)
 
 
 @login_required

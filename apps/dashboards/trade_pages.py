@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from apps.dashboards import shell
+from apps.dashboards.asking import ask
 from apps.dashboards.forms import EntryForm, new_request
 from apps.trades.queries import trade
 from apps.trades.services import NoAnswer, Refused, close_trade, enter_trade
@@ -61,9 +62,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"{ended.contract} closed at {ended.ended_price:,.2f}.")
         return redirect("desk:main")
-    if request.headers.get("X-Requested-With") == "dialog":
-        return render(request, "trades/_close.html", {"view": view})
-    return render(request, "trades/close.html", shell.around(request, "close") | {"view": view})
+    return ask(request, "close", "trades/_close.html", f"Close {view.row.contract}", {"view": view})
 
 
 def _again(request: HttpRequest, refused: Refused) -> EntryForm:
