@@ -47,7 +47,7 @@ class Desk:
             self._lines.put(line)
         self._lines.put("")
 
-    def line(self, seconds: float = 40) -> str:
+    def line(self, seconds: float = 120) -> str:
         """Return its next line of output, empty if it has ended."""
         try:
             return self._lines.get(timeout=seconds)
