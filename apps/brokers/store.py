@@ -1,7 +1,7 @@
 """Accounts, orders and positions between rows and the ledger. Only the engine writes them."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from apps.brokers import models
 from apps.brokers.domain.account import Account, Kind
@@ -17,7 +17,6 @@ from apps.bus.domain.message import DAY, to_datetime
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import Instrument, instrument
 
-DEMO_SIZES: Final = {"automatic": True, "per_order": 10, "per_position": 20, "per_day": 200}
 _RECENT = 2 * DAY  # signals that were sent longer ago are long over
 
 
@@ -177,13 +176,10 @@ def config_of(row: models.Account) -> dict[str, Any]:
 
 
 def live_of(row: models.Account) -> dict[str, Any]:
-    """Return what may leave for an account's broker. A demo account's orders may, as soon as one is adopted for it."""
-    if row.kind == Kind.PAPER or row.pk is None:
-        return {}
-    switch = getattr(row, "live_switch", None)
+    """Return what may leave for an account's broker: nothing, demo or live, until its owner has switched it on."""
+    switch = None if row.kind == Kind.PAPER or row.pk is None else getattr(row, "live_switch", None)
     if switch is None:
-        adopted = row.kind == Kind.DEMO and getattr(row, "remote", None) is not None
-        return {"is_on": True, **DEMO_SIZES} if adopted else {}
+        return {}
     return {
         "is_on": switch.is_on, "automatic": switch.automatic, "per_order": switch.per_order,
         "per_position": switch.per_position, "per_day": switch.per_day,

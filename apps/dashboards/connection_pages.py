@@ -263,7 +263,10 @@ def _rule(
         )
     else:
         under = f", under {version.rule_set}" if version is not None else ""
-        messages.success(request, f"{made.name} is used on this desk now{under}.")
+        messages.success(
+            request,
+            f"{made.name} is used on this desk now{under}. Its orders stay here until you let them out under Live orders.",
+        )
 
 
 def _listed(request: HttpRequest) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class Panel:
     sent: list[Dispatch]
     differences: list[Difference]
 
+    @property
+    def has_rules(self) -> bool:
+        """Return whether a rule set binds it; without one, no firm's word on automation is known either."""
+        return getattr(self.row, "rules", None) is not None
+
 
 @login_required
 @never_cache
@@ -84,7 +89,7 @@ def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> H
 def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
     """Return each account at a broker with what was sent for it and what differs, in four queries."""
     mine = accounts_of_user(user).exclude(kind=Kind.PAPER)
-    rows = list(mine.select_related("live_switch", "remote__connection"))
+    rows = list(mine.select_related("live_switch", "remote__connection", "rules"))
     numbers = [row.pk for row in rows]
     sent, waiting = (
         _lately(numbers),

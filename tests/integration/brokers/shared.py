@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from apps.brokers.logins import DatabaseThread, open_broker, register_market
-from apps.brokers.models import Connection
+from apps.brokers.models import Account, Connection, LiveSwitch
 from apps.brokers.tradovate.broker import TradovateBroker
 from apps.brokers.tradovate.hosts import Hosts
 from apps.brokers.tradovate.simulator.market import GeneratedMarket
@@ -52,6 +52,12 @@ def a_connection(user: Any, **fields: Any) -> Connection:
         "cid": "4242", "sec": KEY, "device_id": "a-device",
     }  # fmt: skip
     return Connection.objects.create(user=user, **(usual | fields))
+
+
+def let_out(account: Account) -> None:
+    """Switch an account's orders on, as its owner would, with wide limits."""
+    limits = {"automatic": True, "per_order": 10, "per_position": 20, "per_day": 200}
+    LiveSwitch.objects.create(user=account.user, account=account, is_on=True, **limits)
 
 
 @contextmanager

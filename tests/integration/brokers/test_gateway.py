@@ -21,7 +21,7 @@ from apps.brokers.tradovate.broker import TradovateBroker
 from apps.bus.models import Inbox
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, Playground
-from tests.integration.brokers.shared import database_thread
+from tests.integration.brokers.shared import database_thread, let_out
 from tests.integration.brokers.test_broker import broker_at, price_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 
 class Desk:
-    """An adopted demo account, dispatches for it, and a gateway whose clock a test moves."""
+    """An adopted demo account whose orders are let out, dispatches for it, and a gateway whose clock a test moves."""
 
     def __init__(
         self,
@@ -111,6 +111,7 @@ async def desk(ground: Playground, alice: Actor) -> AsyncIterator[Desk]:
         )
         remote.created_at = timezone.now() - timedelta(minutes=1)
         remote.save()
+        let_out(account)
         return models.Account.objects.select_related("remote__connection").get(pk=account.pk)
 
     account = await sync_to_async(adopt)()
@@ -181,7 +182,7 @@ async def test_an_entry_that_waited_too_long_is_never_sent(desk: Desk) -> None:
 
 
 async def test_no_entry_leaves_once_its_account_is_switched_off_and_exits_do(desk: Desk) -> None:
-    await models.LiveSwitch.objects.acreate(account=desk.account, user_id=desk.account.user_id)
+    await models.LiveSwitch.objects.aupdate(is_on=False)
     entry = await desk.wants()
     way_out = await desk.wants(is_exit=True, fresh_s=None)
     await desk.works()

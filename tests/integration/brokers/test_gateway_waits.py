@@ -136,7 +136,7 @@ async def test_an_entry_that_waits_for_its_turn_does_not_leave_after_the_switch_
     row = await desk.wants()
     gateway = desk.gateway()
     task = await waiting(desk, gateway)
-    await models.LiveSwitch.objects.acreate(account=desk.account, user_id=desk.account.user_id)
+    await models.LiveSwitch.objects.aupdate(is_on=False)
     await desk.ground.reach(task.done)
     assert desk.ground.sim.asked("order/placeoso") == []
     await desk.works(gateway)

@@ -31,6 +31,7 @@ from apps.brokers.models import (
 )
 from apps.brokers.reading import poll
 from apps.brokers.reconciling import reconcile
+from apps.brokers.store import live_of
 from apps.bus import bus, transport
 from apps.bus.domain.message import SECOND
 from apps.bus.models import FactRow, Inbox
@@ -40,7 +41,7 @@ from apps.marketdata.domain.tick import Quote, Tick, made_id
 from apps.trades.services import Refused
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, START, ScriptedSimulator
-from tests.integration.brokers.shared import a_connection, desk_market, with_broker
+from tests.integration.brokers.shared import a_connection, desk_market, let_out, with_broker
 from tests.integration.users.people import code_of, enter, give_second_factor, somebody
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -56,7 +57,7 @@ def _bus() -> Iterator[None]:
 
 
 def adopted(user: Any, kind: str, row: Connection | None = None, **fields: Any) -> Account:
-    """Return an account that trades at a broker."""
+    """Return an account that trades at a broker; orders of a demo account are let out."""
     account = Account.objects.create(
         user=user, name="Alpha", kind=kind, start_balance=50_000, balance=50_000
     )
@@ -66,6 +67,8 @@ def adopted(user: Any, kind: str, row: Connection | None = None, **fields: Any) 
     )
     remote.created_at = timezone.now() - timedelta(minutes=1)
     remote.save()
+    if kind == "demo":
+        let_out(account)
     account.refresh_from_db()
     return account
 
@@ -116,6 +119,21 @@ def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) ->
     assert '"is_on":true' in Inbox.objects.get(kind="account.list").payload
     live.switch_off(account=account)
     assert [one["is_on"] for one in facts("live.switched")] == [True, False]
+
+
+def test_a_demo_account_s_orders_stay_until_its_owner_lets_them_out_without_a_factor(
+    alice: Actor,
+) -> None:
+    account = adopted(alice.user, "demo")
+    account.live_switch.delete()
+    account = Account.objects.get(pk=account.pk)
+    assert live_of(account) == {}
+    shown = alice.client.get("/live/").content.decode()
+    assert "off: nothing but exits leaves" in shown and "No rule set binds this account" in shown
+    form = {name: str(size) for name, size in SIZES.items()}
+    assert alice.client.post(f"/live/{account.pk}/switch/", form).status_code == 302
+    kept = live_of(Account.objects.get(pk=account.pk))
+    assert kept == {"is_on": True, "automatic": False, **SIZES}
 
 
 def test_nothing_leaves_a_paper_account_or_one_without_a_broker(alice: Actor) -> None:

@@ -96,6 +96,12 @@ def connected(browser: Browser) -> dict[str, Any]:
         "account at the broker",
     )[0]
     adopted = made(browser.post(f"/api/accounts/{account['id']}/adopt/", json={"name": "Demo one"}))
+    assert "off: nothing but exits leaves" in browser.page("/live/"), (
+        "nobody has let its orders out"
+    )
+    limits = {"per_order": "2", "per_position": "4", "per_day": "40", "automatic": "on"}
+    browser.post(f"/live/{adopted['id']}/switch/", data=limits)
+    assert "orders leave" in browser.page("/live/")
     return {**account, "account": adopted["id"]}
 
 
@@ -166,7 +172,7 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     net = Decimal(closed[0]["net"])
     assert f"${abs(net):,.2f}" in browser.page(f"/recorders/{strategy}/")
 
-    assert desk.end() == 0
+    assert desk.end(seconds=30) == 0
     kept = [path for path in desk.home.rglob("*") if path.is_file()]
     written = "\n".join(path.read_bytes().decode(errors="replace") for path in kept)
     for secret in (*secrets_of(discord), broker_token(desk)):
