@@ -135,3 +135,33 @@ def test_a_type_shows_the_fields_that_it_needs(opened: Opened, type: str, field:
     expect(page.get_by_label(field, exact=True)).not_to_be_visible()
     page.locator(".segments label", has_text=re.compile(f"^{type}$")).click()
     expect(page.get_by_label(field, exact=True)).to_be_visible()
+
+
+def test_a_phone_at_a_broker_s_account_reaches_everything_and_scrolls_nowhere(
+    opened: Opened,
+) -> None:
+    """Adopted, chosen and flat: the kill switch is at hand, the menu leads to what has no tab."""
+    page = opened("/connections/")
+    page.get_by_label("Where").select_option("simulator")
+    page.get_by_label("Name", exact=True).fill("My demo")
+    page.get_by_label("User name").fill("trader")
+    page.get_by_label("Password").fill("trader")
+    page.get_by_role("button", name="Connect").click()
+    page.get_by_role("link", name=re.compile("^Use")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Use it").click()
+    expect(page.locator(".notice").first).to_contain_text("Its orders stay here")
+
+    phone = opened("/", phone=True, has_touch=True, is_mobile=True)
+    phone.get_by_label(re.compile("^Account ")).click()
+    phone.get_by_role("button", name=re.compile("DEMO1001")).click()
+    expect(phone.get_by_label(re.compile("^Account DEMO1001"))).to_be_visible()
+    for path in ("/", "/live/", "/connections/", "/recorders/", "/performance/", "/strategies/"):
+        phone.goto(path)
+        expect(phone.locator(".topbar").get_by_role("link", name="Kill")).to_be_visible()
+        assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    for name in ("Brokers", "Live orders", "My Recorders", "Import fills"):
+        phone.get_by_label(re.compile("menu$")).click()
+        phone.get_by_label("More pages").get_by_role("link", name=name).click()
+        expect(phone.get_by_role("heading", level=1)).to_be_visible()
+    phone.locator(".topbar").get_by_role("link", name="Kill").click()
+    expect(phone.get_by_role("dialog")).to_contain_text("Kill switch: out of everything?")
