@@ -88,6 +88,7 @@ urlpatterns = [
     path("trades/<row:pk>/close/", trade_pages.close, name="close"),
     path("strategies/", strategy_pages.strategies, name="strategies"),
     path("strategies/<row:pk>/", strategy_pages.strategy, name="strategy"),
+    path("strategies/silent/", strategy_pages.silent, name="silent"),
     path("strategies/<row:pk>/senders/", strategy_pages.change, name="senders"),
     path("strategies/<row:pk>/rotate/", strategy_pages.rotate, name="rotate"),
     path("strategies/<row:pk>/try/", strategy_pages.try_payload, name="try"),
