@@ -76,6 +76,7 @@ PATHS = (
     "/recorders/{strategy}/curve/",
     "/recorders/{strategy}/region/now/",
     "/strategies/",
+    "/strategies/silent/",
     "/settings/groups/",
     "/api/accounts/groups/",
     "/live/",
