@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
@@ -25,6 +26,8 @@ ASLEEP: Final = timedelta(
 )  # nobody looked for so long: the desk was off, not TradingView
 LOOKED_AT: Final = 2_000  # alerts of one strategy, the latest
 
+log = structlog.get_logger(__name__)
+
 
 def market_now() -> int | None:
     """Return the time by which alerts are received, ns UTC: the wall clock's on a real market, else the market's own."""
@@ -39,7 +42,16 @@ def look(now: int | None, wall: datetime) -> int:
         return 0
     calendar = kept_calendar()
     ids = list(Strategy.objects.order_by("pk").values_list("pk", flat=True))
-    return sum(_look_at(pk, now, wall, calendar) for pk in ids)
+    return sum(_tried(pk, now, wall, calendar) for pk in ids)
+
+
+def _tried(pk: int, now: int, wall: datetime, calendar: Calendar) -> bool:
+    """Look at one strategy; what is wrong with it must not keep the others from being looked at."""
+    try:
+        return _look_at(pk, now, wall, calendar)
+    except Exception:
+        log.exception("alerts.unwatched", strategy=pk)
+        return False
 
 
 def _look_at(pk: int, now: int, wall: datetime, calendar: Calendar) -> bool:

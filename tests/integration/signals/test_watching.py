@@ -163,6 +163,13 @@ def test_a_burst_names_tradingviews_limit_and_the_cure(alice: Actor) -> None:
     )
 
 
+def test_one_that_cannot_be_judged_keeps_nobody_else_waiting(alice: Actor, bob: Actor) -> None:
+    broken, _ = services.create_strategy(user=bob.user, name="Broken")
+    Strategy.objects.filter(pk=broken.pk).update(symbol="?")
+    one = Morning(alice.user)
+    assert one.look("2025-12-08T13:55:00Z") == 1
+
+
 def test_what_was_refused_since_is_said(alice: Actor) -> None:
     one = Morning(alice.user)
     path = f"/webhook/{one.token}/"
