@@ -169,6 +169,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "bus.forget_handled": {"task": "apps.bus.tasks.forget_handled", "schedule": AT_NIGHT},
     "recorder.look_at_days": {"task": "apps.recorder.tasks.look_at_days", "schedule": 60.0},
     "recorder.sweep_imports": {"task": "apps.recorder.tasks.sweep_imports", "schedule": 60.0},
+    "signals.watch_alerts": {"task": "apps.signals.tasks.watch_alerts", "schedule": 60.0},
     "risk.sweep_studies": {"task": "apps.risk.tasks.sweep_studies", "schedule": 30.0},
     "notifications.hear": {"task": "apps.notifications.tasks.hear", "schedule": 2.0},
     "notifications.send": {"task": "apps.notifications.tasks.send", "schedule": 5.0},

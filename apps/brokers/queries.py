@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
@@ -300,11 +300,13 @@ def lasts_of(contracts: Iterable[str]) -> dict[str, int]:
 
 # ---- logins at brokers ----
 
+FILE: Final = "file"  # the broker of accounts that no login reads: their fills come from files only
+
 
 def connections(user: Any) -> QuerySet[Connection]:
     """Return a trader's logins at brokers."""
     rows: QuerySet[Connection] = Connection.objects.of(user).filter(is_removed=False)
-    return rows
+    return rows.exclude(broker=FILE)
 
 
 def connection_of(user: Any, pk: int) -> Connection | None:
@@ -316,5 +318,5 @@ def connection_of(user: Any, pk: int) -> Connection | None:
 def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
     """Return the accounts that a trader's logins see."""
     rows: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user)
-    rows = rows.filter(connection__is_removed=False)
+    rows = rows.filter(connection__is_removed=False).exclude(connection__broker=FILE)
     return rows.select_related("connection", "account")

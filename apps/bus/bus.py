@@ -48,11 +48,13 @@ def deliver(
     key_seconds: int | None = None,
     expires_market_at: int | None = None,
     market: transport.MarketTime | None = None,
+    of: str = "",
 ) -> Receipt:
     """Do what `submit` does, and tell whether the wish is new.
 
     With `key_seconds` the key holds only so long (wall time); the same wish later is a new one.
-    `market` is the market time of receipt where the caller knows it better than the engine last told it.
+    `market` is the market time of receipt where the caller knows it better than the engine last told it; `of` names what
+    the wish is about, so that such wishes can be found again.
     """
     market, now = market or transport.market_time(), timezone.now()
     row = Inbox(
@@ -65,6 +67,7 @@ def deliver(
         market_at=market.at,
         market_live=market.live,
         expires_market_at=expires_market_at,
+        of=of,
     )
     with_key = Inbox.objects.filter(key=key) if key is not None else Inbox.objects.none()
     try:

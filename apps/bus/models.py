@@ -30,6 +30,9 @@ class Inbox(models.Model):
         help_text="From this market time on it is refused, ns UTC.",
     )
     handled = models.BooleanField(default=False)
+    of = models.CharField(
+        max_length=64, blank=True, help_text="What it is about, where that is asked: strategy:7."
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -38,6 +41,7 @@ class Inbox(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=models.Q(handled=False), name="inbox_waiting"),
             models.Index(fields=["received_at"], name="inbox_received"),
+            models.Index(fields=["of", "market_at"], condition=~models.Q(of=""), name="inbox_of"),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.brokers.models import BrokerAccount
 from apps.bus.domain.message import to_datetime, to_instant
 from apps.dashboards import shell
-from apps.recorder import importing
+from apps.recorder import files, importing
 from apps.recorder.days import Cell, days_of
 from apps.recorder.importing import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
@@ -159,6 +159,21 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(
         request, "imports/page.html", around | context, status=422 if form.errors else 200
     )
+
+
+@login_required
+@require_POST
+def open_account(request: HttpRequest) -> HttpResponse:
+    """Make an account that no login reads, for the fills of files."""
+    try:
+        made = files.open_account(user=request.user, name=request.POST.get("name", "")[:200])
+    except CannotImport as problem:
+        messages.error(request, _sentence(problem))
+    else:
+        messages.success(
+            request, f"{made} is there. Import its file, then let a recorder record from it."
+        )
+    return redirect("desk:imports")
 
 
 @login_required

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from apps.analytics import recorded
 from apps.analytics.queries import Scope
 from apps.dashboards import performance, shell
+from apps.dashboards.strategy_pages import silences
 from apps.recorder import queries
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.queries import RecorderView
@@ -31,7 +32,9 @@ REGIONS: Final = {"now": "recorders/_now.html", "log": "recorders/_log.html"}
 def recorders(request: HttpRequest) -> HttpResponse:
     """Show this trader's strategies as recorders."""
     return render(
-        request, "recorders/list.html", shell.around(request, "recorders") | _all(request)
+        request,
+        "recorders/list.html",
+        shell.around(request, "recorders") | _all(request) | silences(request),
     )
 
 
@@ -79,6 +82,7 @@ def recorder(request: HttpRequest, pk: int) -> HttpResponse:
         "names": dict(queries.strategies(request.user).values_list("pk", "name")),
         "lines": queries.log(request.user, pk)[:LINES],
         "tag": tag_of(pk),
+        **silences(request, pk),
     }
     return render(request, "recorders/recorder.html", around | context)
 

@@ -161,7 +161,7 @@ def strip(request: HttpRequest) -> Strip:
 
 
 AREAS: Final = (
-    "trades", "signals", "commands", "orders", "positions", "accounts", "risks", "routes",
+    "trades", "signals", "alerts", "commands", "orders", "positions", "accounts", "risks", "routes",
     "connections", "brokers", "recorders",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from apps.dashboards import chart, shell, story
 from apps.dashboards.forms import SignalFilter
 from apps.dashboards.templatetags.desk import minute
-from apps.signals.queries import SignalView, signals, view
+from apps.signals.queries import SignalView, signals, silent, view
 from apps.signals.queries import rows as signal_rows
 from apps.trades.domain.trade import State
 from apps.trades.queries import Story, TradeView, mfe_history, signal_story, views
@@ -68,6 +68,7 @@ def signal_list(request: HttpRequest) -> HttpResponse:
         "found": found,
         "rows": [Row(view(row), trades.get(row.pk)) for row in found.object_list],
         "query": f"{query}&" if query else "",
+        "silent": silent(request.user),
     }
     return render(request, "signals/list.html", shell.around(request, "signals") | context)
 

@@ -19,10 +19,11 @@ from apps.dashboards.asking import ask
 from apps.dashboards.forms import StrategyForm
 from apps.dashboards.settings_form import SettingsForm
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
-from apps.signals import services
+from apps.signals import queries, services
 from apps.signals.domain import alert as alerts
 from apps.signals.domain.refusal import REASONS, Refused, Unreadable
 from apps.signals.domain.settings import BadSetting
+from apps.signals.domain.silence import MOST_MINUTES, NEVER
 from apps.signals.models import Strategy
 from apps.signals.queries import rows as signal_rows
 
@@ -112,9 +113,49 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep who may send to a strategy."""
     mine = _mine(request, pk)
     names = ("is_active", "only_tradingview", "requires_signature")
-    services.change_strategy(strategy=mine, **{name: name in request.POST for name in names})
+    switches: dict[str, Any] = {name: name in request.POST for name in names}
+    if "quiet" in request.POST:
+        try:
+            switches["quiet_minutes"] = _quiet(request)
+            services.change_strategy(strategy=mine, **switches)
+        except BadSetting:
+            messages.error(
+                request,
+                f"{mine.name}: not kept. Minutes without alerts: use 1 to {MOST_MINUTES:,}, e.g. 60.",
+            )
+            return redirect("desk:strategies")
+    else:
+        services.change_strategy(strategy=mine, **switches)
     messages.success(request, f"{mine.name}: kept. It applies to alerts from now on.")
     return redirect("desk:strategies")
+
+
+def _quiet(request: HttpRequest) -> int | None:
+    """Return the minutes after which silence is told: None = by its own rhythm, 0 = never.
+
+    Raises:  BadSetting
+    """
+    way, text = request.POST["quiet"], request.POST.get("quiet_minutes", "").strip()
+    if way != "after":
+        return NEVER if way == "never" else None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_MINUTES):
+        raise BadSetting("quiet_minutes", text[:20], f"must be 1 to {MOST_MINUTES:,} minutes")
+    return int(text[:9])
+
+
+@login_required
+@never_cache
+@require_GET
+def silent(request: HttpRequest) -> HttpResponse:
+    """Draw again whose alerts have stopped: of all of this trader's strategies, or of one."""
+    return render(request, "signals/_silent.html", silences(request, request.GET.get("strategy")))
+
+
+def silences(request: HttpRequest, strategy: int | str | None = None) -> dict[str, Any]:
+    """Return what `signals/_silent.html` needs."""
+    found = queries.silent(request.user)
+    only = [one for one in found if strategy is None or str(one.strategy.pk) == str(strategy)]
+    return {"silent": only}
 
 
 @login_required
@@ -173,6 +214,7 @@ def _page(
         "secret": secret,
         "base": request.build_absolute_uri("/").rstrip("/"),
         "example": EXAMPLE,
+        **silences(request),
     }
     status = 422 if form is not None and form.errors else 200
     around = shell.around(request, "strategies")

@@ -12,6 +12,7 @@ PUBLIC: Final = frozenset({"feed", "feeds", "ticks"})
 PRIVATE: Final = frozenset(
     {
         "signals",
+        "alerts",
         "trades",
         "commands",
         "orders",

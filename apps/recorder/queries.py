@@ -22,7 +22,7 @@ ZERO = Decimal("0.0000")
 
 
 def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
-    """Return a trader's accounts at brokers whose logins are still his."""
+    """Return a trader's accounts at brokers whose logins are still his, and those that he keeps for files."""
     mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
     return mine.filter(connection__is_removed=False)
 
@@ -176,20 +176,20 @@ class RecordedView:
 
     @property
     def mfe(self) -> Decimal | None:
-        """Return the dollars that all its contracts were ahead at best, from their average entry."""
-        return self._excursion(self.row.high if self.row.sign > 0 else self.row.low, 1)
+        """Return the dollars that it was ahead at best, with what was closed by then; None: not known."""
+        best: Decimal | None = self.row.mfe
+        return best
 
     @property
     def mae(self) -> Decimal | None:
-        """Return the dollars that all its contracts were behind at worst."""
-        return self._excursion(self.row.low if self.row.sign > 0 else self.row.high, -1)
+        """Return the dollars that it was behind at worst, 0 or less; None: not known."""
+        worst: Decimal | None = self.row.mae
+        return worst
 
-    def _excursion(self, price: Decimal | None, way: int) -> Decimal | None:
-        if price is None or self.instrument is None:
-            return None
-        apart = (price - self.row.entry) * self.row.sign * self.row.most
-        held = max(apart, ZERO) if way > 0 else min(apart, ZERO)
-        return (held * self.instrument.point_value).quantize(ZERO)
+    @property
+    def otherwise(self) -> list[str]:
+        """Return where it was traded otherwise than its strategy says, in sentences."""
+        return [str(one["text"]) for one in self.row.deviations]
 
     def _price(self, price: Decimal) -> Decimal:
         if self.instrument is not None:

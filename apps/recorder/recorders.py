@@ -144,6 +144,7 @@ def clone(*, recorder: Recorder, by: str, name: str = "") -> tuple[Recorder, str
         strategies.change_strategy(
             strategy=made.strategy, settings=dict(old.settings),
             only_tradingview=old.only_tradingview, requires_signature=old.requires_signature,
+            quiet_minutes=old.quiet_minutes,
         )  # fmt: skip
         _note(made, LogKind.CHANGED, f"Made as a copy of {old.name}.", by)
     return made, secret

@@ -139,6 +139,10 @@ class PositionSerializer(serializers.Serializer[RecordedView]):
     r = RField(allow_null=True)
     mfe = MoneyField(allow_null=True)
     mae = MoneyField(allow_null=True)
+    otherwise = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Where it was traded otherwise than its strategy says.",
+    )
     trade_date = serializers.DateField(source="row.trade_date")
     opened_at = MomentField()
     closed_at = MomentField(allow_null=True)

@@ -14,11 +14,11 @@ from apps.bus.models import FactRow
 from apps.recorder import evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
-from apps.recorder.domain.ledger import positions
-from apps.recorder.domain.matching import match
+from apps.recorder.domain.ledger import Position, positions
+from apps.recorder.domain.matching import Attributed, match
 from apps.recorder.domain.messages import Recorded
-from apps.recorder.domain.seen import Known
-from apps.recorder.domain.terms import LogKind
+from apps.recorder.domain.seen import Known, product_of
+from apps.recorder.domain.terms import LogKind, Reason
 from apps.recorder.models import Book, RecordedFill, RecordedPosition, RecorderLog, RecordingSpan
 
 LOOKED_AT: Final = (
@@ -142,6 +142,8 @@ def _derive(book: Book, contract: str, since: int, known: Known, news: list[Reco
         for fact in happenings(position, whose, loaded.known)
     ]
     news += _noted(account, told, loaded)
+    _note_deviations(account, found, difference)
+    _note_before(account, contract, attributed, known)
     for before, after in difference.corrected:
         write_log(
             user=account.user_id, strategy=before.strategy_id, kind=LogKind.CORRECTED,
@@ -179,6 +181,44 @@ def _noted(
         for fact in new.values()
         if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0)
     ]
+
+
+def _note_deviations(
+    account: BrokerAccount, found: Sequence[Position], difference: store.Difference
+) -> None:
+    """Say in the log, once each, where positions were traded otherwise than their strategies say."""
+    RecorderLog.objects.bulk_create(
+        [
+            RecorderLog(
+                user_id=account.user_id, strategy_id=position.strategy, kind=LogKind.WARNING,
+                key=f"deviation:{one['kind']}:{position.strategy}:{account.pk}:{one['fill']}"[:200],
+                text=f"{position.contract}: {one['text']}"[:300], at_ns=one["at"],
+            )
+            for position in found
+            for one in difference.deviations.get(key_of(position, account.pk), ())
+        ],
+        ignore_conflicts=True, batch_size=500,
+    )  # fmt: skip
+
+
+def _note_before(
+    account: BrokerAccount, contract: str, attributed: Sequence[Attributed], known: Known
+) -> None:
+    """Say to who records this contract that a fill closed what was open before the desk knew the account."""
+    strategies = known.recorders(product_of(contract))
+    lines = [
+        RecorderLog(
+            user_id=account.user_id, strategy_id=strategy, kind=LogKind.WARNING,
+            key=f"before:{strategy}:{account.pk}:{one.fill.remote}"[:200], at_ns=one.fill.at,
+            text=f"{share.quantity} {contract} was open before the desk knew {account}: what closed it at {one.fill.price.normalize():,f} "
+            "is not recorded. Import the broker's CSV of the day it was opened.",
+        )
+        for one in attributed
+        for share in one.shares
+        if share.reason is Reason.BEFORE
+        for strategy in sorted(strategies)
+    ]  # fmt: skip
+    RecorderLog.objects.bulk_create(lines, ignore_conflicts=True, batch_size=500)
 
 
 def write_log(

@@ -1,7 +1,7 @@
 """Rows to what matching and the ledger read, and what they made of it back into rows: only what is different."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2s
 from typing import Any, Final, NamedTuple
@@ -10,6 +10,7 @@ from apps.brokers.domain.order import OrderType
 from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder, Dispatch
 from apps.brokers.models import Order as DeskOrder
 from apps.marketdata.domain.instrument import INSTRUMENTS
+from apps.recorder.domain.deviations import deviations
 from apps.recorder.domain.happenings import key_of
 from apps.recorder.domain.ledger import MONEY, Part, Position
 from apps.recorder.domain.matching import Attributed
@@ -25,6 +26,7 @@ from apps.recorder.domain.seen import (
 from apps.recorder.domain.terms import Unit, Ways
 from apps.recorder.models import (
     Assignment,
+    Opening,
     RecordedFill,
     RecordedPosition,
     Recorder,
@@ -53,7 +55,15 @@ def known_of(account: BrokerAccount) -> Known:
     """Return the account's recorders, when they recorded, and what was decided; without orders."""
     recorders = Recorder.objects.filter(spans__account=account).distinct()
     plans = {
-        one.strategy_id: Plan(Ways(one.ways), Unit(one.unit), one.stop_loss, one.take_profit)
+        one.strategy_id: Plan(
+            Ways(one.ways),
+            Unit(one.unit),
+            one.stop_loss,
+            one.take_profit,
+            one.size,
+            one.position_add,
+            one.trim,
+        )
         for one in recorders
     }
     spans = RecordingSpan.objects.filter(account=account).values_list(
@@ -149,13 +159,20 @@ def load(account: BrokerAccount, contract: str, since: int, known: Known) -> Loa
         fills = [fill for fill in fills if fill.place > place]
     orders = orders_of(account, fills)
     active = [fill for fill in fills if rows[fill.id].is_active]
-    whole = Known(
-        known.names, known.plans, known.spans, orders, known.decisions, known.decided_orders
-    )
+    whole = replace(known, orders=orders, opening=_opening(account, contract, after))
     return Loaded(
         {fill.id: rows[fill.id] for fill in fills},
         active, whole, _before(account, contract, fills, orders), after,
     )  # fmt: skip
+
+
+def _opening(account: BrokerAccount, contract: str, after: int) -> tuple[int, int] | None:
+    """Return what was held before the first fill that the desk had, and when; None: nothing, or it is gone by now."""
+    kept = Opening.objects.filter(
+        account=account, contract=contract, is_settled=True, at_ns__gt=after
+    )
+    found = kept.exclude(net=0).values_list("at_ns", "net").first()
+    return None if found is None else (int(found[0]), int(found[1]))
 
 
 def _before(
@@ -181,6 +198,7 @@ class Difference:
     touched: set[str] = field(default_factory=set)
     corrected: list[tuple[RecordedPosition, RecordedPosition | None]] = field(default_factory=list)
     shares: int = 0
+    deviations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -190,7 +208,7 @@ class Difference:
 
 _FIGURES: Final = (
     "sign", "size", "most", "entered", "exited", "entry", "exit", "cost", "realized", "fees",
-    "fees_known", "stop", "risk", "status", "opened_ns", "closed_ns", "trade_date",
+    "fees_known", "stop", "risk", "status", "opened_ns", "closed_ns", "trade_date", "deviations",
 )  # fmt: skip
 
 
@@ -216,20 +234,25 @@ def save(
         if before is not None and before.stop is not None:
             position.stop = before.stop
         row = _row(account, position, loaded)
+        plan = _plan(before, loaded.known.plans.get(position.strategy))
+        if plan is not None:
+            row.plan = _plain_plan(plan)
+            row.deviations = [asdict(one) for one in deviations(position, plan, loaded.known)]
         if before is None:
             new.append(row)
         elif any(getattr(before, name) != getattr(row, name) for name in _FIGURES):
             if before.closed_ns is not None and _is_correction(before, row):
                 difference.corrected.append((before, row))
             row.pk, row.version = before.pk, before.version + 1
-            if (before.opened_ns, before.closed_ns) == (row.opened_ns, row.closed_ns):
-                row.high, row.low = before.high, before.low
+            if not _is_correction(before, row) and before.opened_ns == row.opened_ns:
+                row.mfe, row.mae, row.looked_at = before.mfe, before.mae, before.looked_at
             changed.append(row)
         else:
             rows[key] = before
             continue
         rows[key] = row
         difference.touched.add(key)
+        difference.deviations[key] = row.deviations
     difference.corrected += [(row, None) for row in old.values()]
     RecordedPosition.objects.filter(pk__in=[row.pk for row in old.values()]).delete()
     for row in sorted(changed, key=lambda one: one.closed_ns is None):
@@ -237,6 +260,25 @@ def save(
     RecordedPosition.objects.bulk_create(new, batch_size=_AT_ONCE)
     difference.shares = _save_shares(account, loaded, attributed, found, rows)
     return difference
+
+
+def _plan(before: RecordedPosition | None, now: Plan | None) -> Plan | None:
+    """Return the figures by which a position is judged: those of when it was first recorded."""
+    kept = before.plan if before is not None else None
+    if not kept:
+        return now
+    stop, target = kept["stop_loss"], kept["take_profit"]
+    return Plan(
+        Ways(kept["ways"]), Unit(kept["unit"]), None if stop is None else Decimal(stop),
+        None if target is None else Decimal(target), kept["size"], kept["position_add"], kept["trim"],
+    )  # fmt: skip
+
+
+def _plain_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        name: f"{value:f}" if isinstance(value, Decimal) else value
+        for name, value in asdict(plan).items()
+    }
 
 
 def _is_later(row: RecordedPosition, loaded: Loaded) -> bool:

@@ -36,6 +36,11 @@ class Strategy(Owned):
         blank=True,
         help_text='How its signals are handled: {"require_body": true}.',
     )
+    quiet_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Alarm after so many minutes of open market without an alert, e.g. 60; empty = by its own rhythm, 0 = never.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
 
@@ -47,6 +52,25 @@ class Strategy(Owned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AlertWatch(models.Model):
+    """How far the watch over one strategy's alerts has come. Instants are market time, ns UTC."""
+
+    strategy = models.OneToOneField(Strategy, on_delete=models.CASCADE, related_name="watch")
+    listens_since_ns = models.BigIntegerField(
+        help_text="From here on alerts are missed: the desk is up and the strategy on."
+    )
+    looked_at = models.DateTimeField(help_text="Wall time of the last look.")
+    breaks = models.JSONField(default=list, help_text="A pause around one of these is no habit.")
+    silent_since_ns = models.BigIntegerField(null=True, help_text="The silence that was told.")
+    told_ns = models.BigIntegerField(null=True, help_text="When it was told.")
+
+    class Meta:
+        verbose_name_plural = "alert watches"
+
+    def __str__(self) -> str:
+        return f"{self.strategy_id}: {'silent' if self.silent_since_ns else 'heard'}"
 
 
 class WebhookRefusal(models.Model):

@@ -9,13 +9,15 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from apps.bus.domain.message import to_datetime
+from apps.bus.models import FactRow
 from apps.marketdata import price
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 from apps.marketdata.domain.session import frame_end, frame_start
 from apps.signals.domain.indicator import Direction
+from apps.signals.domain.quiet import WORDS, AlertsStopped
 from apps.signals.domain.signal import Check, Status
-from apps.signals.models import Signal, Strategy
+from apps.signals.models import AlertWatch, Signal, Strategy
 
 WAITING: Final = (Status.WAITING, Status.PENDING, Status.CONFIRMED)
 FILTERS: Final = (
@@ -193,3 +195,24 @@ def signal(user: Any, *, id: int | None = None, key: str | None = None) -> Signa
     """Return one of this trader's signals by its row id or its key, None if he has none such."""
     wanted = {"pk": id} if id is not None else {"key": key}
     return rows(user).filter(**wanted).first()
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A strategy whose alerts have stopped, as that was told. `text` has moments as facts write them."""
+
+    strategy: Strategy
+    title: str
+    text: str
+
+
+def silent(user: Any) -> list[Silent]:
+    """Return this trader's strategies whose alerts have stopped and not come again, oldest first."""
+    watches = AlertWatch.objects.filter(strategy__user=user, silent_since_ns__isnull=False)
+    keys = {
+        f"{AlertsStopped.name}:{one.strategy_id}:{one.silent_since_ns}": one.strategy
+        for one in watches.select_related("strategy").order_by("strategy_id")
+    }
+    told = FactRow.objects.filter(key__in=list(keys), user_id=user.pk) if keys else ()
+    said = {row.key: WORDS[row.name](row.payload) for row in told}
+    return [Silent(strategy, *said[key][:2]) for key, strategy in keys.items() if key in said]

@@ -14,7 +14,8 @@ from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.queries import instrument_as_set
 from apps.signals.domain.refusal import Refused
-from apps.signals.domain.settings import settings_for
+from apps.signals.domain.settings import BadSetting, settings_for
+from apps.signals.domain.silence import MOST_MINUTES
 from apps.signals.models import Strategy, WebhookRefusal
 
 REFUSALS_KEPT: Final = 200
@@ -142,9 +143,20 @@ def keep_refusal(*, strategy: Strategy, refused: Refused, address: str | None, b
 
 
 _CHANGEABLE: Final = frozenset(
-    {"name", "symbol", "is_active", "requires_signature", "only_tradingview", "settings"}
+    {
+        "name",
+        "symbol",
+        "is_active",
+        "requires_signature",
+        "only_tradingview",
+        "settings",
+        "quiet_minutes",
+    }
 )
 
 
 def _check(strategy: Strategy) -> None:
+    wait = strategy.quiet_minutes
+    if wait is not None and not 0 <= wait <= MOST_MINUTES:
+        raise BadSetting("quiet_minutes", wait, f"must be 0 to {MOST_MINUTES:,} minutes, or empty")
     settings_for(instrument(root_of(strategy.symbol)), strategy.settings)

@@ -27,7 +27,7 @@ from apps.bus import bus, transport
 from apps.bus.domain.message import DAY, SECOND, iso, to_instant
 from apps.bus.models import Inbox
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
-from apps.signals import services
+from apps.signals import services, watching
 from apps.signals.domain import alert as alerts
 from apps.signals.domain.alert import (
     AnyAlert,
@@ -166,6 +166,7 @@ def _store(strategy: Strategy, alert: AnyAlert, market: transport.MarketTime) ->
             key_seconds=None if named else SAME_BODY_SECONDS,
             expires_market_at=_expiry(alert),
             market=market,
+            of=watching.of(strategy.pk),
         )
         if receipt.is_new:
             return Answer(id=command.id, status="accepted")

@@ -84,6 +84,7 @@ PATHS = (
     "/recorders/{strategy}/curve/",
     "/recorders/{strategy}/region/now/",
     "/strategies/",
+    "/strategies/silent/",
     "/settings/groups/",
     "/strategies/{strategy}/routes/",
     "/api/accounts/groups/",

@@ -55,12 +55,16 @@ class Desk:
             raise AssertionError(f"nothing said in {seconds} s; errors: {self.errors()}") from None
 
     def ready(self) -> "Desk":
-        """Wait for the ready line; then `password` and `webhook` are known."""
-        said = self.line()
-        found = READY.fullmatch(said)
-        assert found, f"no ready line but {said!r}; errors: {self.errors()}"
-        self.password = found[3]
-        self.webhook = self.line().strip().removeprefix("demo webhook: ")
+        """Wait for the ready line; then `password` and `webhook` are known. One that is not ready in time is ended."""
+        try:
+            said = self.line()
+            found = READY.fullmatch(said)
+            assert found, f"no ready line but {said!r}; errors: {self.errors()}"
+            self.password = found[3]
+            self.webhook = self.line().strip().removeprefix("demo webhook: ")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def remembered(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ BECAUSE: Final[Mapping[str, str]] = {
     Reason.BY_HAND: "settled by hand",
     Reason.UNATTRIBUTED: "nobody's",
     Reason.AMBIGUOUS: "not clear",
+    Reason.BEFORE: "open before the desk knew it",
 }
 _ENDED: Final[Mapping[str, str]] = {
     PositionStatus.OPEN: "open",

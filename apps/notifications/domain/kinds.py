@@ -45,6 +45,7 @@ class Kind(StrEnum):
     LIVE = "live_orders"
     RECONCILE = "reconcile"
     RECORDER_GAP = "recorder_gap"
+    ALERTS = "alerts_stopped"
     LAB = "signal_lab"
     DAILY = "daily_summary"
     WEEKLY = "weekly_summary"
@@ -87,6 +88,7 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.LIVE: About("Live orders on or off", "Machinery", "limit", _ALL),
     Kind.RECONCILE: About("Broker's books differ", "Machinery", "rejection", _ALL),
     Kind.RECORDER_GAP: About("Gap in a recording", "Machinery", "", _QUICK),
+    Kind.ALERTS: About("Alerts have stopped, or are back", "Machinery", "disconnect", _ALL),
     Kind.LAB: About("Signal Lab trade", "Signal Lab", "", _TOAST),
     Kind.DAILY: About("Daily summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),
     Kind.WEEKLY: About("Weekly summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),

@@ -312,6 +312,16 @@ def _gap(payloads: Sequence[Payload], context: Context) -> Notice:
     return Notice(Kind.RECORDER_GAP, title, body, Severity.WARNING, "/strategies/")
 
 
+def _alerts(severity: Severity) -> Callable[[Sequence[Payload], Context], Notice]:
+    def words(payloads: Sequence[Payload], _: Context) -> Notice:
+        p = payloads[-1]
+        said = tell(str(p["fact"]), p)
+        of = str(p["strategy"])
+        return Notice(Kind.ALERTS, said.title, said.text, severity, "/strategies/", of)
+
+    return words
+
+
 def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], Notice]:
     def words(payloads: Sequence[Payload], _: Context) -> Notice:
         p = payloads[-1]
@@ -364,6 +374,8 @@ WORDS: Final[Mapping[str, Words]] = {
     "risk.unlocked": _told("risk.unlocked", Kind.RISK_UNLOCK, Severity.GOOD),
     "risk.failed": _told("risk.failed", Kind.EVALUATION, Severity.ALARM),
     "risk.passed": _told("risk.passed", Kind.EVALUATION, Severity.GOOD),
+    "alert.stopped": _alerts(Severity.ALARM),
+    "alert.resumed": _alerts(Severity.GOOD),
     "feed.changed": _feed,
     "connection.changed": _connection,
     "live.switched": _live,

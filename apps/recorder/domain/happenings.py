@@ -1,6 +1,6 @@
 """What a position's fills did, each told once: an order that is filled in parts is one happening, not many."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -8,7 +8,7 @@ from typing import Final
 
 from apps.bus.domain.message import in_r
 from apps.marketdata.domain.instrument import INSTRUMENTS
-from apps.recorder.domain.ledger import MONEY, NOTHING, Part, Position, kind_of_exit
+from apps.recorder.domain.ledger import MONEY, NOTHING, Part, Position, by_order, kind_of_exit
 from apps.recorder.domain.messages import (
     PositionAdded,
     PositionClosed,
@@ -50,7 +50,7 @@ def key_of(position: Position, account: int) -> str:
 def happenings(position: Position, whose: Whose, known: Known) -> Iterator[Recorded]:
     """Yield what a position's fills did, in their order."""
     net, entered, left = NOTHING, set[str](), set[str]()
-    for parts in _by_order(position.parts):
+    for parts in by_order(position.parts):
         first, last = parts[0], parts[-1]
         net += sum((part.realized or NOTHING) - (part.fees or NOTHING) for part in parts)
         many = sum(part.quantity for part in parts)
@@ -75,19 +75,6 @@ _EXITS: Final[Mapping[PositionStatus, type[Recorded]]] = {
     PositionStatus.STOPPED_OUT: StopHit,
     PositionStatus.TARGET_HIT: TargetHit,
 }
-
-
-def _by_order(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Yield neighbouring parts of one order and direction together."""
-    group: list[Part] = []
-    for part in parts:
-        same = group and (part.fill.order, part.opens) == (group[0].fill.order, group[0].opens)
-        if group and not (same and part.fill.order):
-            yield group
-            group = []
-        group.append(part)
-    if group:
-        yield group
 
 
 def _told(

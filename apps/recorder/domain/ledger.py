@@ -242,3 +242,16 @@ def kind_of_exit(position: Position, fill: Fill, known: Known) -> PositionStatus
     if order is None and stop is not None and (fill.price - stop) * position.sign <= 0:
         return PositionStatus.STOPPED_OUT
     return PositionStatus.CLOSED
+
+
+def by_order(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Yield neighbouring parts of one order and direction together."""
+    group: list[Part] = []
+    for part in parts:
+        same = group and (part.fill.order, part.opens) == (group[0].fill.order, group[0].opens)
+        if group and not (same and part.fill.order):
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group

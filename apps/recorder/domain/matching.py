@@ -14,6 +14,7 @@ from typing import Final
 from apps.recorder.domain.seen import Fill, Known, Order, product_of
 from apps.recorder.domain.terms import Reason
 
+OPEN_BEFORE: Final = "It closes what was open before the desk knew this account. Import the broker's CSV of the day it was opened."
 TAG: Final = re.compile(r"th(?P<strategy>\d{1,9})(?:[-_.:].*)?", re.IGNORECASE)
 _DEPTH: Final = 8  # an order's parents; a circle ends somewhere
 
@@ -40,21 +41,34 @@ class Attributed:
 
 @dataclass(slots=True)
 class Held:
-    """What is held of one contract, signed contracts: by strategies, by nobody of them, and what is not decided."""
+    """What is held of one contract, signed contracts: by strategies, by nobody of them, and what is not decided.
+
+    before: what was open before the desk knew the account, and no fill has told since
+    """
 
     strategies: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     nobody: int = 0
+    before: int = 0
     undecided: int = 0
     last_candidates: tuple[int, ...] = ()
 
     @property
     def is_flat(self) -> bool:
         """Return whether nothing is held by anybody."""
-        return not (self.nobody or self.undecided or any(self.strategies.values()))
+        return not (self.nobody or self.before or self.undecided or any(self.strategies.values()))
+
+    def open_with(self, net: int) -> None:
+        """Hold what was held at an instant; what the fills until then tell of it is known already."""
+        known = self.nobody + self.undecided + sum(self.strategies.values())
+        missing = net - known
+        if missing * net > 0:
+            self.before = missing
 
     def take(self, share: Share, sign: int) -> None:
         """Book a share."""
-        if share.strategy is not None:
+        if share.reason is Reason.BEFORE:
+            self.before += sign * share.quantity
+        elif share.strategy is not None:
             self.strategies[share.strategy] += sign * share.quantity
         elif share.reason is Reason.AMBIGUOUS:
             self.undecided += sign * share.quantity
@@ -76,8 +90,11 @@ def match(
     It begins with nothing held: give all fills, or those after a moment at which `flat_after` was true, with whose
     the orders `before` it were.
     """
-    held, by_order = Held(), dict(before)
+    held, by_order, opening = Held(), dict(before), known.opening
     for fill in sorted(fills, key=lambda one: one.place):
+        if opening is not None and fill.at >= opening[0]:
+            held.open_with(opening[1])
+            opening = None
         shares = tuple(_merged(_shares(fill, held, known, by_order)))
         for share in shares:
             held.take(share, fill.sign)
@@ -142,6 +159,13 @@ def _of(
     strategy: int, reason: Reason, note: str, fill: Fill, held: Held, known: Known
 ) -> Iterator[Share]:
     """Yield the shares of a fill that names its strategy: all of it while recording, else what closes."""
+    own = max(0, -held.strategies.get(strategy, 0) * fill.sign)
+    old = min(max(0, fill.quantity - own), max(0, -held.before * fill.sign))
+    if old:
+        yield Share(None, old, Reason.BEFORE, OPEN_BEFORE)
+        if old == fill.quantity:
+            return
+        fill = replace(fill, quantity=fill.quantity - old)
     if known.recording(strategy, fill.at):
         yield Share(strategy, fill.quantity, reason, note)
         return
@@ -158,6 +182,10 @@ def _of(
 def _unnamed(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
     """Yield the shares of a fill that names nobody: first it closes what is nobody's, then it is who it can be of."""
     left = fill.quantity
+    closes = min(left, max(0, -held.before * fill.sign))
+    if closes:
+        left -= closes
+        yield Share(None, closes, Reason.BEFORE, OPEN_BEFORE)
     closes = min(left, max(0, -held.nobody * fill.sign))
     if closes:
         left -= closes

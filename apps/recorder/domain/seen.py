@@ -75,12 +75,18 @@ _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a strategy does, as its owner wrote it: which ways it trades, and how far its stop and target are."""
+    """What a strategy does, as its owner wrote it: which ways it trades, how far its stop and target are, how many it trades.
+
+    size, position_add, trim: contracts of an entry, of an addition, of a first target (0: none); None: not said
+    """
 
     ways: Ways = Ways.BOTH
     unit: Unit = Unit.TICKS
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    size: int | None = None
+    position_add: int | None = None
+    trim: int | None = None
 
     def may_open(self, sign: int) -> bool:
         """Return whether the strategy enters this way."""
@@ -106,7 +112,10 @@ Part = tuple[int | None, int]  # strategy, None = nobody; contracts
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything beside the fills themselves. `decisions` are people's, by fill id."""
+    """Everything beside the fills themselves. `decisions` are people's, by fill id.
+
+    opening: instant and signed contracts: what was held of the contract then, whatever of it the fills tell
+    """
 
     names: Mapping[int, str]
     plans: Mapping[int, Plan]
@@ -114,6 +123,7 @@ class Known:
     orders: Mapping[str, Order] = field(default_factory=dict)
     decisions: Mapping[int, tuple[Part, ...]] = field(default_factory=dict)
     decided_orders: Mapping[str, int | None] = field(default_factory=dict)
+    opening: tuple[int, int] | None = None
 
     def recording(self, strategy: int, at: int) -> bool:
         """Return whether a strategy was recorded at an instant."""

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     BY_HAND = "by_hand"
     UNATTRIBUTED = "unattributed"
     AMBIGUOUS = "ambiguous"
+    BEFORE = "before"
 
 
 class LogKind(StrEnum):
@@ -61,7 +62,7 @@ class LogKind(StrEnum):
     WARNING = "warning"
 
 
-NOBODYS: Final = frozenset({Reason.UNATTRIBUTED, Reason.AMBIGUOUS})
+NOBODYS: Final = frozenset({Reason.UNATTRIBUTED, Reason.AMBIGUOUS, Reason.BEFORE})
 
 
 class BadRecorder(ValueError):

@@ -5,6 +5,7 @@ from apps.recorder.models.importing import Import, ImportedRow, Stood
 from apps.recorder.models.recording import (
     Assignment,
     Book,
+    Opening,
     RecordedFill,
     RecordedPosition,
     Recorder,
@@ -18,6 +19,7 @@ __all__ = [
     "Book",
     "Import",
     "ImportedRow",
+    "Opening",
     "RecordedFill",
     "RecordedPosition",
     "Recorder",

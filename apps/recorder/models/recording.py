@@ -135,8 +135,15 @@ class RecordedPosition(Owned):
     fees_known = models.BooleanField(default=True, help_text="The broker has said all of them.")
     stop = price_field("The first stop that was known of it.")
     risk = amount_field("Dollars from the entry to that stop; null: without one.")
-    high = price_field("Highest trade while it was open.")
-    low = price_field()
+    mfe = amount_field("Dollars that it was ahead at best, before fees; null: not known.")
+    mae = amount_field("Dollars that it was behind at worst, 0 or less.")
+    looked_at = models.DateTimeField(null=True, help_text="When that was last looked for.")
+    plan = models.JSONField(
+        default=dict, help_text="The strategy's figures when it was first recorded."
+    )
+    deviations = models.JSONField(
+        default=list, help_text="Where it was traded otherwise, in words."
+    )
     status = models.CharField(max_length=12, choices=[(one, one) for one in PositionStatus])
     opened_ns = models.BigIntegerField()
     closed_ns = models.BigIntegerField(null=True)
@@ -165,6 +172,30 @@ class RecordedPosition(Owned):
 
     def __str__(self) -> str:
         return f"{'long' if self.sign > 0 else 'short'} {self.most} {self.contract}"
+
+
+class Opening(models.Model):
+    """What was held of a contract before the first fill that the desk has of it: by the broker's position less our fills."""
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.CASCADE, related_name="openings")
+    contract = models.CharField(max_length=32)
+    net = models.IntegerField(default=0, help_text="Signed contracts.")
+    at_ns = models.BigIntegerField(
+        help_text="When they were held: of the first fill known, ns UTC."
+    )
+    said_net = models.IntegerField(
+        help_text="What a look has found; held to be true when the next finds the same."
+    )
+    said_at = models.DateTimeField(help_text="When that look was.")
+    is_settled = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "contract"], name="opening_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.net:+d} {self.contract}"
 
 
 class RecordedFill(models.Model):

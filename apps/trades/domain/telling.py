@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.signals.domain.quiet import WORDS as QUIET
 
 Payload = Mapping[str, Any]
 
@@ -214,6 +215,10 @@ def _released(p: Payload) -> Told:
     return Told(f"The suspicious tick in {p['contract']} {was}", "", "quiet", "ok")
 
 
+def _plainly(words: Callable[[Payload], tuple[str, str, str, str]]) -> Callable[[Payload], Told]:
+    return lambda p: Told(*words(p))
+
+
 def in_r_name(target: str) -> str:
     """Return a target as it is called: 1R, 0.5R."""
     return f"{Decimal(target).normalize():f}R"
@@ -238,6 +243,7 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "signal.outside_view": _outside,
     "signal.order_alert": _order_alert,
     "signal.order_alert_refused": _order_alert_refused,
+    **{name: _plainly(said) for name, said in QUIET.items()},
     "trade.entered": _entered,
     "trade.target_hit": _target,
     "trade.break_even_armed": _armed,

@@ -1,5 +1,6 @@
 """What is told of a fact: account, side, size, price, R, reason; nothing twice, nothing empty."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from apps.brokers.domain.told import ConnectionChanged
 from apps.bus.domain.message import Fact, told
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.wording import WORDS, Context, word
+from apps.recorder.domain.gaps import RecorderGap
 
 ALPHA = Context(account="Alpha")
 AT_BROKER = {"at": 1, "user": 1, "account": 1, "called": "Demo one"}
@@ -40,6 +42,16 @@ REFUSED = told(
         at=1, user=1, connection=3, called="My login", state="refused", reason="wrong password"
     )
 )
+GAP = told(
+    RecorderGap(
+        at=1, user=1, account=4, account_name="DEMO123", trade_date=date(2025, 12, 2),
+        reason="the desk was off", deadline=2,
+    )
+)  # fmt: skip
+SILENT = {
+    "fact": "alert.stopped", "strategy": 7, "strategy_name": "NQ FVG", "last_at": "2025-12-05T15:10:00Z",
+    "quiet_min": 135, "limit_min": 135, "why": "rhythm", "sessions": ["NY AM"], "burst": 0, "refused": 0,
+}  # fmt: skip
 RECORDED = {
     "strategy": 7, "strategy_name": "NQ FVG", "account": 4, "account_name": "DEMO123",
     "contract": "NQZ5", "side": "long", "quantity": 2, "price": "20005.25", "net": "-112.50", "r": "-1",
@@ -51,7 +63,11 @@ RECORDED = {
     [
         ("recorder.stop_hit", RECORDED, Kind.STOP_HIT, "NQ long stopped out, NQ FVG", "DEMO123: 2 at 20,005.25. Net −$112.50, −1 R."),
         ("recorder.opened", {k: v for k, v in RECORDED.items() if k not in ("net", "r")}, Kind.OPENED, "NQ long opened, NQ FVG", "DEMO123: 2 at 20,005.25."),
-        ("recorder.gap", {"account_name": "DEMO123", "trade_date": "2025-12-02", "reason": "the desk was off"}, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "The desk was off. Fill it from the broker's CSV before the day is forgotten."),
+        ("recorder.gap", GAP, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "The desk was off. Fill it from the broker's CSV before the day is forgotten."),
+        ("alert.stopped", SILENT, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert since 2025-12-05T15:10:00Z: 2 h 15 min of open market in its sessions (NY AM); by its pauses of the last ten sessions it is told after 2 h 15 min. See in TradingView whether the alert is still active, and restart it there."),
+        ("alert.stopped", SILENT | {"why": "burst", "burst": 15, "quiet_min": 10}, Kind.ALERTS, "NQ FVG: alerts have stopped", "15 alerts came within 3 minutes, then none for 10 minutes of open market. TradingView stops an alert that fires 15 times in 3 minutes and tells it there only. Restart the alert in TradingView, and let it fire once per bar close."),
+        ("alert.stopped", SILENT | {"why": "minutes", "last_at": None, "limit_min": 60, "sessions": [], "refused": 2}, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert yet: 2 h 15 min of open market; you asked to be told after 1 h. 2 alerts have come and were refused since: the reasons stand with the strategy's webhook."),
+        ("alert.resumed", SILENT | {"fact": "alert.resumed"}, Kind.ALERTS, "NQ FVG: alerts are back", "An alert came again after 2 h 15 min of open market."),
         ("position.unprotected", UNPROTECTED, Kind.UNPROTECTED, "Demo one: position without a working stop", "MNQZ5: 3 contracts long, no working stop. Set one, or close the position."),
         ("live.switched", SWITCHED | {"is_on": True}, Kind.LIVE, "Demo one: orders reach the broker", "At most 2 an order, 4 held, 20 a day."),
         ("live.switched", SWITCHED | {"is_on": False}, Kind.LIVE, "Demo one: live orders off", "Exits still leave."),
