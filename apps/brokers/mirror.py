@@ -91,6 +91,17 @@ def take_in(connection: Connection, seen: Snapshot | Iterable[Seen], source: str
     return taken
 
 
+def unlisted(connection: Connection, told: Iterable[Seen]) -> list[OrderSeen]:
+    """Return the orders at work, as we have them, that are not among these rows: what a broker lists is not all it has.
+
+    One that outlived its session and ended while nobody listened is never told of again; it has to be asked for.
+    """
+    listed = {(row.account, row.remote) for row in told if isinstance(row, OrderSeen)}
+    rows = BrokerOrder.objects.filter(account__connection=connection, status__in=AT_WORK)
+    known = [_order_of(row) for row in rows.select_related("account")]
+    return [one for one in known if one and (one.account, one.remote) not in listed]
+
+
 class _Desk:
     """One taking-in, inside its transaction."""
 

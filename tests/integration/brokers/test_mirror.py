@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.merging import VANISHED, vanished
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.seen import (
     AccountSeen,
     BrokerStatus,
@@ -17,7 +18,7 @@ from apps.brokers.domain.seen import (
     PositionSeen,
     Snapshot,
 )
-from apps.brokers.mirror import take_in
+from apps.brokers.mirror import take_in, unlisted
 from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition, Connection
 from apps.bus.domain.message import DAY, SECOND
 from apps.bus.models import FactRow
@@ -169,3 +170,17 @@ def test_a_poll_that_brings_nothing_new_costs_a_handful_of_queries(
     take_in(connection, snapshot, "poll")
     with django_assert_max_num_queries(10):
         take_in(connection, snapshot, "poll")
+
+
+def test_what_works_by_our_rows_and_is_not_listed_is_to_be_asked_for(
+    connection: Connection,
+) -> None:
+    over = replace(ORDER, remote="880002", status=BrokerStatus.CANCELLED)
+    other = replace(ORDER, remote="880003", tif=TimeInForce.GTC)
+    take_in(connection, (ACCOUNT, ORDER, over, other), "stream")
+    assert unlisted(connection, (ACCOUNT, ORDER)) == [other]
+    take_in(connection, (vanished(other),), "poll")
+    assert unlisted(connection, (ACCOUNT, ORDER)) == []
+    row = BrokerOrder.objects.get(remote=other.remote)
+    assert (row.status, row.reason) == ("expired", VANISHED)
+    assert facts("broker.order_seen")[-1]["status"] == "expired"
