@@ -192,6 +192,8 @@ class _Desk:
         for key, now in merged.items():
             row = known.get(key)
             before = _order_of(row)
+            if before is not None and now.filled < before.filled:
+                now = self._with_our_fills(before, now)
             if before == now:
                 continue
             row = row or BrokerOrder(
@@ -213,6 +215,14 @@ class _Desk:
                     reason=now.reason,
                 )
             )
+
+    def _with_our_fills(self, before: OrderSeen, now: OrderSeen) -> OrderSeen:
+        """Count the fills that we keep: in a new session a broker tells no more what was filled of an order before."""
+        kept = BrokerFill.objects.filter(
+            account=self._accounts[now.account], order=now.remote, is_active=True
+        )
+        filled = sum(kept.values_list("quantity", flat=True))
+        return replace(now, filled=min(before.filled, max(now.filled, filled)))
 
     def _expired(
         self,

@@ -83,6 +83,21 @@ def test_an_order_that_is_over_does_not_come_back(connection: Connection) -> Non
     assert BrokerOrder.objects.get().status == "cancelled"
 
 
+def test_what_was_filled_of_an_order_stays_filled_in_the_next_session(
+    connection: Connection,
+) -> None:
+    partly = replace(ORDER, tif=TimeInForce.GTC, filled=1)
+    take_in(connection, (ACCOUNT, partly, FILL), "stream")
+    moved = replace(partly, filled=0, limit=Decimal(20400), at=AT + DAY)
+    take_in(connection, (moved,), "poll")
+    order = BrokerOrder.objects.get()
+    assert (order.limit, order.filled) == (Decimal(20400), 1)
+    assert not take_in(connection, (moved,), "poll")
+    take_in(connection, (replace(FILL, is_active=False),), "stream")  # but what is taken back
+    take_in(connection, (replace(moved, at=AT + 2 * DAY),), "poll")
+    assert BrokerOrder.objects.get().filled == 0
+
+
 def test_a_fill_that_is_taken_back_is_kept_and_told(connection: Connection) -> None:
     take_in(connection, EVERYTHING, "stream")
     take_in(connection, (replace(FILL, is_active=False),), "stream")
