@@ -115,13 +115,17 @@ def test_a_stop_that_works_on_over_a_session_s_end_is_whole_and_can_be_moved_and
     assert reconcile(desk.account.remote) == []
 
 
-async def test_a_stream_that_comes_back_asks_for_what_its_snapshot_lacks(desk: Desk) -> None:
-    stop = await asyncio.to_thread(enter, desk)
-    await with_broker(desk.row, lambda broker: broker.cancel(ACCOUNT, stop.remote))
-    await asyncio.to_thread(roll_over, desk.market)
-    async with reading():
-        await until(lambda: BrokerOrder.objects.get(pk=stop.pk).status == "expired")
-        await until(lambda: Connection.objects.get().state == "ok")
+def test_a_stream_that_comes_back_asks_for_what_its_snapshot_lacks(desk: Desk) -> None:
+    stop = enter(desk)
+    at_the_broker(desk, lambda broker: broker.cancel(ACCOUNT, stop.remote))
+    roll_over(desk.market)
+
+    async def follow() -> None:
+        async with reading():
+            await until(lambda: BrokerOrder.objects.get(pk=stop.pk).status == "expired")
+            await until(lambda: Connection.objects.get().state == "ok")
+
+    asyncio.run(follow())
 
 
 # ---- the adapter ----
