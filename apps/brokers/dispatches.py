@@ -4,12 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import Leg, NewOrder
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen
-from apps.brokers.models import BrokerOrder, Dispatch
+from apps.brokers.models import WAITING, Account, BrokerOrder, Dispatch
+from apps.brokers.models.remote import AT_WORK
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 
@@ -25,10 +28,62 @@ def write(number: int, **fields: Any) -> None:
     Dispatch.objects.filter(pk=number).update(**fields)
 
 
+def write_waiting(number: int, **fields: Any) -> None:
+    """Write fields of a dispatch, unless it has ended meanwhile: a person may have settled it."""
+    Dispatch.objects.filter(pk=number, status__in=WAITING).update(**fields)
+
+
 def placed_by(tag: str) -> Dispatch | None:
     """Return the dispatch with which an order goes out: a leg's is its entry's, an exit alone has one of its own."""
     head = f"{tag[:-1]}e" if "-" in tag else tag
     return Dispatch.objects.filter(errand=Errand.PLACE, tag=head).first()
+
+
+def is_undecided(row: Dispatch) -> bool:
+    """Return whether nobody but a person can tell whether it was sent, see `Gateway`."""
+    return row.status == Dispatch.Status.UNKNOWN and bool(row.payload.get("undecided"))
+
+
+def undecided(account: Account) -> list[Dispatch]:
+    """Return what of an account a person has to settle."""
+    rows = Dispatch.objects.filter(account=account, status=Dispatch.Status.UNKNOWN)
+    return [one for one in rows.order_by("id") if is_undecided(one)]
+
+
+def look_alikes(row: Dispatch) -> list[BrokerOrder]:
+    """Return the orders without a mark that work at the broker and ask for the very same."""
+    asked = row.payload
+    alike = BrokerOrder.objects.filter(
+        account__account=row.account_id, status__in=AT_WORK, tag="", contract=row.contract,
+        side=asked["side"], type=asked["type"], quantity=asked["quantity"],
+    )  # fmt: skip
+    wanted = price(asked["limit"]), price(asked["stop"])
+    return [one for one in alike if (one.limit, one.stop) == wanted]
+
+
+def settle(row: Dispatch, *, number: str = "") -> bool:
+    """Settle what nobody could tell, by a person's word: it is the broker's order of this number, or there is none.
+
+    Returns whether that was still open.
+    """
+    now = timezone.now()
+    status = Dispatch.Status.SENT if number else Dispatch.Status.NOT_SENT
+    if read(row.pk).status != Dispatch.Status.UNKNOWN:
+        return False
+    if number:
+        found = BrokerOrder.objects.filter(account__account=row.account_id, remote=number)
+        found.update(tag=row.tag)
+    # told first: told twice it changes nothing, told never the engine would wait for ever
+    tell_outcome(row, status, "" if number else "NOT_SENT", now)
+    fields = {"reason": "" if number else "SETTLED", "done_at": now, "status": status}
+    write_waiting(row.pk, **fields, remote={row.tag: number} if number else {})
+    return True
+
+
+def marked(row: Dispatch, tag: str) -> OrderSeen | None:
+    """Return the order with this mark of ours in a dispatch's account, as its broker last told of it."""
+    known = BrokerOrder.objects.filter(account__account=row.account_id, tag=tag).first()
+    return None if known is None else order_seen(known, row.account.remote.remote)
 
 
 def mirrored(row: Dispatch) -> OrderSeen | None:

@@ -2,8 +2,10 @@
 
 A dispatch is marked `sending`, and that is committed, before the call. So whatever happens between the call and its
 answer, a lost line or the end of this process, leaves a row that says "perhaps": it is never sent again, its tag is
-looked for at the broker until it is found, or until the broker certainly has none. Between the mark and the words there
-may be a wait (for the token, for the limit of calls): so whether it is still wanted is asked again right before them.
+looked for at the broker until it is found, or until the broker certainly has none. A broker forgets its session: an
+order that may have been sent in the one before, and does not show, stays unknown until a person settles it. Between the
+mark and the words there may be a wait (for the token, for the limit of calls): so whether it is still wanted is asked
+again right before them.
 """
 
 import logging
@@ -29,7 +31,9 @@ from apps.brokers.domain.ports import (
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen
 from apps.brokers.logins import DatabaseThread
 from apps.brokers.models import WAITING, BrokerAccount, Connection, Dispatch
+from apps.brokers.reading import take_home
 from apps.brokers.store import live_of
+from apps.bus.domain.message import SECOND, to_instant
 
 log = logging.getLogger(__name__)
 S = Dispatch.Status
@@ -41,6 +45,11 @@ NEWS_S: Final = 60.0  # what a person did at the broker is booked here by then
 TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
 # calls and looks of an end or a liquidation, which may be asked for again; about four looks until a call is settled
 TRIES: Final = 20
+# a person settles it; it may show itself all the same
+UNDECIDED: Final = (
+    "its session is over and the broker tells nothing of it: look, and settle it here"
+)
+UNDECIDED_AGAIN: Final = timedelta(minutes=5)
 
 
 class Gateway:
@@ -136,7 +145,10 @@ class Gateway:
         """Say that it is being sent, committed before a word goes out; False: somebody else does it."""
         row.attempts += 1
         queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
-        changed = {"status": S.SENDING, "sent_at": self._now(), "attempts": row.attempts}
+        row.payload = row.payload | {"claimed": to_instant(self._now())}
+        changed = {
+            "status": S.SENDING, "sent_at": self._now(), "attempts": row.attempts, "payload": row.payload,
+        }  # fmt: skip
         return bool(queued.update(**changed))
 
     def _stays(self, row: Dispatch) -> tuple[str, str] | tuple[()] | None:
@@ -205,7 +217,9 @@ class Gateway:
             errand__in=(Errand.PLACE, Errand.LIQUIDATE),
         ).exclude(pk=row.pk)  # fmt: skip
         lately = self._now() - timedelta(seconds=ABSENT_S)
-        under_way = others.filter(status__in=(S.SENDING, S.UNKNOWN))
+        unsure = others.filter(status__in=(S.SENDING, S.UNKNOWN))
+        # what was sent before the session began has long done what it could
+        under_way = [one for one in unsure if not dispatches.is_undecided(one)]
         for one in (*under_way, *others.filter(status=S.SENT, done_at__gt=lately)):
             if one.errand == Errand.LIQUIDATE or one.payload.get("type") == OrderType.MARKET:
                 return True
@@ -293,8 +307,11 @@ class Gateway:
                 outcome = self._judge_again(row, is_done=is_done)
             else:
                 found = await self._broker.find(account, row.tag, is_exit=row.is_exit)
-                if found is None and row.errand == Errand.MODIFY:
+                if found is None:
                     found = await self._in_database(dispatches.mirrored, row)
+                if found is None and row.errand == Errand.PLACE and not self._reaches_back(row):
+                    await self._resolve_by_legs(row, account)
+                    return
                 outcome = self._judge(row, found)
                 if found is not None and outcome == S.SENT:
                     await self._finish(row, S.SENT, remote={row.tag: found.remote})
@@ -308,6 +325,45 @@ class Gateway:
             await self._later(row, S.QUEUED, row.reason)
         else:
             await self._finish(row, outcome, "" if outcome == S.SENT else "NOT_SENT")
+
+    async def _resolve_by_legs(self, row: Dispatch, account: str) -> None:
+        """Look whether a leg of it works, which outlives its entry; else nobody but a person can tell what became of it."""
+        for tag in [leg["tag"] for leg in row.payload.get("legs", ())]:
+            leg = await self._in_database(dispatches.marked, row, tag)
+            leg = leg or await self._broker.find(account, tag, is_exit=row.is_exit)
+            if leg is None:
+                continue
+            entry = {row.tag: leg.parent} if leg.parent else {}
+            if leg.parent and not await self._takes_home(row, account, leg.parent):
+                await self._later(row, S.UNKNOWN, f"its leg {leg.remote} is there")
+                return
+            await self._finish(row, S.SENT, remote={**entry, tag: leg.remote})
+            return
+        if not self._is_settled(row):
+            await self._later(row, S.UNKNOWN, row.reason)
+            return
+        log.error("dispatch %s: nobody can tell whether it was sent", row.pk)
+        payload, next_at = row.payload | {"undecided": True}, self._now() + UNDECIDED_AGAIN
+        fields = {"payload": payload, "reason": UNDECIDED, "attempts": row.attempts}
+        await self._in_database(dispatches.write_waiting, row.pk, **fields, next_at=next_at)
+
+    async def _takes_home(self, row: Dispatch, account: str, number: str) -> bool:
+        """Ask for an order of the session before by its number and keep what is told; False: nothing is told now."""
+        asked = dispatches.new_order(row, account)
+        sent = OrderSeen(
+            account, number, asked.contract, asked.side, asked.type, BrokerStatus.PENDING,
+            to_instant(row.sent_at or row.created_at), asked.quantity, limit=asked.limit, stop=asked.stop,
+            tif=asked.tif, tag=row.tag, text=asked.text,
+        )  # fmt: skip
+        told = await self._broker.recall((sent,))
+        if told:
+            await self._in_database(take_home, self._connection, told, "poll")
+        return bool(told)
+
+    def _reaches_back(self, row: Dispatch) -> bool:
+        """Return whether the broker would still tell of what was sent when this was claimed."""
+        claimed = row.payload.get("claimed") or to_instant(row.created_at)
+        return self._broker.reaches_back((to_instant(self._now()) - claimed) / SECOND)
 
     def _judge(self, row: Dispatch, found: OrderSeen | None) -> str | None:
         """Return what a look at the broker's order tells of a dispatch; None: too early to say."""
@@ -343,7 +399,7 @@ class Gateway:
         log.warning("dispatch %s is %s: %s", row.pk, status, reason)
         fields = {"status": status, "reason": reason[:200], "attempts": row.attempts}
         next_at = self._now() + timedelta(seconds=wait)
-        await self._in_database(dispatches.write, row.pk, **fields, next_at=next_at)
+        await self._in_database(dispatches.write_waiting, row.pk, **fields, next_at=next_at)
 
     async def _finish(
         self, row: Dispatch, status: str, reason: str = "", text: str = "",

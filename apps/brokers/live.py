@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.brokers import services
+from apps.brokers import dispatches, services
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
 from apps.brokers.domain.comparing import Differs
@@ -195,7 +195,8 @@ def repair(
     """Mend one difference with one click and return what is being done, in words.
 
     how: take_over the broker's position, close it at the broker, cancel an order there, place a stop,
-         forget an order that the broker does not have
+         forget an order that the broker does not have, or that never arrived there
+         it is ours: the order there that looks like one of which nobody knew whether it was sent
 
     Raises:  Refused, NoAnswer
     """
@@ -205,6 +206,8 @@ def repair(
     if how not in REPAIRS[difference.kind]:
         detail = f"{how!r} does not mend this; use one of {', '.join(REPAIRS[difference.kind])}"
         raise Refused("BAD_VALUE", detail, "how")
+    if difference.kind == Differs.UNDECIDED:
+        return _settle(account, difference, how)
     if how == "take_over":
         return _take_over(account, difference)
     if how == "close":
@@ -240,7 +243,26 @@ REPAIRS: Final[Mapping[str, tuple[str, ...]]] = {
     Differs.ORPHAN: ("cancel",),
     Differs.MISSING: ("forget",),
     Differs.UNPROTECTED: ("stop", "close"),
+    Differs.UNDECIDED: ("forget", "ours"),
 }
+
+
+def _settle(account: Account, difference: Difference, how: str) -> str:
+    """Settle by a person's word what became of an order of which nobody could tell."""
+    number = str(difference.detail.get("remote", "")) if how == "ours" else ""
+    if how == "ours" and not number:
+        detail = (
+            "no single order at the broker looks like it; end what is too much there by its own row"
+        )
+        raise Refused("NOT_FOUND", detail, "how")
+    row = Dispatch.objects.filter(
+        account=account, tag=difference.subject, errand=Errand.PLACE
+    ).first()
+    if row is None or not dispatches.settle(row, number=number):
+        raise Refused("GONE", "it has been settled already", "difference")
+    if number:
+        return f"The desk takes the broker's order {number} for its own."
+    return "The desk lets go of that order."
 
 
 def _take_over(account: Account, difference: Difference) -> str:

@@ -91,6 +91,17 @@ def take_in(connection: Connection, seen: Snapshot | Iterable[Seen], source: str
     return taken
 
 
+def unlisted(connection: Connection, told: Iterable[Seen]) -> list[OrderSeen]:
+    """Return the orders at work, as we have them, that are not among these rows: what a broker lists is not all it has.
+
+    One that outlived its session and ended while nobody listened is never told of again; it has to be asked for.
+    """
+    listed = {(row.account, row.remote) for row in told if isinstance(row, OrderSeen)}
+    rows = BrokerOrder.objects.filter(account__connection=connection, status__in=AT_WORK)
+    known = [_order_of(row) for row in rows.select_related("account")]
+    return [one for one in known if one and (one.account, one.remote) not in listed]
+
+
 class _Desk:
     """One taking-in, inside its transaction."""
 
@@ -181,6 +192,8 @@ class _Desk:
         for key, now in merged.items():
             row = known.get(key)
             before = _order_of(row)
+            if before is not None and now.filled < before.filled:
+                now = self._with_our_fills(before, now)
             if before == now:
                 continue
             row = row or BrokerOrder(
@@ -202,6 +215,14 @@ class _Desk:
                     reason=now.reason,
                 )
             )
+
+    def _with_our_fills(self, before: OrderSeen, now: OrderSeen) -> OrderSeen:
+        """Count the fills that we keep: in a new session a broker tells no more what was filled of an order before."""
+        kept = BrokerFill.objects.filter(
+            account=self._accounts[now.account], order=now.remote, is_active=True
+        )
+        filled = sum(kept.values_list("quantity", flat=True))
+        return replace(now, filled=min(before.filled, max(now.filled, filled)))
 
     def _expired(
         self,

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from apps.brokers import reports
 from apps.brokers.domain.backoff import Backoff
-from apps.brokers.domain.ports import BrokerError, FeedState, LoginRefused, Unavailable
+from apps.brokers.domain.ports import Broker, BrokerError, FeedState, LoginRefused, Unavailable
 from apps.brokers.domain.seen import Seen, Snapshot
 from apps.brokers.logins import DatabaseThread, State, open_broker, stand
-from apps.brokers.mirror import Taken, take_in
+from apps.brokers.mirror import Taken, take_in, unlisted
 from apps.brokers.models.remote import BrokerAccount, Connection
 from apps.brokers.reconciling import reconcile
 from apps.bus.models import Heartbeat
@@ -54,6 +54,7 @@ class Reader:
         self.is_up = False
         self._thread = thread
         self._heard: asyncio.Queue[Sequence[Seen] | _Now] = asyncio.Queue()
+        self._beside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Follow, again and again: whatever breaks, a new snapshot brings everything."""
@@ -82,29 +83,44 @@ class Reader:
                 self._heard.put_nowait, lambda now, why: self._heard.put_nowait(_Now(now, why))
             )
         )
-        keeping = asyncio.create_task(self._keep())
+        keeping = asyncio.create_task(self._keep(broker))
         try:
             await asyncio.wait({following, keeping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.is_up = False
-            for task in (following, keeping):
+            for task in (following, keeping, *self._beside):
                 task.cancel()
+            await asyncio.gather(*self._beside, return_exceptions=True)
             ended = await asyncio.gather(following, keeping, return_exceptions=True)
             await broker.close()
         for fault in ended:
             if isinstance(fault, Exception):
                 raise fault
 
-    async def _keep(self) -> None:
-        """Write down what is heard, in its order."""
+    async def _keep(self, broker: Broker) -> None:
+        """Write down what is heard, in its order; what a new snapshot lacks is asked for beside."""
+        whole: Sequence[Seen] = ()
         while True:
             heard = await self._heard.get()
             if isinstance(heard, _Now):
                 await self._stands(heard.state, heard.why)
+                if heard.state is FeedState.LIVE:
+                    asking = asyncio.create_task(self._recall(broker, whole))
+                    self._beside.add(asking)
+                    asking.add_done_callback(self._beside.discard)
                 continue
+            whole = heard
             taken = await self._thread.run(take_home, self.row, heard, "stream")
             if taken.unknown:
                 log.warning("brokers.unknown_account rows=%s", taken.unknown)
+
+    async def _recall(self, broker: Broker, whole: Sequence[Seen]) -> None:
+        """Learn what became of the orders at work that the snapshot does not list; the next poll asks again."""
+        try:
+            told = await recall(self.row, broker, self._thread, whole)
+            await self._thread.run(take_home, self.row, told, "stream")
+        except Exception as problem:
+            log.warning("brokers.recall connection=%s failed: %s", self.row.pk, problem)
 
     async def _stands(self, now: FeedState, why: str) -> None:
         self.is_up = now is FeedState.LIVE
@@ -240,6 +256,14 @@ def take_home(row: Connection, seen: Snapshot | Sequence[Seen], source: str) -> 
     return taken
 
 
+async def recall(
+    row: Connection, broker: Broker, thread: DatabaseThread, told: Sequence[Seen]
+) -> tuple[Seen, ...]:
+    """Return what became of the orders at work that a broker did not list when it told everything."""
+    known = await thread.run(unlisted, row, told)
+    return await broker.recall(known) if known else ()
+
+
 def _is_fresh(row: Connection) -> bool:
     return row.heard_at is not None and timezone.now() - row.heard_at < FRESH
 
@@ -249,7 +273,8 @@ async def _snapshot(row: Connection) -> Snapshot:
     try:
         broker = open_broker(row, thread)
         try:
-            return await broker.snapshot()
+            snapshot = await broker.snapshot()
+            return snapshot.also(await recall(row, broker, thread, snapshot.orders))
         finally:
             await broker.close()
     finally:

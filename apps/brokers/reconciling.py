@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from apps.brokers import reports
+from apps.brokers import dispatches, reports
 from apps.brokers.dispatches import order_seen
 from apps.brokers.domain.abroad import line_of
-from apps.brokers.domain.comparing import Differs, Found, compare
+from apps.brokers.domain.comparing import Differs, Found, compare, undecided
 from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
 from apps.brokers.domain.seen import PositionSeen
 from apps.brokers.models import (
@@ -24,6 +24,7 @@ from apps.brokers.models import (
     BrokerOrder,
     BrokerPosition,
     Difference,
+    Dispatch,
     Position,
 )
 from apps.brokers.models.remote import AT_WORK
@@ -35,6 +36,7 @@ GRACE: Final = {
     Differs.POSITION: timedelta(seconds=10),
     Differs.ORPHAN: timedelta(seconds=10),
     Differs.MISSING: timedelta(seconds=10),
+    Differs.UNDECIDED: timedelta(0),
 }
 
 
@@ -69,7 +71,10 @@ def reconcile_all(now: datetime | None = None) -> int:
 
 
 def differences(account: BrokerAccount) -> list[Found]:
-    """Return where the rows of the desk and those that mirror the broker differ."""
+    """Return where the rows of the desk and those that mirror the broker differ, and what nobody can tell."""
+    desk = account.account
+    if desk is None:
+        return []
     sizes = (
         Position.objects.filter(account=account.account, closed_at__isnull=True)
         .values("contract", "sign")
@@ -81,10 +86,18 @@ def differences(account: BrokerAccount) -> list[Found]:
     lines = [line_of(row.plain) for row in AbroadLine.objects.filter(account=account.account)]
     at_work = BrokerOrder.objects.filter(account=account, status__in=AT_WORK)
     positions = BrokerPosition.objects.filter(account=account)
-    return compare(
+    found = compare(
         held, lines, [order_seen(row, account.remote) for row in at_work],
         [PositionSeen(account.remote, row.contract, row.net, row.at_ns, row.price) for row in positions],
     )  # fmt: skip
+    return [*found, *(_undecided(row) for row in dispatches.undecided(desk))]
+
+
+def _undecided(row: Dispatch) -> Found:
+    asked = row.payload
+    what = f"{asked['side']} {asked['quantity']} {str(asked['type']).replace('_', ' ')}"
+    alike = [one.remote for one in dispatches.look_alikes(row)]
+    return undecided(row.tag, row.contract, what, alike)
 
 
 def open_differences(accounts: Iterable[Any]) -> list[Difference]:

@@ -32,7 +32,8 @@ HOME: Final = "desk:live"
 SHOWN: Final = 15
 HOW: Final = {
     "take_over": "Take the broker's position over", "close": "Close it at the broker",
-    "cancel": "Cancel it at the broker", "forget": "Let go of it here", "stop": "Place this stop",
+    "cancel": "Cancel it at the broker", "forget": "Let go of it here",
+    "never": "It never arrived", "ours": "That order is ours", "stop": "Place this stop",
 }  # fmt: skip
 
 

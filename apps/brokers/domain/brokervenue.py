@@ -25,7 +25,7 @@ from apps.brokers.domain.abroad import (
 )
 from apps.brokers.domain.account import Kind
 from apps.brokers.domain.books import Books, named
-from apps.brokers.domain.facts import OrderStuck
+from apps.brokers.domain.facts import OrderChangeRefused, OrderStuck
 from apps.brokers.domain.messages import (
     BrokerReported,
     CancelRequested,
@@ -264,8 +264,9 @@ class BrokerVenue:
         line.refusals += 1
         self._note(line)
         order = self._books.orders.get(line.order)
-        if line.refusals == MOST_TRIES and order is not None:
-            yield OrderStuck(at=at, reason=line.refused, number=line.changes, **named(order))
+        if order is not None and line.refusals <= MOST_TRIES:
+            kind = OrderStuck if line.refusals == MOST_TRIES else OrderChangeRefused
+            yield kind(at=at, reason=line.refused, number=line.changes, **named(order))
         if was_leaving and not line.is_exit:
             yield from self._ask_cancel(line, at)
 

@@ -19,6 +19,7 @@ class Differs(StrEnum):
     ORPHAN = "orphan"
     MISSING = "missing"
     UNPROTECTED = "unprotected"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,17 @@ def _unprotected(contract: str, net: int, at_work: list[OrderSeen]) -> Iterator[
         words = f"{contract}: {in_words(net)} at the broker, working stops close {covered} of it."
         detail = {"net": net, "covered": covered, "side": out.value}
         yield Found(Differs.UNPROTECTED, contract, words, detail)
+
+
+def undecided(tag: str, contract: str, what: str, alike: list[str]) -> Found:
+    """Return that nobody but a person can tell whether an order was sent. `alike`: the broker's numbers of such orders."""
+    words = f"{contract}: nobody knows whether {what} reached the broker before its session ended."
+    if alike:
+        words += f" An order like it works there: {', '.join(alike)}."
+    else:
+        words += " It tells of no such order now; if it was filled, the position differs, too."
+    detail = {"tag": tag, "contract": contract, "remote": alike[0] if len(alike) == 1 else ""}
+    return Found(Differs.UNDECIDED, tag, words, detail)
 
 
 def in_words(net: int) -> str:

@@ -217,6 +217,20 @@ class OrderRejected(OrderFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChangeRefused(OrderFact):
+    """The broker refused to change or end it, and it stands as it stood: it may be asked again. `number` as of `OrderStuck`."""
+
+    name: ClassVar[str] = "order.change_refused"
+    reason: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Return the order and what was asked last."""
+        return f"{self.name}:{self.order}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStuck(OrderFact):
     """The broker refuses again and again to change or end it: the desk asks no more. `number` counts what was asked."""
 

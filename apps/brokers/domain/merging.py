@@ -19,12 +19,25 @@ _RANK: Final = {
 }
 
 
+VANISHED: Final = (
+    "the broker lists it no more and does not know its number: how it ended is not known"
+)
+
+
+def vanished(known: OrderSeen) -> OrderSeen:
+    """Return an order that is over for all we can know: its broker has forgotten it."""
+    return replace(known, status=BrokerStatus.EXPIRED, reason=VANISHED)
+
+
 def order_after(known: OrderSeen, told: OrderSeen) -> OrderSeen:
     """Return what is known of an order now.
 
-    What is over never works again. Our mark, its words and those it belongs to are sent once: a row that lacks them
-    does not take them away.
+    What is over never works again, but for what was only taken to be: an order that had vanished and is told of again.
+    Our mark, its words and those it belongs to are sent once: a row that lacks them does not take them away.
     """
+    is_word = told.reason != VANISHED and (told.is_over or told.at >= known.at)
+    if known.reason == VANISHED and is_word:
+        known = replace(known, status=BrokerStatus.PENDING, reason="")
     newer, older = (told, known) if _age(told) >= _age(known) else (known, told)
     return replace(
         newer,

@@ -200,8 +200,17 @@ class Broker(Protocol):
     async def snapshot(self) -> Snapshot:
         """Return everything that the broker still tells of the current session, by plain queries."""
 
+    async def recall(self, orders: Sequence[OrderSeen]) -> tuple[Seen, ...]:
+        """Return what became of orders that no snapshot lists, by their numbers, and what was filled of them.
+
+        One that the broker does not know any more is told as `vanished`; what can't be had now is left out.
+        """
+
+    def reaches_back(self, seconds: float) -> bool:
+        """Return whether `find` would certainly find what was sent so many seconds ago, in whatever way it ended."""
+
     async def find(self, account: str, tag: str, *, is_exit: bool = False) -> OrderSeen | None:
-        """Return the order that carries our tag, None if the broker has none in this session."""
+        """Return the order that carries our tag, None if the broker tells of none, see `reaches_back`."""
 
     async def held(self, account: str, contract: str) -> int:
         """Return how many contracts an account holds of one at this moment, signed."""

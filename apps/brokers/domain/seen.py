@@ -4,7 +4,8 @@ Contracts are dated names as the exchange's data feed spells them (`NQZ6`); a br
 not know, so prices are exact `Decimal`s here, not ticks. Instants are ns UTC, quantities contracts, `net` is signed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -128,6 +129,13 @@ class Snapshot:
     fills: tuple[FillSeen, ...] = ()
     positions: tuple[PositionSeen, ...] = ()
     cash: tuple[CashSeen, ...] = ()
+
+    def also(self, rows: Iterable["Seen"]) -> "Snapshot":
+        """Return it with orders and fills that it did not list."""
+        told = list(rows)
+        orders = tuple(row for row in told if isinstance(row, OrderSeen))
+        fills = tuple(row for row in told if isinstance(row, FillSeen))
+        return replace(self, orders=(*self.orders, *orders), fills=(*self.fills, *fills))
 
     @property
     def all(self) -> tuple[Seen, ...]:

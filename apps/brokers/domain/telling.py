@@ -201,6 +201,11 @@ _STANDS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 
 
+def _refused(p: Payload) -> str:
+    reason = str(p.get("reason") or "").rstrip(".")
+    return f"{reason + '. ' if reason else ''}It stands as it stood."
+
+
 def _stuck(p: Payload) -> str:
     reason = str(p.get("reason") or "").rstrip(".")
     return f"{reason + '. ' if reason else ''}The desk asks no more: look at it in the broker's own program."
@@ -250,6 +255,9 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "order.cancelled": _ended("cancelled", "quiet"),
     "order.rejected": _ended("rejected", "bad"),
     "order.expired": _ended("expired", "wait"),
+    "order.change_refused": lambda p: Told(
+        f"{_order(p)}: the broker refused to change or end it", _refused(p), "wait"
+    ),
     "order.stuck": lambda p: Told(
         f"{_order(p)}: the broker refuses to change or end it", _stuck(p), "bad", "warn"
     ),

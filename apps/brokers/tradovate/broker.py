@@ -16,6 +16,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from apps.brokers.domain.merging import vanished
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import (
     BrokerError,
@@ -48,10 +49,15 @@ from apps.brokers.tradovate.rows import SIDE_WORD, TIF_WORD, TYPE_WORD, Rows
 from apps.brokers.tradovate.session import Session
 from apps.brokers.tradovate.stream import Stream
 from apps.brokers.tradovate.wall import WallClock
+from apps.bus.domain.message import HOUR, MINUTE, SECOND
+from apps.marketdata.domain.calendar import is_open, session_close, trade_date
 
 log = logging.getLogger(__name__)
 
 TEXT_MOST, TAG_MOST = 64, 50
+# around 18:00 New York, when the exchange's day begins: from its close an hour before on, and a little later, the lists
+# of the broker may be those of either session
+LISTS_EARLY, LISTS_LATE = HOUR, 5 * MINUTE
 LEAVE_SECONDS = 5.0
 
 
@@ -107,7 +113,7 @@ class TradovateBroker:
             rows.put(entity, await self._calls.rows(f"{entity}/list", lane=lane))
         if orphans := rows.orphans():
             rows.put("order", await self._calls.items("order", orphans, lane=lane))
-        await self._name_contracts(rows, lane=lane)
+        await self._complete(rows, lane=lane)
         told = rows.seen()
         self.dropped.update(rows.dropped)
         snapshot = Snapshot(
@@ -121,10 +127,56 @@ class TradovateBroker:
         self._know(snapshot.accounts)
         return snapshot
 
+    async def recall(
+        self, orders: Sequence[OrderSeen], lane: Lane = Lane.RECONCILE
+    ) -> tuple[Seen, ...]:
+        """Ask for orders by their numbers, and for what was filled of them, as far as the broker still tells.
+
+        One that is unknown there (404) has ended and nobody knows how. What can't be had now is left out.
+        """
+        rows, gone, known = self._rows(), [], {one.remote: one for one in orders}
+        for one in orders:
+            try:
+                row = await self._calls.one("order/item", {"id": one.remote}, lane=lane)
+            except LoginRefused:
+                raise
+            except Missing:
+                gone.append(vanished(one))
+            except BrokerError as problem:
+                log.warning("tradovate.recall order=%s failed: %s", one.remote, problem)
+            else:
+                rows.put("order", [row] if str(row.get("id")) == one.remote else [])
+        if found := rows.ids("order"):
+            rows.put("fill", await self._calls.dependents("fill", found, lane=lane))
+            fees = await self._calls.items("fillFee", rows.ids("fill"), lane=lane)
+            rows.put("fillFee", fees)
+        await self._complete(rows, lane=lane)
+        for number in found:
+            rows.recall(known[str(number)])
+        told = [
+            replace(row, filled=max(row.filled, known[row.remote].filled))
+            if isinstance(row, OrderSeen)
+            else row
+            for row in rows.seen()
+        ]
+        self.dropped.update(rows.dropped)
+        return (*gone, *told)
+
+    def reaches_back(self, seconds: float) -> bool:
+        """Return whether the lists that `find` reads tell for certain what was sent so many seconds ago.
+
+        They are emptied some time between the close of a session and the beginning of the next one.
+        """
+        now = self._wall.now()
+        since = now - round(seconds * SECOND) - LISTS_LATE
+        if is_open(since) and session_close(since) <= now:
+            return False
+        return trade_date(since) == trade_date(now + LISTS_EARLY)
+
     async def find(self, account: str, tag: str, *, is_exit: bool = False) -> OrderSeen | None:
         """Return the order that carries our tag; None only after both lists were read without it.
 
-        The lists reach back to the beginning of the exchange's session, no further.
+        The lists reach back to the beginning of the exchange's session, no further, but for orders that still work.
         """
         rows = self._rows()
         lane = Lane.EXIT if is_exit else Lane.ORDER
@@ -133,6 +185,9 @@ class TradovateBroker:
         rows.put("order", await self._calls.rows("order/deps", query, lane=lane))
         rows.put("command", await self._calls.rows("command/list", lane=lane))
         order = rows.tagged(tag)
+        if order is None:
+            await self._complete(rows, lane=lane)
+            order = rows.tagged(tag)
         if order is None:
             return None
         if rows.row("order", order) is None:  # it came into being between the two queries
@@ -236,7 +291,9 @@ class TradovateBroker:
 
         Raises:  LoginRefused, SignedInElsewhere  nothing more is tried
         """
-        stream = Stream(self._rows, self._name_contracts, self._wall, heard, state, self.dropped)
+        stream = Stream(
+            self._rows, self._name_contracts, self._complete, self._wall, heard, state, self.dropped
+        )
         line = Line(
             Purpose.TRADING,
             self.session,
@@ -299,6 +356,13 @@ class TradovateBroker:
         if name := self._accounts.get(order.account):
             body["accountSpec"] = name
         return body
+
+    async def _complete(self, rows: Rows, *, lane: Lane = Lane.RECONCILE) -> None:
+        """Fetch what the lists leave out: of orders that outlived their session what they ask for, and our mark."""
+        if bare := rows.bare():
+            for entity in ("orderVersion", "command"):
+                rows.put(entity, await self._calls.dependents(entity, bare, lane=lane))
+        await self._name_contracts(rows, lane=lane)
 
     async def _name_contracts(self, rows: Rows, *, lane: Lane = Lane.RECONCILE) -> None:
         """Fill the names of the contracts in that are spoken of."""

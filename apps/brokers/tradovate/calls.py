@@ -101,6 +101,17 @@ class Calls:
                 continue
         return rows
 
+    async def dependents(self, entity: str, masters: Sequence[int], *, lane: Lane) -> list[Row]:
+        """Return the rows of an entity that belong to these masters, of whichever session the broker tells."""
+        rows: list[Row] = []
+        for start in range(0, len(masters), CHUNK):
+            ids = ",".join(str(number) for number in masters[start : start + CHUNK])
+            try:
+                rows += await self.rows(f"{entity}/ldeps", {"masterids": ids}, lane=lane)
+            except Missing:
+                continue
+        return rows
+
     async def _token(self, *, for_order: bool) -> Token:
         try:
             return await self._session.token()

@@ -32,6 +32,7 @@ from apps.brokers.tradovate.frames import ChartPacket, Event, instant_of
 from apps.brokers.tradovate.hosts import TradovateSettings
 from apps.brokers.tradovate.line import Line, Purpose
 from apps.brokers.tradovate.market_data import MarketData, SubscriptionRefused
+from apps.brokers.tradovate.quota import Lane
 from apps.brokers.tradovate.rest import Rest, TradovateError
 from apps.brokers.tradovate.session import Session
 from apps.brokers.tradovate.socket import DEAD_STREAM, Connection
@@ -293,7 +294,7 @@ class TradovateFeed:
             assert self._line is not None
             token = await self._line.session.token()
             found = await self._rest.get(
-                "contract/find", token=token.access, query={"name": contract}
+                "contract/find", token=token.access, query={"name": contract}, lane=Lane.ORDER
             )
             self._numbers[contract] = msgspec.json.decode(found, type=_Contract).id
         return self._numbers[contract]

@@ -2,7 +2,8 @@
 
 The limits are what integrators sustain (80 a minute) and what is documented for an hour (5000); both are "adjustable
 at any time". Each lane may use its share of them only, a more urgent lane more than a less urgent one: so what a poll
-may still use, an order may use for certain. Getting out is never held back. Source: protocol 5.2.
+may still use, an order may use for certain. Getting out is never held back, and neither is the login: without a token
+nobody gets out, and whoever renews it does so for all. Its calls have pauses of their own. Source: protocol 5.2.
 """
 
 from collections import deque
@@ -21,8 +22,8 @@ class Lane(Enum):
     """What a call is for, the most urgent first; its share of the limits in hundredths, 0 = it never waits."""
 
     EXIT = ("exit", 0)  # cancels, and whatever makes a position smaller
+    LOGIN = ("login", 0)  # an exit may be what waits for the token, here or in another process
     ORDER = ("order", 100)
-    LOGIN = ("login", 95)
     RECONCILE = ("reconcile", 80)
     POLL = ("poll", 60)
 

@@ -92,6 +92,10 @@ class Rows:
         """Return one row by its id."""
         return self._tables[entity].get(number)
 
+    def ids(self, entity: str) -> list[int]:
+        """Return the ids of an entity's rows."""
+        return list(self._tables[entity])
+
     def unnamed(self) -> list[int]:
         """Return the ids of contracts that are spoken of but not known by name."""
         spoken = {
@@ -105,6 +109,26 @@ class Rows:
     def orphans(self) -> list[int]:
         """Return the ids of orders that fills speak of and that are not known."""
         return sorted(self._of_order["fill"].keys() - self._tables["order"].keys())
+
+    def bare(self) -> list[int]:
+        """Return the ids of orders of which it is not known what they ask for, or what mark they were sent with.
+
+        The lists tell what happened in the current session; an order that works on outlives the one that placed it.
+        """
+        commands = self._of_order["command"]
+        return [
+            number
+            for number in self._tables["order"]
+            if number not in self._of_order["orderVersion"]
+            or not any(row.get("commandType") == "New" for row in commands.get(number, {}).values())
+        ]
+
+    def recall(self, known: OrderSeen) -> None:
+        """Let what was known of an order stand for what it asks for, where the broker tells no version of it."""
+        asked = {"orderQty": known.quantity, "orderType": TYPE_WORD[known.type]}
+        prices = {"price": known.limit, "stopPrice": known.stop}
+        ours = {"id": 0, "orderId": int(known.remote), "timeInForce": TIF_WORD[known.tif]}
+        self._of_order["orderVersion"].setdefault(int(known.remote), {})[0] = asked | prices | ours
 
     def seen(self) -> list[Seen]:
         """Return everything that can be told, accounts first."""

@@ -29,6 +29,7 @@ class Stream:
         self,
         rows: Callable[[], Rows],
         name_contracts: Callable[[Rows], Awaitable[None]],
+        complete: Callable[[Rows], Awaitable[None]],
         wall: WallClock,
         heard: Callable[[Sequence[Seen]], None],
         state: Callable[[FeedState, str], None],
@@ -36,6 +37,7 @@ class Stream:
     ) -> None:
         self._fresh = rows
         self._name_contracts = name_contracts
+        self._complete = complete
         self._wall = wall
         self._heard = heard
         self._state = state
@@ -104,7 +106,8 @@ class Stream:
             self._news.clear()
             rows = self._rows
             try:
-                await self._name_contracts(rows)
+                # news comes in pieces and completes itself; what a whole snapshot lacks has to be asked for
+                await (self._complete if self._whole else self._name_contracts)(rows)
             except BrokerError as problem:
                 log.warning("tradovate.stream names missing=%s", type(problem).__name__)
                 await self._wall.wait(AGAIN_SECONDS)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from apps.brokers.domain.books import LedgerState
 from apps.brokers.domain.facts import (
     OrderBlocked,
     OrderCancelled,
+    OrderChangeRefused,
     OrderFilled,
     OrderHeld,
     OrderRejected,
@@ -31,6 +33,7 @@ from apps.brokers.domain.messages import (
     ReportBroker,
     RouteOrder,
 )
+from apps.brokers.domain.telling import WORDS
 from apps.bus.domain.message import SECOND, Fact, Message
 from apps.engine.domain.engine import EngineState, build_engine
 from apps.marketdata.domain.contract import parse
@@ -350,7 +353,11 @@ def test_a_change_that_the_broker_refuses_is_asked_again_three_times_and_then_to
     world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
     world.quiet(30)
     assert world.broker.refused <= 3 * 4
-    assert [one for one in world.facts if isinstance(one, OrderStuck)]
+    told = [one for one in world.facts if isinstance(one, OrderChangeRefused | OrderStuck)]
+    for order in {one.order for one in told}:
+        mine = [type(one) for one in told if one.order == order]
+        assert mine == [OrderChangeRefused, OrderChangeRefused, OrderStuck]
+    assert len({one.key for one in told}) == len(told) and all(one.reason for one in told)
     (rejected,) = [one for one in world.facts if isinstance(one, OrderRejected)]
     assert rejected.reason == "BROKER_REFUSES"
     assert (world.held, world.broker.net, world.broker.protects()) == (2, 2, 2)
@@ -382,6 +389,11 @@ def test_an_exit_leaves_once_the_broker_takes_what_it_refused_at_first(how: str)
     world.wish(ClosePosition, account=1, contract=NQ)
     world.quiet()
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+    refused = [one for one in world.facts if isinstance(one, OrderChangeRefused)]
+    assert len(refused) == 2 and not [one for one in world.facts if isinstance(one, OrderStuck)]
+    said = WORDS["order.change_refused"](msgspec.to_builtins(refused[0]))
+    assert "the broker refused to change or end it" in said.title
+    assert said.text.endswith("It stands as it stood.") and said.tone == "wait"
 
 
 @pytest.mark.parametrize("how", ["now", "late"])

@@ -8,7 +8,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.brokers.domain.merging import fill_after, order_after, position_after
+from apps.brokers.domain.merging import fill_after, order_after, position_after, vanished
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.seen import BROKER_ENDED, BrokerStatus, FillSeen, OrderSeen, PositionSeen
 
@@ -61,3 +61,19 @@ def test_a_position_s_older_row_does_not_replace_the_newer() -> None:
 def test_of_one_moment_the_order_that_has_come_further_counts() -> None:
     working, filled = replace(ORDER, status=BrokerStatus.WORKING), replace(ORDER, status="filled")
     assert order_after(filled, working) == order_after(working, filled) == filled
+
+
+def test_an_order_that_its_broker_has_forgotten_is_over() -> None:
+    working = replace(ORDER, status=BrokerStatus.WORKING, at=5, tag="th-1")
+    gone = vanished(working)
+    assert gone.is_over and gone.tag == "th-1"
+    assert order_after(working, gone) == order_after(gone, gone) == gone
+
+
+def test_an_order_that_had_vanished_works_again_once_its_broker_tells_of_it() -> None:
+    working = replace(ORDER, status=BrokerStatus.WORKING, at=5)
+    gone = vanished(working)
+    assert order_after(gone, working) == working
+    assert order_after(gone, replace(working, at=4)) == gone
+    ended = replace(working, status=BrokerStatus.CANCELLED, at=4)
+    assert order_after(gone, ended) == ended

@@ -31,7 +31,7 @@ def spent(quota: Quota, lane: Lane) -> int:
     return calls
 
 
-LANES = [Lane.POLL, Lane.RECONCILE, Lane.LOGIN, Lane.ORDER]
+LANES = [Lane.POLL, Lane.RECONCILE, Lane.ORDER]
 
 
 @pytest.mark.parametrize(("lower", "higher"), list(pairwise(LANES)))
@@ -42,10 +42,11 @@ def test_what_a_poll_may_still_use_an_order_may_use_for_certain(lower: Lane, hig
     assert quota.admits(Lane.EXIT)
 
 
-def test_an_exit_is_never_held_back() -> None:
+@pytest.mark.parametrize("lane", [Lane.EXIT, Lane.LOGIN])
+def test_an_exit_and_the_token_that_it_needs_are_never_held_back(lane: Lane) -> None:
     quota = Quota(Clock())
     spent(quota, Lane.ORDER)
-    assert not quota.admits(Lane.ORDER) and quota.admits(Lane.EXIT)
+    assert not quota.admits(Lane.ORDER) and quota.admits(lane)
 
 
 def test_calls_are_counted_for_the_page() -> None:

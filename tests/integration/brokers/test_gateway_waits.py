@@ -108,6 +108,38 @@ async def test_an_exit_leaves_though_the_calls_of_the_minute_are_used_up(desk: D
     assert (await stands(row))[0] == S.SENT
 
 
+@pytest.mark.parametrize(
+    ("waits_s", "by"), [(80 * 60, "auth/renewaccesstoken"), (3 * 3600, "auth/accesstokenrequest")]
+)
+async def test_an_exit_leaves_with_a_new_token_though_the_calls_of_the_minute_are_used_up(
+    desk: Desk, waits_s: int, by: str
+) -> None:
+    await desk.wants()
+    await desk.works()
+    await desk.ground.clock.passes(waits_s)
+    use_up(desk)
+    before = len(desk.ground.sim.asked(by))
+    row = await way_out(desk)
+    await asyncio.wait_for(desk.gateway().step(), 5)
+    assert (await stands(row))[0] == S.SENT
+    assert len(desk.ground.sim.asked(by)) == before + 1
+
+
+async def test_an_exit_does_not_wait_for_a_renewal_that_somebody_else_has_begun(
+    desk: Desk,
+) -> None:
+    await desk.wants()
+    await desk.works()
+    await desk.ground.clock.passes(80 * 60)
+    use_up(desk)
+    polling = asyncio.create_task(desk.broker.snapshot())
+    await asyncio.sleep(0)
+    row = await way_out(desk)
+    await asyncio.wait_for(desk.gateway().step(), 5)
+    assert (await stands(row))[0] == S.SENT
+    polling.cancel()
+
+
 async def test_a_liquidation_that_never_arrived_is_asked_for_again(desk: Desk) -> None:
     await desk.wants()
     await desk.works()

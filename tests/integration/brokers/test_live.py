@@ -1,6 +1,7 @@
 """Live orders: who may let them out, what the kill switch does, what differs at the broker, and the whole way round."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -161,6 +162,28 @@ def test_the_page_asks_for_a_second_factor_and_is_nobody_else_s(alice: Actor, bo
     assert "Alpha" not in bob.client.get("/live/").content.decode()
     assert alice.client.post(f"/live/{account.pk}/off/").status_code == 302
     assert LiveSwitch.objects.get().is_on is False
+
+
+@pytest.mark.parametrize(("remote", "buttons"), [("9", ["ours", "forget"]), ("", ["forget"])])
+def test_what_nobody_can_tell_is_settled_on_the_page(
+    alice: Actor, bob: Actor, remote: str, buttons: list[str]
+) -> None:
+    account = adopted(alice.user, "demo")
+    row = Dispatch.objects.create(
+        user=alice.user, account=account, key="k", errand=Errand.PLACE, tag="th1", at_ns=1,
+        contract=CONTRACT, status=Dispatch.Status.UNKNOWN, payload={"undecided": True},
+    )  # fmt: skip
+    difference = Difference.objects.create(
+        user=alice.user, account=account, kind="undecided", subject="th1", words="nobody knows",
+        seen_at=timezone.now(), told_at=timezone.now(), detail={"remote": remote},
+    )  # fmt: skip
+    page = alice.client.get("/live/").content.decode()
+    assert re.findall(r'name="how" value="(\w+)"', page) == buttons
+    path = f"/live/differences/{difference.pk}/repair/"
+    assert bob.client.post(path, {"how": buttons[0]}).status_code == 404
+    alice.client.post(path, {"how": buttons[0]})
+    row.refresh_from_db()
+    assert row.status == ("sent" if remote else "not_sent")
 
 
 def test_live_is_said_on_every_page_while_it_is_on(alice: Actor) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.domain.order import OrderType, Side
+from apps.brokers.domain.merging import VANISHED, vanished
+from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.seen import (
     AccountSeen,
     BrokerStatus,
@@ -17,7 +18,7 @@ from apps.brokers.domain.seen import (
     PositionSeen,
     Snapshot,
 )
-from apps.brokers.mirror import take_in
+from apps.brokers.mirror import take_in, unlisted
 from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition, Connection
 from apps.bus.domain.message import DAY, SECOND
 from apps.bus.models import FactRow
@@ -80,6 +81,21 @@ def test_an_order_that_is_over_does_not_come_back(connection: Connection) -> Non
     take_in(connection, (ACCOUNT, ORDER, over), "stream")
     take_in(connection, (replace(ORDER, at=AT + 2 * SECOND),), "poll")
     assert BrokerOrder.objects.get().status == "cancelled"
+
+
+def test_what_was_filled_of_an_order_stays_filled_in_the_next_session(
+    connection: Connection,
+) -> None:
+    partly = replace(ORDER, tif=TimeInForce.GTC, filled=1)
+    take_in(connection, (ACCOUNT, partly, FILL), "stream")
+    moved = replace(partly, filled=0, limit=Decimal(20400), at=AT + DAY)
+    take_in(connection, (moved,), "poll")
+    order = BrokerOrder.objects.get()
+    assert (order.limit, order.filled) == (Decimal(20400), 1)
+    assert not take_in(connection, (moved,), "poll")
+    take_in(connection, (replace(FILL, is_active=False),), "stream")  # but what is taken back
+    take_in(connection, (replace(moved, at=AT + 2 * DAY),), "poll")
+    assert BrokerOrder.objects.get().filled == 0
 
 
 def test_a_fill_that_is_taken_back_is_kept_and_told(connection: Connection) -> None:
@@ -169,3 +185,17 @@ def test_a_poll_that_brings_nothing_new_costs_a_handful_of_queries(
     take_in(connection, snapshot, "poll")
     with django_assert_max_num_queries(10):
         take_in(connection, snapshot, "poll")
+
+
+def test_what_works_by_our_rows_and_is_not_listed_is_to_be_asked_for(
+    connection: Connection,
+) -> None:
+    over = replace(ORDER, remote="880002", status=BrokerStatus.CANCELLED)
+    other = replace(ORDER, remote="880003", tif=TimeInForce.GTC)
+    take_in(connection, (ACCOUNT, ORDER, over, other), "stream")
+    assert unlisted(connection, (ACCOUNT, ORDER)) == [other]
+    take_in(connection, (vanished(other),), "poll")
+    assert unlisted(connection, (ACCOUNT, ORDER)) == []
+    row = BrokerOrder.objects.get(remote=other.remote)
+    assert (row.status, row.reason) == ("expired", VANISHED)
+    assert facts("broker.order_seen")[-1]["status"] == "expired"

@@ -403,3 +403,33 @@ async def test_a_broker_that_is_killed_forgets_nothing_that_it_answered(tmp_path
             sim, "order/placeorder", MARKET | {"action": "Buy", "orderQty": 1}, token
         )
         assert again.json()["orderId"] > max(orders)
+
+
+async def test_a_new_session_lists_what_works_on_and_tells_the_rest_of_it_by_number(
+    tmp_path: Path,
+) -> None:
+    """Also after the simulator was started anew."""
+    asked = MARKET | {"action": "Buy", "orderQty": 1, "orderType": "Limit", "price": 10000.0}
+    path = tmp_path / "at.json"
+    async with simulator(state_path=path) as sim:
+        token = (await log_in(sim))["accessToken"]
+        over = (await call(sim, "order/placeorder", asked, token)).json()["orderId"]
+        await call(sim, "order/cancelorder", {"orderId": over}, token)
+        works = (await call(sim, "order/placeorder", asked | {"clOrdId": "th-1"}, token)).json()[
+            "orderId"
+        ]
+        sim.book.roll_over()
+        sim._remember()
+    async with simulator(state_path=path) as sim, await connect(sim) as talker:
+        assert [row["id"] for row in await talker.ask("order/list")] == [works]
+        missing = await talker.answer(await talker.send("order/item", query=f"id={over}"))
+        assert missing["s"] == 404
+        for entity in ("orderVersion", "command"):
+            assert await talker.ask(f"{entity}/list") == []
+            assert await talker.ask(f"{entity}/deps", query=f"masterid={over}") == []
+        (version,) = await talker.ask("orderVersion/deps", query=f"masterid={works}")
+        (command,) = await talker.ask("command/ldeps", query=f"masterids={works}")
+        assert (version["price"], command["clOrdId"]) == (10000.0, "th-1")
+        await talker.ask("order/modifyorder", asked | {"orderId": works, "price": 10001.0})
+        (version,) = await talker.ask("orderVersion/list")
+        assert version["price"] == 10001.0

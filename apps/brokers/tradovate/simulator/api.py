@@ -75,7 +75,7 @@ class Api:
         told: Json = {}
         for entity in SYNCED:
             if entity in {"user", "contractGroup"} or self.wants(asked, entity):
-                rows = self._entities.all(entity)
+                rows = self._entities.listed(entity)
                 told[PLURALS.get(entity, entity + "s")] = [
                     row for row in rows if _in_shard(asked, entity, row)
                 ]

@@ -108,8 +108,13 @@ class Book:
                     self._entities.put("fillPair", pair | {"active": False})
 
     def roll_over(self) -> None:
-        """Begin a new session: the old one's rows vanish from the lists, its figures start again."""
-        self._entities.clear("order", "orderVersion", "command", "commandReport", "executionReport")
+        """Begin a new session: the old one's rows vanish from the lists, its figures start again.
+
+        What still works is listed; what it asks for, and our mark on it, is told to who asks for that very order.
+        """
+        self._entities.clear("order", "commandReport", "executionReport")
+        for entity in ("orderVersion", "command"):
+            self._entities.let_pass(entity, self._orders)
         for order in self._orders.values():
             self._trail.status(order, order.row["ordStatus"])
         self._account.roll_over()

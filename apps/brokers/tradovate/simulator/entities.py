@@ -1,6 +1,6 @@
 """Entity rows of accounts and orders, and the reads every entity shares. Source: protocol 2, 3 and 11."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Final
 
 from apps.brokers.tradovate.simulator.answer import Answer, Json
@@ -69,17 +69,26 @@ class Entities:
         self._last = first_id
         self._emptied: set[str] = set()
         self._changed: set[tuple[str, int]] = set()
+        self._past: dict[str, set[int]] = {}
 
     @property
     def last_id(self) -> int:
         """Return the newest id that was given."""
         return self._last
 
-    def take_back(self, rows: Iterable[tuple[str, Json]], last_id: int) -> None:
+    @property
+    def past(self) -> dict[str, list[int]]:
+        """Return the rows that no list tells any more, by their entity."""
+        return {entity: sorted(numbers) for entity, numbers in self._past.items()}
+
+    def take_back(
+        self, rows: Iterable[tuple[str, Json]], last_id: int, past: dict[str, list[int]]
+    ) -> None:
         """Have what was kept again; nobody is told of it."""
         for entity, row in rows:
             self._rows[entity][row["id"]] = row
         self._last = max(self._last, last_id)
+        self._past = {entity: set(numbers) for entity, numbers in past.items()}
         self.changes()
 
     def changes(self) -> Changes:
@@ -122,11 +131,25 @@ class Entities:
             self._library.rows(entity) if entity in LIBRARY else list(self._rows[entity].values())
         )
 
+    def listed(self, entity: str) -> list[Json]:
+        """Return every row of an entity that lists and snapshots tell: none of a session that is over."""
+        past = self._past.get(entity, ())
+        return [row for row in self.all(entity) if row["id"] not in past]
+
     def clear(self, *entities: str) -> None:
         """Forget the rows of a session that is over."""
         for entity in entities:
             self._rows[entity].clear()
+            self._past.pop(entity, None)
             self._emptied.add(entity)
+
+    def let_pass(self, entity: str, orders: Container[int]) -> None:
+        """Begin a session: rows of these orders are told to who asks for them by number alone, the others to nobody."""
+        kept = {n: row for n, row in self._rows[entity].items() if row.get("orderId") in orders}
+        self.clear(entity)
+        self._rows[entity].update(kept)
+        self._past[entity] = set(kept)
+        self._changed |= {(entity, number) for number in kept}
 
     def read(self, path: str, asked: Json) -> Answer | None:
         """Answer one of the shared reads; None where the path is none."""
@@ -135,7 +158,7 @@ class Entities:
         if entity is None or operation not in READS:
             return None
         if operation == "list":
-            return None if entity in NO_LIST else Answer(200, self.all(entity))
+            return None if entity in NO_LIST else Answer(200, self.listed(entity))
         if operation == "item":
             row = self.get(entity, asked.get("id"))
             return Answer(404, {"errorText": f"{entity} not found"}) if row is None else _good(row)

@@ -249,7 +249,8 @@ class Simulator:
             memory.forget()
         desk = memory.desk()
         if desk:
-            self.entities.take_back(memory.rows(), desk["ids"]["last"])
+            ids = desk["ids"]
+            self.entities.take_back(memory.rows(), ids["last"], ids.get("past", {}))
             self.account.take_back(desk["account"])
             self.book.take_back(desk["book"])
         return memory
@@ -258,7 +259,7 @@ class Simulator:
         """Keep what has happened, before anybody is answered or told."""
         if self._memory is not None and (changes := self.entities.changes()):
             desk = {
-                "ids": {"last": self.entities.last_id},
+                "ids": {"last": self.entities.last_id, "past": self.entities.past},
                 "account": self.account.plain(),
                 "book": self.book.plain(),
             }
