@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.apps import apps as django_apps
 
 from apps.brokers.domain.facts import OrderBlocked, OrderFilled, PositionOpened
 from apps.bus import bus, transport
@@ -299,3 +301,15 @@ def test_whoever_takes_the_gap_out_of_what_breaks_quiet_hours_sleeps(alice: Acto
     quiet(alice.user, breaks=[])
     (one,) = told(alice.user, Kind.RECORDER_GAP, NIGHT)
     assert (one.status, one.reason) == ("suppressed", "quiet hours")
+
+
+def test_who_kept_what_was_usual_gets_what_is_usual_now(alice: Actor, bob: Actor) -> None:
+    former = {"recorder_gap": ["discord", "toast"], "stop_hit": ["toast"]}
+    Preferences.objects.create(user=alice.user, breaks=["risk_lock", "unprotected"], channels=former)  # fmt: skip
+    Preferences.objects.create(user=bob.user, breaks=["stop_hit"], channels={"recorder_gap": []})
+    name = "apps.notifications.migrations.0003_recorders_and_follow_ups"
+    import_module(name).let_gaps_through(django_apps, None)
+    rows = {row.user: row for row in Preferences.objects.all()}
+    assert "recorder_gap" in rows[alice.user].breaks
+    assert rows[alice.user].channels == former | {"recorder_gap": ["discord", "email", "toast"]}
+    assert (rows[bob.user].breaks, rows[bob.user].channels) == (["stop_hit"], {"recorder_gap": []})
