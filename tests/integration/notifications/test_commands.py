@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.brokers.models import Order
 from apps.bus import bus
-from apps.bus.models import Inbox
+from apps.bus.models import FactRow, Inbox
 from apps.notifications import deeds, sending, services
 from apps.notifications.models import Confirmation, FollowUp, Sender
 from apps.risk.domain.messages import AccountLocked
@@ -22,7 +22,7 @@ from apps.risk.domain.standing import LockKind
 from apps.trades.domain.messages import CommandRefused
 from tests.cast import Actor
 from tests.factories import a_price, a_signal
-from tests.integration.papertrading.rows import a_position, an_account
+from tests.integration.papertrading.rows import a_position, an_account, trading
 from tests.services.discord import Discord, Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -192,6 +192,20 @@ def test_many_accounts_and_an_engine_that_is_away_are_answered_within_discords_t
     assert text(answer).count("has not answered yet") == 8
     assert Inbox.objects.filter(kind="risk.lockout").count() == 8
     assert "itoken" not in str(connection_rows(FollowUp)), "Discord's token is sealed"
+
+
+def test_an_engine_that_is_there_has_locked_every_account_when_the_press_is_answered(
+    linked: Discord, alice: Actor
+) -> None:
+    rows = [an_account(alice.user), an_account(alice.user, "Beta")]
+    with trading():
+        yes, _ = buttons_of(send(linked, command("lock", minutes=30)))
+        said = text(send(linked, press(yes)))
+    assert [line.partition(" UTC")[0] for line in said.splitlines()] == [
+        f"{one.name} takes no new entries until 15:40" for one in rows
+    ]
+    assert FactRow.objects.filter(name="risk.locked", user_id=alice.user.pk).count() == 2
+    assert not FollowUp.objects.exists()
 
 
 def connection_rows(model: Any) -> list[Any]:
