@@ -32,7 +32,7 @@ from apps.bus import bus, transport
 from apps.bus.models import FactRow, Inbox
 from apps.marketdata.domain.instrument import instrument
 from apps.signals.models import Signal, Strategy
-from apps.trades.services import Refused, ask_engine
+from apps.trades.services import Refused, ask_engine, wish_engine
 
 
 def wish_id(given: str | None = None) -> str:
@@ -291,6 +291,13 @@ def flatten(
     """Close everything and cancel every entry, of one account or of all. Never refused by a rule."""
     wish = Flatten(id=wish_id(), user=user.pk, account=account.pk if account else 0)
     return ask_engine(user, wish, key, source, holds=True)
+
+
+def wish_flatten(*, user: Any, key: str, source: str) -> int:
+    """Ask for the same of all accounts without waiting and return the inbox id."""
+    return wish_engine(
+        user, Flatten(id=wish_id(), user=user.pk, account=0), key, source, holds=True
+    )
 
 
 def reset_account(

@@ -9,27 +9,20 @@ from django.utils import timezone
 
 from apps.analytics.queries import in_cents
 from apps.brokers.domain.telling import money
-from apps.brokers.queries import AccountView, account_views
-from apps.brokers.services import flatten
-from apps.bus.domain.message import MINUTE, to_datetime
-from apps.marketdata import price
+from apps.brokers.queries import account_views
+from apps.notifications import deeds
 from apps.notifications.domain.letters import plain
 from apps.notifications.models import Confirmation, DiscordLink
 from apps.notifications.queries import link_back
 from apps.risk.queries import standings_of
-from apps.risk.services import lock_out
 from apps.signals import queries as signals
 from apps.trades.queries import signal_story
-from apps.trades.services import NoAnswer, Refused
 
 EPHEMERAL: Final = 64
 MESSAGE: Final = 4
 UPDATE: Final = 7
 ASKS_FOR: Final = timedelta(seconds=60)
 LONGEST_LOCK: Final = 24 * 60
-STORED: Final = (
-    "The engine has not answered yet. Your wish is stored and is carried out as soon as it is back."
-)
 
 Options = Mapping[str, Any]
 
@@ -51,7 +44,7 @@ def answer(said: Mapping[str, Any]) -> dict[str, Any]:
         page = link_back("/settings/notifications/")
         return _say(f"This Discord account is linked to nobody here. Link it: {page}")
     if said["type"] == 3:
-        return _pressed(user, str(data.get("custom_id") or ""))
+        return _pressed(user, str(data.get("custom_id") or ""), str(said.get("token") or ""))
     known = COMMANDS.get(str(data.get("name")))
     if known is None:
         return _say("There is no such command. Use /status, /why, /lock or /flatten.")
@@ -144,11 +137,11 @@ def _why(user: Any, given: Options) -> dict[str, Any]:
     return _say("\n".join(lines))
 
 
-# ---- /lock ----
+# ---- /lock and /flatten: asked first ----
 
 
 def _lock(user: Any, given: Options) -> dict[str, Any]:
-    """Lock all of a trader's accounts, to the end of their day or for so many minutes. Nobody can undo it."""
+    """Ask whether all accounts are to be locked, to the end of their day or for so many minutes: nobody can undo it."""
     minutes = given.get("minutes")
     if minutes is not None and (
         not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= LONGEST_LOCK
@@ -157,60 +150,55 @@ def _lock(user: Any, given: Options) -> dict[str, Any]:
     views = account_views(user)
     if not views:
         return _say("You have no open account yet.")
-    return _say("\n".join(_locked(view, minutes) for view in views))
-
-
-def _locked(view: AccountView, minutes: int | None) -> str:
-    name, now = plain(view.row.name), price.now()
-    until = now + minutes * MINUTE if minutes else max(view.row.day_ends, now + MINUTE)
-    try:
-        lock_out(account=view.row, until=until, source="discord")
-    except Refused as refused:
-        return f"{name}: {plain(refused.detail)}"
-    except NoAnswer:
-        return f"{name}: {STORED}"
-    at = f"{to_datetime(until):%H:%M} UTC"
-    return f"{name} takes no new entries until {at}. Exits always pass."
-
-
-# ---- /flatten ----
+    names = ", ".join(f"**{plain(view.row.name)}**" for view in views)
+    how_long = f"for {minutes} minute{'s' * (minutes != 1)}" if minutes else "to the end of its day"
+    text = f"Take no new entries in {names}, each {how_long}? Nobody can undo it before. Exits always pass."
+    return _ask(user, f"lock:{minutes or ''}", text, "Lock")
 
 
 def _flatten(user: Any, _: Options) -> dict[str, Any]:
-    """Ask once, with what would be closed; the button works for the one who asked, once, for a minute."""
+    """Ask with what would be closed."""
     views = [view for view in account_views(user) if view.positions or view.orders]
     if not views:
         return _say("Nothing is open: there is nothing to flatten.")
-    now, token = timezone.now(), secrets.token_urlsafe(24)
-    Confirmation.objects.create(user=user, token=token, deed="flatten", expires_at=now + ASKS_FOR)
     lines = [
         f"**{plain(view.row.name)}** ({view.row.kind}): {len(view.positions)} to close, "
         f"{len(view.orders)} orders to cancel"
         for view in views
     ]
     lines += [f"  {_position(one)}" for view in views for one in view.positions]
+    text = "Close all of this at the market?\n" + "\n".join(lines)
+    return _ask(user, "flatten", text, "Flatten everything")
+
+
+def _ask(user: Any, deed: str, text: str, yes: str) -> dict[str, Any]:
+    """Ask once: the button works for the one who asked, once, for a minute."""
+    token = secrets.token_urlsafe(24)
+    until = timezone.now() + ASKS_FOR
+    Confirmation.objects.create(user=user, token=token, deed=deed, expires_at=until)
     buttons = [
-        {"type": 2, "style": 4, "label": "Flatten everything", "custom_id": f"yes:{token}"},
+        {"type": 2, "style": 4, "label": yes, "custom_id": f"yes:{token}"},
         {"type": 2, "style": 2, "label": "Leave it", "custom_id": f"no:{token}"},
     ]
-    return _say("Close all of this at the market?\n" + "\n".join(lines), buttons=buttons)
+    return _say(text, buttons=buttons)
 
 
-def _pressed(user: Any, custom_id: str) -> dict[str, Any]:
+def _pressed(user: Any, custom_id: str, interaction: str) -> dict[str, Any]:
+    """Do what was asked. What the engine answers in time is said at once, the rest by an edit of this answer."""
     yes, _, token = custom_id.partition(":")
     now = timezone.now()
-    mine = Confirmation.objects.of(user).filter(token=token, deed="flatten", used_at=None)
-    if not mine.filter(expires_at__gt=now).update(used_at=now):
-        return _say("That question is over: it is answered once, within a minute, by who asked. Ask again with /flatten.", kind=UPDATE)  # fmt: skip
+    mine = Confirmation.objects.of(user).filter(token=token, used_at=None)
+    asked = mine.first()
+    if asked is None or not mine.filter(expires_at__gt=now).update(used_at=now):
+        return _say("That question is over: it is answered once, within a minute, by who asked. Ask again with the command.", kind=UPDATE)  # fmt: skip
     if yes != "yes":
         return _say("Left as it is.", kind=UPDATE)
-    try:
-        flatten(user=user, source="discord", key=f"discord:{token}")
-    except NoAnswer:
-        return _say(STORED, kind=UPDATE)
-    except Refused as refused:
-        return _say(plain(refused.detail), kind=UPDATE)
-    return _say(f"Flattening. See {link_back('/manager/')}", kind=UPDATE)
+    deed, _, minutes = asked.deed.partition(":")
+    if deed == "lock":
+        wishes = deeds.lock(user, int(minutes) if minutes else None, token)
+    else:
+        wishes = deeds.flatten(user, token)
+    return _say(deeds.said_at_once(user, wishes, interaction, now), kind=UPDATE)
 
 
 COMMANDS: Final[Mapping[str, Callable[[Any, Options], dict[str, Any]]]] = {
@@ -231,7 +219,7 @@ DESCRIBED: Final[list[dict[str, Any]]] = [
         ("why", "Why a signal was taken or not", [
             {"type": 3, "name": "signal", "description": "Its key or number; the newest one without", "required": False},
         ]),
-        ("lock", "No new entries in all your accounts; nobody can undo it", [
+        ("lock", "No new entries in all your accounts, after you confirm; nobody can undo it", [
             {"type": 4, "name": "minutes", "description": "How long; to the end of the day without", "required": False, "min_value": 1, "max_value": LONGEST_LOCK},
         ]),
         ("flatten", "Close every position and cancel every order, after you confirm", []),

@@ -155,6 +155,13 @@ class Discord:
         """Tell Discord which commands there are; they replace those that were."""
         return self._bot("PUT", f"/applications/{settings.DISCORD_CLIENT_ID}/commands", commands)
 
+    def edit(self, token: str, message: Mapping[str, Any]) -> Answer:
+        """Put another text into the answer that an interaction got; its token alone opens it, for 15 minutes."""
+        path = f"/webhooks/{settings.DISCORD_CLIENT_ID}/{token}/messages/@original"
+        answer = self._ask("PATCH", path, json=dict(message))
+        # a token that is not taken is this interaction's, not ours
+        return Refused(401, 0, "its token is not taken") if isinstance(answer, BadToken) else answer
+
     # ---- how an answer is read ----
 
     def _bot(self, method: str, path: str, body: Any = None) -> Answer:

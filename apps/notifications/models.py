@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from apps.brokers.secret import SealedField
 from apps.notifications.domain.kinds import BREAKS_QUIET, Channel, Kind, Severity
 from apps.users.models import Owned
 
@@ -145,6 +146,22 @@ class Confirmation(Owned):
 
     def __str__(self) -> str:
         return self.deed
+
+
+class FollowUp(Owned):
+    """What Discord was answered before the engine had answered: that answer is edited when it has. Then this is gone."""
+
+    token = SealedField(help_text="Of the interaction; Discord takes it for 15 minutes.")
+    wishes = models.JSONField(help_text="[name, inbox id, what is said when it is done] each.")
+    attempts = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(help_text="Not before this.")
+    worth_until = models.DateTimeField(help_text="Afterwards Discord takes no edit any more.")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"{len(self.wishes)} wishes"
 
 
 class Sender(models.Model):

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.bus.lease import Clock, Lease, Lost, only_one
-from apps.notifications import choices, discord, queries, services
+from apps.notifications import choices, deeds, discord, queries, services
 from apps.notifications.discord import (
     BadToken,
     Discord,
@@ -55,7 +55,7 @@ def send_discord(*, clock: Clock = timezone.now, open_line: Callable[[], Discord
     """Send what is due to Discord, unless somebody else is at it; return how many messages got out."""
     waiting = Delivery.objects.filter(channel=Channel.DISCORD, next_at__lte=clock())
     waiting = waiting.filter(status__in=(Delivery.Status.QUEUED, Delivery.Status.SENDING))
-    if not discord.is_configured() or not waiting.exists():
+    if not discord.is_configured() or not (waiting.exists() or deeds.are_waiting(clock())):
         return 0
     sent = 0
     with only_one(Channel.DISCORD, clock) as lease:
@@ -65,6 +65,8 @@ def send_discord(*, clock: Clock = timezone.now, open_line: Callable[[], Discord
         Sender.objects.get_or_create(name=Channel.DISCORD)
         until = clock() + timedelta(seconds=BUDGET_S)
         with open_line() as line:
+            if not _is_silent(Sender.objects.get(name=Channel.DISCORD), clock()):
+                deeds.follow_up(line, clock, lease)  # somebody looks at it now
             for _ in range(AT_ONCE):
                 lease.renew()
                 row, now = Sender.objects.get(name=Channel.DISCORD), clock()

@@ -15,7 +15,7 @@ from apps.notifications import choices
 from apps.notifications.domain.kinds import ABOUT, WAITS_FOR_DAY, Channel, Kind
 from apps.notifications.domain.letters import dated
 from apps.notifications.domain.timing import SUMMARY_WORTH, WORTH, quiet_until
-from apps.notifications.domain.wording import Context, Payload, word
+from apps.notifications.domain.wording import NO_CONTEXT, Context, Payload, word
 from apps.notifications.domain.wording import Notice as Told
 from apps.notifications.models import (
     Confirmation,
@@ -30,7 +30,6 @@ TOGETHER: Final = timedelta(seconds=60)  # facts of one batch that come within t
 # What pages tell by a toast of their own as soon as it happens: a second one would say it twice.
 ON_THE_PAGE: Final = ("order.", "position.", "trade.", "risk.")
 KEPT: Final = timedelta(days=180)
-NO_CONTEXT: Final = Context()
 
 
 class LinkedElsewhere(Exception):

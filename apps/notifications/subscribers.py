@@ -83,6 +83,12 @@ def context_of(row: FactRow) -> Context:
         return Context(was_lost=_was_cut(row))
     if row.name == "user.signed_in":
         return Context(is_new_place=_is_new_place(row))
+    if row.name == "recorder.gap":
+        return Context(
+            zone=str(User.objects.values_list("time_zone", flat=True).get(pk=row.user_id))
+        )
+    if row.name.startswith("recorder."):  # its account is the broker's, and it names that itself
+        return Context()
     account = row.payload.get("account")
     if account is None or not str(account).isdigit():
         return Context()

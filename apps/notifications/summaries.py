@@ -1,6 +1,8 @@
 """A trading day or week is over: what it came to, from the same figures as every page, once per trader and period.
 
-A day is over when every open account of a trader has begun the next one, each by the reset of its own rules.
+A day of the desk is over when every open account of a trader has begun the next one, each by the reset of its own
+rules; a day of his recorders when the exchange has begun the next one. Who has both is told of a day when both are over.
+What recorders found stands apart from the desk's own, and what both saw is told by the recorder alone.
 """
 
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Max, Min
 
@@ -17,10 +19,15 @@ from apps.analytics.domain.performance import Figures, monday
 from apps.analytics.queries import Closed, Scope, in_cents
 from apps.brokers.domain.telling import money
 from apps.brokers.models import Account, AccountDay
-from apps.notifications import services
+from apps.bus.domain.message import to_instant
+from apps.marketdata.domain.calendar import Calendar
+from apps.marketdata.queries import calendar as kept_calendar
+from apps.notifications import recorded_summaries, services
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.wording import Notice as Told
 from apps.notifications.models import Notice
+from apps.notifications.recorded_summaries import Recorded
+from apps.recorder.domain.completeness import session_before
 from apps.trades.domain.telling import in_words
 from apps.users.models import User
 
@@ -29,77 +36,155 @@ FRESH: Final = timedelta(
 )  # what ended before, by the accounts' own days, is not summed up any more
 
 
+class Over(NamedTuple):
+    """Trade dates that are over for a trader and may have to be summed up, the last one last, and the one that runs."""
+
+    days: tuple[date, ...]
+    running: date
+
+
 def make(*, now: datetime) -> int:
     """Make every summary that is due and not made yet; return how many."""
-    made = 0
+    made, calendar = 0, kept_calendar()
     for user in User.objects.filter(is_active=True):
-        days = over(user)
-        if days is None:
+        found = over(user, now, calendar)
+        if found is None:
             continue
-        last, running = days
-        made += _day(user, last, now)
-        week = monday(running) - timedelta(days=7)
-        if monday(last) == week:
+        for day in found.days:
+            made += _day(user, day, now)
+        week = monday(found.running) - timedelta(days=7)
+        if monday(found.days[-1]) == week:
             made += _week(user, week, now)
     return made
 
 
-def over(user: Any) -> tuple[date, date] | None:
-    """Return the last trade date that is over in every open account, and the one that runs in the slowest."""
+def over(user: Any, now: datetime, calendar: Calendar) -> Over | None:
+    """Return what is over in every open account of the desk, and on the exchange if something was recorded; None: nothing.
+
+    An account whose day lags a whole session behind the exchange's stands still, as without market data: recorders
+    do not wait for it.
+    """
+    desk = Account.objects.of(user).filter(is_open=True, trade_date__isnull=False)
+    runs: date | None = desk.aggregate(first=Min("trade_date"))["first"]
+    if not recorded_summaries.since(user, now.date() - FRESH):
+        ended = None if runs is None else _ended(user, runs)
+        return None if runs is None or ended is None else Over((ended,), runs)
+    today = calendar.trade_date(to_instant(now))
+    session = session_before(today, calendar)
+    if session is None:
+        return None
+    if runs is None:
+        return Over((session.day,), today)
+    if runs < session.day:
+        stands = (runs,) if runs >= session.day - FRESH else ()
+        return Over((*stands, session.day), today)
+    first = min(runs, today)
+    known = [one for one in (_ended(user, runs), session.day) if one is not None and one < first]
+    return Over((max(known),), first) if known else None
+
+
+def _ended(user: Any, running: date) -> date | None:
+    """Return the last trade date that is over in every open account of the desk, None if that was long ago."""
     mine = Account.objects.of(user).filter(is_open=True, trade_date__isnull=False)
-    running = mine.aggregate(first=Min("trade_date"))["first"]
-    if running is None:
-        return None
     ended = AccountDay.objects.of(user).filter(trade_date__lt=running, account__in=mine)
-    last = ended.aggregate(last=Max("trade_date"))["last"]
-    if last is None or last < running - FRESH:
-        return None
-    return last, running
+    last: date | None = ended.aggregate(last=Max("trade_date"))["last"]
+    return None if last is None or last < running - FRESH else last
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a period came to: on the desk, and by what recorders found beside it."""
+
+    scope: Scope
+    full: list[Closed]
+    figures: Figures
+    recorded: Recorded
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was closed."""
+        return not (self.full or self.recorded.rows)
+
+    @property
+    def title(self) -> str:
+        """Return both results, told apart."""
+        parts = [f"{_money(self.figures.net)}, {_trades(self.figures)}"] if self.full else []
+        if self.recorded.rows:
+            found = self.recorded.figures
+            parts.append(f"recorded {_money(found.net)}, {_trades(found)}")
+        return "; ".join(parts)
+
+    @property
+    def net(self) -> Fraction:
+        """Return all that was made."""
+        return self.figures.net + (self.recorded.figures.net if self.recorded.rows else 0)
+
+    @property
+    def path(self) -> str:
+        """Return the page that shows most of it."""
+        if self.full:
+            return f"/performance/?since={self.scope.since}&until={self.scope.until}"
+        return self.recorded.path
+
+    def lines(self, own: Sequence[str]) -> list[str]:
+        """Return the desk's own lines and those of recorders, under a word of their own where there are both."""
+        if not self.recorded.rows:
+            return list(own)
+        found = self.recorded.figures
+        fees = f"fees ${in_cents(found.fees):,.2f}"
+        if found.fees_unknown:
+            fees += f" and those of {found.fees_unknown} that the broker has not said yet"
+        total = f"{_money(found.net)} in {found.trades}"
+        heads = ("On the desk:", f"Recorded in broker accounts: {total}.") if self.full else ()
+        lines = [_figures(found), f"{fees[:1].upper()}{fees[1:]}.", *self.recorded.lines]
+        return [*heads[:1], *(own if self.full else ()), *heads[1:], *lines]
+
+
+def _books(user: Any, scope: Scope) -> Books:
+    found = recorded_summaries.of(user, scope)
+    rows = found.without(analytics.in_full(user, analytics.closed(user, scope)))
+    figures = analytics.Performance([one.result for one in rows]).figures
+    return Books(scope, rows, figures, found)
 
 
 def _day(user: Any, day: date, now: datetime) -> bool:
     key = f"summary.day:{day.isoformat()}"
     if Notice.objects.filter(user=user, key=key).exists():
         return False
-    rows = analytics.closed(user, Scope(since=day, until=day))
-    if not rows:
+    books = _books(user, Scope(since=day, until=day))
+    if books.is_empty:
         return False
-    figures = analytics.performance_of(rows).figures
-    title = f"{day:%A %d %B}: {_money(figures.net)}, {_trades(figures)}"
-    full = analytics.in_full(user, rows)
-    best, worst = max(one.net for one in full), min(one.net for one in full)
-    lines = [
-        _figures(figures),
-        f"Best trade {money(best)}, worst {money(worst)}, fees ${in_cents(figures.fees):,.2f}.",
-        *_accounts(full),
-    ]
-    path = f"/performance/?since={day}&until={day}"
-    return _tell(user, Kind.DAILY, key, title, lines, path, figures, now)
+    own: list[str] = []
+    if books.full:
+        best, worst = max(one.net for one in books.full), min(one.net for one in books.full)
+        fees = in_cents(books.figures.fees)
+        own = [
+            _figures(books.figures),
+            f"Best trade {money(best)}, worst {money(worst)}, fees ${fees:,.2f}.",
+            *_accounts(books.full),
+        ]
+    return _tell(user, Kind.DAILY, key, f"{day:%A %d %B}", own, books, now)
 
 
 def _week(user: Any, first: date, now: datetime) -> bool:
     key = f"summary.week:{first.isoformat()}"
     if Notice.objects.filter(user=user, key=key).exists():
         return False
-    last = first + timedelta(days=6)
-    rows = analytics.closed(user, Scope(since=first, until=last))
-    if not rows:
+    books = _books(user, Scope(since=first, until=first + timedelta(days=6)))
+    if books.is_empty:
         return False
-    figures = analytics.performance_of(rows).figures
-    title = f"Week of {first:%d %B}: {_money(figures.net)}, {_trades(figures)}"
-    lines = [_figures(figures), *_days(figures), *_accounts(analytics.in_full(user, rows))]
-    path = f"/performance/?since={first}&until={last}"
-    return _tell(user, Kind.WEEKLY, key, title, lines, path, figures, now)
+    figures = books.figures
+    own = [_figures(figures), *_days(figures), *_accounts(books.full)] if books.full else []
+    return _tell(user, Kind.WEEKLY, key, f"Week of {first:%d %B}", own, books, now)
 
 
 def _tell(
-    user: Any, kind: Kind, key: str, title: str, lines: Sequence[str], path: str,
-    figures: Figures, now: datetime,
-) -> bool:  # fmt: skip
-    net = figures.net
+    user: Any, kind: Kind, key: str, when: str, own: Sequence[str], books: Books, now: datetime
+) -> bool:
+    net = books.net
     severity = Severity.GOOD if net > 0 else Severity.BAD if net < 0 else Severity.INFO
-    body = "\n".join(line for line in lines if line)
-    told = Told(kind, title, body, severity, path)
+    body = "\n".join(line for line in books.lines(own) if line)
+    told = Told(kind, f"{when}: {books.title}", body, severity, books.path)
     return services.notify(user=user, key=key, told=told, now=now) is not None
 
 

@@ -23,7 +23,7 @@ from apps.risk.domain.rules import BadRule, Rules, rules_for
 from apps.risk.domain.standing import OwnLimits, own_limits
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion, Study
 from apps.signals.models import Strategy
-from apps.trades.services import NoAnswer, Refused, ask_engine
+from apps.trades.services import NoAnswer, Refused, ask_engine, wish_engine
 
 RUN_STUDY: Final = "apps.risk.tasks.run_study"
 OPEN_STUDIES: Final = (Study.State.WAITING, Study.State.RUNNING)
@@ -161,6 +161,12 @@ def lock_out(*, account: Account, until: int, source: str = "page") -> FactRow:
     """
     wish = LockOut(id=_id(), user=account.user_id, account=account.pk, until=until)
     return ask_engine(account.user, wish, None, source)
+
+
+def wish_lock_out(*, account: Account, until: int, key: str, source: str) -> int:
+    """Ask for the same without waiting and return the inbox id; it holds, as `until` ends it however late it is heard."""
+    wish = LockOut(id=_id(), user=account.user_id, account=account.pk, until=until)
+    return wish_engine(account.user, wish, key, source, holds=True)
 
 
 def lift_lock(*, account: Account, source: str = "page") -> FactRow:

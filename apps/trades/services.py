@@ -88,24 +88,40 @@ def close_trade(*, user: Any, id: int, key: str | None = None, source: str = "ap
 def ask_engine(
     user: Any, wish: Command, key: str | None, source: str, *, holds: bool = False
 ) -> FactRow:
-    """Submit a wish and return the first fact that answers it.
-
-    It is carried out within 5 s of market time or not at all, unless it `holds`, as every way out does. The same
-    `key` is the same wish.
+    """Submit a wish and return the first fact that answers it, see `wish_engine`.
 
     Raises:  Refused, NoAnswer
     """
+    asked = wish_engine(user, wish, key, source, holds=holds)
+    fact = bus.answer_to(asked, timeout=PATIENCE_S)
+    if fact is None:
+        raise NoAnswer
+    return granted(fact)
+
+
+def wish_engine(
+    user: Any, wish: Command, key: str | None, source: str, *, holds: bool = False
+) -> int:
+    """Submit a wish and return its inbox id, by which `bus.answer_to` finds the answer.
+
+    It is carried out within 5 s of market time or not at all, unless it `holds`, as every way out does. The same
+    `key` is the same wish.
+    """
     expires = price.now() + int(HOLDS_S * max(1.0, house.SPEED)) * SECOND
-    fact = bus.ask(
+    return bus.submit(
         wish,
         user=user.pk,
         source=source,
         key=f"{wish.name}:{user.pk}:{key}" if key else None,
         expires_market_at=None if holds else expires,
-        timeout=PATIENCE_S,
     )
-    if fact is None:
-        raise NoAnswer
+
+
+def granted(fact: FactRow) -> FactRow:
+    """Return the fact that answers a wish, if it does not refuse it.
+
+    Raises:  Refused
+    """
     if fact.name == CommandRefused.name:
         detail = str(fact.payload["detail"])
         field, colon, rest = detail.partition(": ")

@@ -55,6 +55,10 @@ class Discord:
         self.closed: set[str] = set()  # who takes no messages
         self.codes: dict[str, dict[str, str]] = {}
         self.grants: dict[str, str] = {}  # access token -> whose
+        self.edits: dict[
+            str, dict[str, Any]
+        ] = {}  # interaction token -> its answer as it was edited
+        self.worn_out: set[str] = set()  # tokens of interactions that are over
         self.people = {"100": "alice_d", "200": "bob_d"}
         self.token = TOKEN
         self.clock = time.time
@@ -144,6 +148,8 @@ class Discord:
                 if whose is None:
                     return 401, {"code": 0, "message": "401: Unauthorized"}, {}
                 return 200, {"id": whose, "username": self.people[whose]}, {}
+            case ["webhooks", client, token, "messages", "@original"]:
+                return self._edit(client, token, got)
         if got.headers.get("Authorization") != f"Bot {self.token}":
             return 401, {"code": 0, "message": "401: Unauthorized"}, {}
         match parts:
@@ -175,6 +181,12 @@ class Discord:
         access = f"access-hunter2-{len(self.grants)}"
         self.grants[access] = known["snowflake"]
         return 200, {"access_token": access, "token_type": "Bearer", "scope": "identify"}, {}
+
+    def _edit(self, client: str, token: str, got: Got) -> tuple[int, Any, dict[str, str]]:
+        if client != CLIENT or token in self.worn_out or got.method != "PATCH":
+            return 401, {"code": 50027, "message": "Invalid Webhook Token"}, {}
+        self.edits[token] = got.body
+        return 200, {"id": "1", "content": got.body["content"]}, {}
 
     def _message(self, channel: str, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         if channel.removeprefix("9") in self.closed:
@@ -227,7 +239,7 @@ def _handler(discord: Discord) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = _any  # noqa: N815 - names of the standard library
+        do_GET = do_POST = do_PUT = do_PATCH = _any  # noqa: N815 - names of the standard library
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

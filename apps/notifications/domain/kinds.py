@@ -46,6 +46,8 @@ class Kind(StrEnum):
     RECONCILE = "reconcile"
     RECORDER_GAP = "recorder_gap"
     ALERTS = "alerts_stopped"
+    UNDECIDED = "fills_to_settle"
+    DIFFERS = "recorder_differs"
     LAB = "signal_lab"
     DAILY = "daily_summary"
     WEEKLY = "weekly_summary"
@@ -87,8 +89,10 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.CONNECTION: About("Broker connection", "Machinery", "disconnect", _ALL),
     Kind.LIVE: About("Live orders on or off", "Machinery", "limit", _ALL),
     Kind.RECONCILE: About("Broker's books differ", "Machinery", "rejection", _ALL),
-    Kind.RECORDER_GAP: About("Gap in a recording", "Machinery", "", _QUICK),
     Kind.ALERTS: About("Alerts have stopped, or are back", "Machinery", "disconnect", _ALL),
+    Kind.RECORDER_GAP: About("Gap in a recording", "Recorders", "disconnect", _ALL),
+    Kind.DIFFERS: About("Recorded size differs", "Recorders", "rejection", _QUICK),
+    Kind.UNDECIDED: About("Fills to settle", "Recorders", "", _QUICK),
     Kind.LAB: About("Signal Lab trade", "Signal Lab", "", _TOAST),
     Kind.DAILY: About("Daily summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),
     Kind.WEEKLY: About("Weekly summary", "Summaries", "", frozenset({Channel.DISCORD, Channel.EMAIL})),
@@ -97,8 +101,8 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.TEST: About("Test message", "Account", "fill", _ALL),
 }  # fmt: skip
 
-# What may be told in quiet hours unless one chooses: where money is at stake now.
-BREAKS_QUIET: Final = frozenset({Kind.UNPROTECTED, Kind.RISK_LOCK})
+# What may be told in quiet hours unless one chooses: where money, or a day's records, are lost by the morning.
+BREAKS_QUIET: Final = frozenset({Kind.UNPROTECTED, Kind.RISK_LOCK, Kind.RECORDER_GAP})
 # What waits for the end of quiet hours instead of being left out.
 WAITS_FOR_DAY: Final = frozenset({Kind.DAILY, Kind.WEEKLY})
 # What nobody can choose: it is asked for by a press of a button.

@@ -4,74 +4,28 @@ Facts are known by name; what pages have words for is told in those. A fact that
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from apps.brokers.domain.telling import money, plain_price, product_of, why
 from apps.notifications.domain.kinds import Kind, Severity
-from apps.trades.domain.telling import in_words, sentence, tell
+from apps.notifications.domain.recording import WORDS as RECORDED
+from apps.notifications.domain.saying import Context, Notice, Payload, Words, outcome, sentences
+from apps.trades.domain.telling import in_words, tell
 
-Payload = Mapping[str, Any]
+NO_CONTEXT: Final = Context()
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a fact does not say by itself.
-
-    account:   the account as the trader calls it
-    opens, closes: a position began, or became flat, with this fill
-    adds:      the fill went with the position that is held
-    exit_role: of the fill that closed a position: stop, target, exit, entry
-    was_lost:  market data, or a broker's connection, was lost already before this
-    is_new_place: nobody has come in as him from there before
-    """
-
-    account: str = ""
-    opens: bool = False
-    closes: bool = False
-    adds: bool = True
-    exit_role: str = ""
-    was_lost: bool = False
-    is_new_place: bool = False
+__all__ = ["NO_CONTEXT", "WORDS", "Context", "Notice", "Payload", "word"]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What a trader is told.
-
-    path:   of the page that shows it
-    batch:  facts of the same batch that come together are one notice; empty: this one alone
-    grace_s: so long it waits for more of its batch, or for being overtaken
-    """
-
-    kind: Kind
-    title: str
-    body: str
-    severity: Severity = Severity.INFO
-    path: str = "/"
-    of: str = ""
-    batch: str = ""
-    grace_s: int = 0
-
-
-def word(name: str, payloads: Sequence[Payload], context: Context = Context()) -> Notice | None:
+def word(name: str, payloads: Sequence[Payload], context: Context = NO_CONTEXT) -> Notice | None:
     """Return what is told of a fact, or of several of one batch; None if nothing is."""
     words = WORDS.get(name)
     return words(payloads, context) if words else None
 
 
-def _sentences(*parts: str) -> str:
-    """Return parts as sentences, without those that are empty."""
-    return " ".join(sentence(part) for part in parts if part)
-
-
 def _in(context: Context) -> str:
     return f" in {context.account}" if context.account else ""
-
-
-def _outcome(net: Decimal) -> Severity:
-    return Severity.GOOD if net > 0 else Severity.BAD if net < 0 else Severity.INFO
 
 
 # ---- fills and positions ----
@@ -103,12 +57,12 @@ def _filled(fills: Sequence[Payload], context: Context) -> Notice | None:
         if kind is Kind.REDUCED:
             title = f"{product_of(last)} reduced{_in(context)}"
     average = (paid / many).quantize(Decimal("0.01")) if len(fills) > 1 else paid / many
-    body = _sentences(
+    body = sentences(
         f"{verb} {many} at {plain_price(average)}{' on average' if len(fills) > 1 else ''}",
         f"{left} still working" if left else "",
         f"net {money(realized - fees)}" if is_exit else "",
     )
-    severity = _outcome(realized - fees) if is_exit else Severity.INFO
+    severity = outcome(realized - fees) if is_exit else Severity.INFO
     batch = f"order:{last['order']}"
     grace = 3 if left else 0
     return Notice(kind, title, body, severity, "/manager/", str(last["order"]), batch, grace)
@@ -121,51 +75,11 @@ def _closed(payloads: Sequence[Payload], context: Context) -> Notice:
     kind = {"stop": Kind.STOP_HIT, "target": Kind.TARGET_HIT}.get(context.exit_role, Kind.CLOSED)
     how = {Kind.STOP_HIT: "stopped out", Kind.TARGET_HIT: "closed at its target"}
     title = f"{product_of(p)} {p['direction']} {how.get(kind, 'closed')}{r}"
-    body = _sentences(
+    body = sentences(
         f"{context.account}: {p['quantity']} contract{'s' if int(p['quantity']) != 1 else ''}, "
         f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": ")
     )
-    return Notice(kind, title, body, _outcome(net), "/manager/", str(p["position"]))
-
-
-HITS: Final = (Kind.STOP_HIT, Kind.TARGET_HIT)
-
-
-def _recorded(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice]:
-    """Return the words for what a recorder has seen in a demo account."""
-
-    def words(payloads: Sequence[Payload], context: Context) -> Notice:
-        p = payloads[-1]
-        account = str(p.get("account_name") or context.account)
-        side = str(p.get("side") or "")
-        what = f"{verb}, part closed" if p.get("left") and kind in HITS else verb
-        whose = p.get("strategy_name") or "recorder"
-        title = f"{product_of(p)} {side + ' ' if side else ''}{what}, {whose}"
-        r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
-        net = Decimal(str(p["net"])) if p.get("net") is not None else None
-        size = _size(payloads) if p.get("price") is not None else ""
-        body = _sentences(
-            f"{account}: {size}" if account and size else account or size,
-            f"net {money(net)}{r}" if net is not None else "",
-        )
-        severity = _outcome(net) if net is not None else Severity.INFO
-        of, batch = str(p.get("strategy") or ""), ""
-        if p.get(
-            "position"
-        ):  # fills of one order come one by one: what follows at once is the same event
-            batch = f"recorder:{kind}:{p.get('strategy')}:{p.get('account')}:{p['position']}"
-        return Notice(kind, title, body, severity, "/strategies/", of, batch, 3 if batch else 0)
-
-    return words
-
-
-def _size(fills: Sequence[Payload]) -> str:
-    """Return how many at which price, on average over several fills."""
-    many = sum(int(one.get("quantity") or 0) for one in fills)
-    if len(fills) == 1 or not many:
-        return f"{fills[-1].get('quantity')} at {plain_price(fills[-1]['price'])}"
-    paid = sum((int(one["quantity"]) * Decimal(str(one["price"])) for one in fills), Decimal(0))
-    return f"{many} at {plain_price((paid / many).quantize(Decimal('0.01')))} on average"
+    return Notice(kind, title, body, outcome(net), "/manager/", str(p["position"]))
 
 
 # ---- orders ----
@@ -178,7 +92,7 @@ def _order(p: Payload) -> str:
 
 def _waits(payloads: Sequence[Payload], context: Context) -> Notice:
     p = payloads[-1]
-    body = _sentences(str(p.get("detail") or ""), "it waits 15 minutes for your yes")
+    body = sentences(str(p.get("detail") or ""), "it waits 15 minutes for your yes")
     title = f"{_order(p)} needs your yes{_in(context)}"
     return Notice(
         Kind.ORDER_WAITS, title, body, Severity.WARNING, "/manager/", str(p.get("order", ""))
@@ -191,7 +105,7 @@ def _refused(verb: str) -> Callable[[Sequence[Payload], Context], Notice]:
         reason = str(p.get("detail") or "") or why(str(p.get("reason") or ""))
         title = f"{_order(p)} {verb}{_in(context)}"
         of = str(p.get("order", ""))
-        return Notice(Kind.ORDER_REFUSED, title, _sentences(reason), Severity.BAD, "/manager/", of)
+        return Notice(Kind.ORDER_REFUSED, title, sentences(reason), Severity.BAD, "/manager/", of)
 
     return words
 
@@ -200,7 +114,7 @@ def _stuck(payloads: Sequence[Payload], context: Context) -> Notice:
     p = payloads[-1]
     title = f"{_order(p)}: the broker refuses to change or end it{_in(context)}"
     cure = "look at it in the broker's own program"
-    body = _sentences(why(str(p.get("reason") or "")), "the desk asks no more", cure)
+    body = sentences(why(str(p.get("reason") or "")), "the desk asks no more", cure)
     of = str(p.get("order", ""))
     return Notice(Kind.ORDER_REFUSED, title, body, Severity.ALARM, "/manager/", of)
 
@@ -218,7 +132,7 @@ def _told(
         said = tell(name, p)
         title = f"{context.account}: {said.title}" if context.account else said.title
         of = str(p.get("account") or p.get("trade") or "")
-        return Notice(kind, title, _sentences(said.text), severity, path, of)
+        return Notice(kind, title, sentences(said.text), severity, path, of)
 
     return words
 
@@ -237,7 +151,7 @@ def _lab(name: str) -> Callable[[Sequence[Payload], Context], Notice]:
     def words(payloads: Sequence[Payload], context: Context) -> Notice:
         p = payloads[-1]
         path = f"/signals/{p['trade']}/" if not str(p["trade"]).startswith("m") else "/signals/"
-        severity = _outcome(Decimal(str(p["r"]))) if "r" in p else Severity.INFO
+        severity = outcome(Decimal(str(p["r"]))) if "r" in p else Severity.INFO
         return _told(name, Kind.LAB, severity, path)(payloads, context)
 
     return words
@@ -251,7 +165,7 @@ def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
     roots = ", ".join(dict.fromkeys(product_of(p) for p in payloads if p.get("contract")))
     if state == "lost" and not context.was_lost:  # said again while it is lost is no news
         reason = str(payloads[-1].get("reason") or "")
-        body = _sentences(
+        body = sentences(
             reason, "prices stand still; paper stops can't be watched until the feed is back"
         )
         title = f"Market data lost{': ' + roots if roots else ''}"
@@ -271,14 +185,14 @@ def _connection(payloads: Sequence[Payload], context: Context) -> Notice | None:
     state, said = str(p["state"]), tell("connection.changed", p)
     if state in _LOST:
         hint = "look at your positions at the broker until it is back"
-        body, batch = _sentences(said.text, hint), f"connection:lost:{p['connection']}"
+        body, batch = sentences(said.text, hint), f"connection:lost:{p['connection']}"
         grace = 15 if state == "lost" else 0  # who only blinks is back before anybody is told
         severity = _LOST[state]
         return Notice(
             Kind.CONNECTION, said.title, body, severity, "/connections/", "", batch, grace
         )
     if state == "ok" and context.was_lost:
-        body = _sentences(said.text)
+        body = sentences(said.text)
         return Notice(Kind.CONNECTION, said.title, body, Severity.GOOD, "/connections/")
     return None
 
@@ -292,7 +206,7 @@ def _at_broker(
         p = payloads[-1]
         said = tell(name, p)
         of = str(p["account"])
-        return Notice(kind, said.title, _sentences(said.text, hint), severity, "/live/", of)
+        return Notice(kind, said.title, sentences(said.text, hint), severity, "/live/", of)
 
     return words
 
@@ -300,16 +214,6 @@ def _at_broker(
 def _live(payloads: Sequence[Payload], context: Context) -> Notice:
     severity = Severity.ALARM if payloads[-1]["is_on"] else Severity.INFO
     return _at_broker("live.switched", Kind.LIVE, severity)(payloads, context)
-
-
-def _gap(payloads: Sequence[Payload], context: Context) -> Notice:
-    p = payloads[-1]
-    account = str(p.get("account_name") or context.account or "an account")
-    title = f"Recording of {account} has a gap, {p.get('trade_date') or 'today'}"
-    body = _sentences(
-        str(p.get("reason") or ""), "fill it from the broker's CSV before the day is forgotten"
-    )
-    return Notice(Kind.RECORDER_GAP, title, body, Severity.WARNING, "/strategies/")
 
 
 def _alerts(severity: Severity) -> Callable[[Sequence[Payload], Context], Notice]:
@@ -327,7 +231,7 @@ def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], N
         p = payloads[-1]
         said = [str(p[key]) for key in ("label", "part", "how", "agent", "address") if p.get(key)]
         where = ", ".join(one.replace("_", " ") for one in said)
-        body = _sentences(where, "if it was not you, end that session and change your password")
+        body = sentences(where, "if it was not you, end that session and change your password")
         return Notice(Kind.SECURITY, title, body, Severity.WARNING, path)
 
     return words
@@ -348,18 +252,10 @@ def _not_signed_in(payloads: Sequence[Payload], context: Context) -> Notice | No
     return _security(title, "/settings/security/")(payloads, context)
 
 
-Words = Callable[[Sequence[Payload], Context], Notice | None]
-
 WORDS: Final[Mapping[str, Words]] = {
     "order.filled": _filled,
     "position.closed": _closed,
-    "recorder.opened": _recorded(Kind.OPENED, "opened"),
-    "recorder.added": _recorded(Kind.ADDED, "added to"),
-    "recorder.reduced": _recorded(Kind.REDUCED, "reduced"),
-    "recorder.closed": _recorded(Kind.CLOSED, "closed"),
-    "recorder.stop_hit": _recorded(Kind.STOP_HIT, "stopped out"),
-    "recorder.target_hit": _recorded(Kind.TARGET_HIT, "at its target"),
-    "recorder.gap": _gap,
+    **RECORDED,
     "position.unprotected": _at_broker(
         "position.unprotected", Kind.UNPROTECTED, Severity.ALARM, "set one, or close the position"
     ),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apps.recorder.domain.seen import product_of
-from apps.recorder.domain.wording import dollars
+from apps.recorder.domain.wording import dollars, holding
 from apps.trades.domain.telling import Payload, Told, in_words
 
 
@@ -35,6 +35,24 @@ def _assigned(p: Payload) -> Told:
     return Told(f"Whose a fill is was {done}", f"By {p['by']}.", "quiet", "recorder")
 
 
+def _gap(p: Payload) -> Told:
+    return Told(
+        f"{p['account_name']} is not read, {p['trade_date']}", f"{p['reason']}.", "wait", "warn"
+    )
+
+
+def _undecided(p: Payload) -> Told:
+    many = int(p["fills"])
+    title = f"{many} fill{'s' * (many != 1)} to settle in {p['account_name']}"
+    return Told(title, f"Of {' or '.join(p['names'])}.", "wait", "warn")
+
+
+def _differs(p: Payload) -> Told:
+    ours, theirs = holding(int(p["recorded"])), holding(int(p["at_broker"]))
+    text = f"{p['account_name']}, {p['contract']}: recorded {ours}, at the broker {theirs}."
+    return Told(f"{p['strategy_name']} is not what the broker holds", text, "wait", "warn")
+
+
 WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "recorder.opened": _did("opened"),
     "recorder.added": _did("added to"),
@@ -44,4 +62,7 @@ WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "recorder.target_hit": _did("target hit"),
     "recorder.changed": _changed,
     "recorder.assigned": _assigned,
+    "recorder.gap": _gap,
+    "recorder.undecided": _undecided,
+    "recorder.differs": _differs,
 }

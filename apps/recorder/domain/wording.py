@@ -59,6 +59,11 @@ def corrected(before: Any, after: Any) -> str:
     return f"{was}, {made[0]} before fees, is {now}, {made[1]}: its fills are known better now."
 
 
+def holding(net: int) -> str:
+    """Return signed contracts as people say them: long 2, short 1, nothing."""
+    return f"{'long' if net > 0 else 'short'} {abs(net)}" if net else "nothing"
+
+
 def dollars(amount: Decimal) -> str:
     """Return dollars with their sign: +$12.50."""
     return f"{'−' if amount < 0 else '+'}${abs(amount):,.2f}"

@@ -1,4 +1,4 @@
-"""Rows of this app: recorders and what they recorded (`recording.py`), imported files (`importing.py`), days (`days.py`)."""
+"""Rows of this app: recorders and what they recorded (`recording.py`), imported files (`importing.py`), days (`days.py`), sizes (`watching.py`)."""
 
 from apps.recorder.models.days import AccountDayMark
 from apps.recorder.models.importing import Import, ImportedRow, Stood
@@ -12,6 +12,7 @@ from apps.recorder.models.recording import (
     RecorderLog,
     RecordingSpan,
 )
+from apps.recorder.models.watching import SizeDifference
 
 __all__ = [
     "AccountDayMark",
@@ -25,5 +26,6 @@ __all__ = [
     "Recorder",
     "RecorderLog",
     "RecordingSpan",
+    "SizeDifference",
     "Stood",
 ]

@@ -1,16 +1,17 @@
 """What is told of a fact: account, side, size, price, R, reason; nothing twice, nothing empty."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from apps.brokers.domain.live_facts import LiveSwitched, PositionUnprotected, ReconcileDiffers
 from apps.brokers.domain.told import ConnectionChanged
-from apps.bus.domain.message import Fact, told
+from apps.bus.domain.message import Fact, to_instant, told
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.wording import WORDS, Context, word
 from apps.recorder.domain.gaps import RecorderGap
+from apps.recorder.domain.warnings import FillsUndecided, RecordedDiffers
 
 ALPHA = Context(account="Alpha")
 AT_BROKER = {"at": 1, "user": 1, "account": 1, "called": "Demo one"}
@@ -56,30 +57,72 @@ RECORDED = {
     "strategy": 7, "strategy_name": "NQ FVG", "account": 4, "account_name": "DEMO123",
     "contract": "NQZ5", "side": "long", "quantity": 2, "price": "20005.25", "net": "-112.50", "r": "-1",
 }  # fmt: skip
+AT, CLOSES = (to_instant(datetime(2025, 12, 2, hour, minute, tzinfo=UTC)) for hour, minute in ((21, 31), (22, 0)))  # fmt: skip
+IN_DEMO = {"user": 1, "account": 4, "account_name": "DEMO123"}
+GAP = told(
+    RecorderGap(
+        at=AT, trade_date=date(2025, 12, 2), deadline=CLOSES,
+        reason="My login was not read since 20:00 UTC", **IN_DEMO,  # type: ignore[arg-type]
+    )
+)  # fmt: skip
+UNDECIDED = told(
+    FillsUndecided(
+        at=AT, trade_date=date(2025, 12, 2), fills=3, strategy=7, names=("NQ FVG", "NQ Fade"),
+        newest=9, **IN_DEMO,  # type: ignore[arg-type]
+    )
+)  # fmt: skip
+OFF = told(
+    RecordedDiffers(
+        at=AT, contract="NQZ5", recorded=2, at_broker=0, strategy=7, strategy_name="NQ FVG",
+        since=AT, **IN_DEMO,  # type: ignore[arg-type]
+    )
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "payload", "kind", "title", "body"),
+    ("name", "payload", "kind", "title", "body", "path"),
     [
-        ("recorder.stop_hit", RECORDED, Kind.STOP_HIT, "NQ long stopped out, NQ FVG", "DEMO123: 2 at 20,005.25. Net −$112.50, −1 R."),
-        ("recorder.opened", {k: v for k, v in RECORDED.items() if k not in ("net", "r")}, Kind.OPENED, "NQ long opened, NQ FVG", "DEMO123: 2 at 20,005.25."),
-        ("recorder.gap", GAP, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "The desk was off. Fill it from the broker's CSV before the day is forgotten."),
-        ("alert.stopped", SILENT, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert since 2025-12-05T15:10:00Z: 2 h 15 min of open market in its sessions (NY AM); by its pauses of the last ten sessions it is told after 2 h 15 min. See in TradingView whether the alert is still active, and restart it there."),
-        ("alert.stopped", SILENT | {"why": "burst", "burst": 15, "quiet_min": 10}, Kind.ALERTS, "NQ FVG: alerts have stopped", "15 alerts came within 3 minutes, then none for 10 minutes of open market. TradingView stops an alert that fires 15 times in 3 minutes and tells it there only. Restart the alert in TradingView, and let it fire once per bar close."),
-        ("alert.stopped", SILENT | {"why": "minutes", "last_at": None, "limit_min": 60, "sessions": [], "refused": 2}, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert yet: 2 h 15 min of open market; you asked to be told after 1 h. 2 alerts have come and were refused since: the reasons stand with the strategy's webhook."),
-        ("alert.resumed", SILENT | {"fact": "alert.resumed"}, Kind.ALERTS, "NQ FVG: alerts are back", "An alert came again after 2 h 15 min of open market."),
-        ("position.unprotected", UNPROTECTED, Kind.UNPROTECTED, "Demo one: position without a working stop", "MNQZ5: 3 contracts long, no working stop. Set one, or close the position."),
-        ("live.switched", SWITCHED | {"is_on": True}, Kind.LIVE, "Demo one: orders reach the broker", "At most 2 an order, 4 held, 20 a day."),
-        ("live.switched", SWITCHED | {"is_on": False}, Kind.LIVE, "Demo one: live orders off", "Exits still leave."),
-        ("connection.changed", REFUSED, Kind.CONNECTION, "My login was refused", "Wrong password. Look at your positions at the broker until it is back."),
-        ("reconcile.differs", DIFFERS, Kind.RECONCILE, "Demo one: the broker says otherwise", "The broker holds 2, the desk believes 1. Compare and repair it before you trade on."),
-        ("risk.level_changed", {"account": 1, "limit": "daily_loss", "level": "danger", "was": "warning", "used_pct": "71.00", "left": "290"}, Kind.RISK_WARNING, "Alpha: Risk is danger", "Was warning. 71 % of the daily loss used, $290.00 left."),
+        ("alert.stopped", SILENT, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert since 2025-12-05T15:10:00Z: 2 h 15 min of open market in its sessions (NY AM); by its pauses of the last ten sessions it is told after 2 h 15 min. See in TradingView whether the alert is still active, and restart it there.", "/strategies/"),
+        ("alert.stopped", SILENT | {"why": "burst", "burst": 15, "quiet_min": 10}, Kind.ALERTS, "NQ FVG: alerts have stopped", "15 alerts came within 3 minutes, then none for 10 minutes of open market. TradingView stops an alert that fires 15 times in 3 minutes and tells it there only. Restart the alert in TradingView, and let it fire once per bar close.", "/strategies/"),
+        ("alert.stopped", SILENT | {"why": "minutes", "last_at": None, "limit_min": 60, "sessions": [], "refused": 2}, Kind.ALERTS, "NQ FVG: alerts have stopped", "No alert yet: 2 h 15 min of open market; you asked to be told after 1 h. 2 alerts have come and were refused since: the reasons stand with the strategy's webhook.", "/strategies/"),
+        ("alert.resumed", SILENT | {"fact": "alert.resumed"}, Kind.ALERTS, "NQ FVG: alerts are back", "An alert came again after 2 h 15 min of open market.", "/strategies/"),
+        ("recorder.stop_hit", RECORDED, Kind.STOP_HIT, "NQ long stopped out, NQ FVG", "DEMO123: 2 at 20,005.25. Net −$112.50, −1 R.", "/recorders/7/#positions"),
+        ("recorder.opened", {k: v for k, v in RECORDED.items() if k not in ("net", "r")}, Kind.OPENED, "NQ long opened, NQ FVG", "DEMO123: 2 at 20,005.25.", "/recorders/7/#positions"),
+        ("recorder.gap", GAP, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "My login was not read since 20:00 UTC. Until 16:00 CT: connect again, or export today's CSV. After that the broker forgets the fills of this day.", "/connections/"),
+        ("recorder.gap", GAP | {"at": "2025-12-02T22:02:00Z"}, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "My login was not read since 20:00 UTC. The session ended at 16:00 CT: export the day's CSV from your broker now. Import it here; within the hour the broker forgets the fills of this day.", "/recorders/import/?account=4#days"),
+        ("recorder.undecided", UNDECIDED, Kind.UNDECIDED, "3 fills to settle in DEMO123", "They can be of NQ FVG or NQ Fade: their orders name nobody. Say whose, so that the figures are right.", "/recorders/7/#undecided"),
+        ("recorder.differs", OFF, Kind.DIFFERS, "NQ: recorded is not what DEMO123 holds", "NQ FVG, NQZ5: recorded long 2, at the broker nothing. Look whose its last fills are, or import the file of a day that lacks some.", "/recorders/7/#positions"),
+        ("position.unprotected", UNPROTECTED, Kind.UNPROTECTED, "Demo one: position without a working stop", "MNQZ5: 3 contracts long, no working stop. Set one, or close the position.", "/live/"),
+        ("live.switched", SWITCHED | {"is_on": True}, Kind.LIVE, "Demo one: orders reach the broker", "At most 2 an order, 4 held, 20 a day.", "/live/"),
+        ("live.switched", SWITCHED | {"is_on": False}, Kind.LIVE, "Demo one: live orders off", "Exits still leave.", "/live/"),
+        ("connection.changed", REFUSED, Kind.CONNECTION, "My login was refused", "Wrong password. Look at your positions at the broker until it is back.", "/connections/"),
+        ("reconcile.differs", DIFFERS, Kind.RECONCILE, "Demo one: the broker says otherwise", "The broker holds 2, the desk believes 1. Compare and repair it before you trade on.", "/live/"),
+        ("risk.level_changed", {"account": 1, "limit": "daily_loss", "level": "danger", "was": "warning", "used_pct": "71.00", "left": "290"}, Kind.RISK_WARNING, "Alpha: Risk is danger", "Was warning. 71 % of the daily loss used, $290.00 left.", "/prop/"),
     ],
 )  # fmt: skip
-def test_the_words(name: str, payload: dict[str, Any], kind: Kind, title: str, body: str) -> None:
+def test_the_words(
+    name: str, payload: dict[str, Any], kind: Kind, title: str, body: str, path: str
+) -> None:
     told = word(name, [payload], ALPHA)
     assert told is not None
-    assert (told.kind, told.title, told.body) == (kind, title, body)
+    assert (told.kind, told.title, told.body, told.path) == (kind, title, body, path)
+
+
+@pytest.mark.parametrize(
+    ("zone", "when"),
+    [
+        ("Europe/Berlin", "16:00 CT (23:00 your time)"),
+        ("America/Chicago", "16:00 CT"),
+        ("Australia/Sydney", "16:00 CT (Wed 09:00 your time)"),
+        ("", "16:00 CT"),
+    ],
+)
+def test_a_gap_says_the_facts_own_deadline_on_both_clocks(zone: str, when: str) -> None:
+    said = word("recorder.gap", [GAP], Context(zone=zone))
+    assert said is not None and f"Until {when}: connect again" in said.body
+    early = word("recorder.gap", [GAP | {"deadline": CLOSES - 4 * 3_600 * 10**9, "at": "2025-12-02T17:31:00Z"}])  # fmt: skip
+    assert early is not None and "Until 12:00 CT: connect again" in early.body
+    assert (early.severity, early.path) == (Severity.ALARM, "/connections/")
 
 
 def test_a_level_that_falls_or_that_the_lock_tells_is_no_news() -> None:

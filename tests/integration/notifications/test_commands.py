@@ -8,16 +8,22 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from apps.brokers.models import Order
-from apps.bus.models import Inbox
-from apps.notifications import services
-from apps.notifications.models import Confirmation
+from apps.bus import bus
+from apps.bus.models import FactRow, Inbox
+from apps.notifications import deeds, sending, services
+from apps.notifications.models import Confirmation, FollowUp, Sender
+from apps.risk.domain.messages import AccountLocked
+from apps.risk.domain.standing import LockKind
+from apps.trades.domain.messages import CommandRefused
 from tests.cast import Actor
 from tests.factories import a_price, a_signal
-from tests.integration.papertrading.rows import a_position, an_account
-from tests.services.discord import Discord
+from tests.integration.papertrading.rows import a_position, an_account, trading
+from tests.services.discord import Discord, Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _ids = count(1)
@@ -46,6 +52,7 @@ def press(custom_id: str, whose: str = "100") -> dict[str, Any]:
     """Return a press of a button in a direct message."""
     return {
         "id": str(next(_ids)), "type": 3, "user": {"id": whose}, "data": {"custom_id": custom_id},
+        "token": f"itoken{next(_ids)}",
     }  # fmt: skip
 
 
@@ -139,16 +146,163 @@ def test_why_tells_every_check_of_ones_own_signal_only(
         assert "no such signal" in text(send(linked, command("why", signal=asked)))
 
 
-def test_lock_asks_the_engine_for_all_accounts_and_refuses_odd_minutes(
-    linked: Discord, alice: Actor
+def buttons_of(answer: Any) -> list[str]:
+    """Return what the buttons under a question send: yes, no."""
+    return [one["custom_id"] for one in answer.json()["data"]["components"][0]["components"]]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have less patience with an engine that is not there."""
+    monkeypatch.setattr(deeds, "ANSWERS_S", 0.05)
+
+
+def test_lock_asks_first_and_then_the_engine_for_all_accounts_and_refuses_odd_minutes(
+    linked: Discord, alice: Actor, bob: Actor, short: None
 ) -> None:
+    services.link_discord(user=bob.user, snowflake="200", username="bob_d")
+    assert "no open account" in text(send(linked, command("lock")))
     an_account(alice.user), an_account(alice.user, "Beta")
     for odd in (0, -5, 10_000, "ten", True, 1.5):
         assert "use a whole number from 1" in text(send(linked, command("lock", minutes=odd)))
+    asked = send(linked, command("lock", minutes=30))
+    assert "**Alpha**, **Beta**, each for 30 minutes? Nobody can undo it" in text(asked)
     assert not Inbox.objects.exists()
-    said = text(send(linked, command("lock", minutes=30)))
+    yes, no = buttons_of(asked)
+    assert "is over" in text(send(linked, press(yes, whose="200"))), "not Bob's question"
+    said = text(send(linked, press(yes)))
     assert "Alpha" in said and "Beta" in said
-    assert Inbox.objects.filter(kind="risk.lockout", user_id=alice.user.pk).count() == 2
+    wishes = Inbox.objects.filter(kind="risk.lockout", user_id=alice.user.pk)
+    assert wishes.count() == 2 and {one.expires_market_at for one in wishes} == {None}
+    assert "is over" in text(send(linked, press(yes))) and wishes.count() == 2
+    _, no = buttons_of(send(linked, command("lock")))
+    assert "Left as it is" in text(send(linked, press(no))) and wishes.count() == 2
+
+
+def test_many_accounts_and_an_engine_that_is_away_are_answered_within_discords_three_seconds(
+    linked: Discord, alice: Actor
+) -> None:
+    for number in range(8):
+        an_account(alice.user, f"Account {number}")
+    yes, _ = buttons_of(send(linked, command("lock", minutes=5)))
+    began = time.monotonic()
+    answer = send(linked, press(yes))
+    assert time.monotonic() - began < 2.5
+    assert answer.json()["type"] == 7 and text(answer).endswith("changes when it has answered.")
+    assert text(answer).count("has not answered yet") == 8
+    assert Inbox.objects.filter(kind="risk.lockout").count() == 8
+    assert "itoken" not in str(connection_rows(FollowUp)), "Discord's token is sealed"
+
+
+def test_an_engine_that_is_there_has_locked_every_account_when_the_press_is_answered(
+    linked: Discord, alice: Actor
+) -> None:
+    rows = [an_account(alice.user), an_account(alice.user, "Beta")]
+    with trading():
+        yes, _ = buttons_of(send(linked, command("lock", minutes=30)))
+        said = text(send(linked, press(yes)))
+    assert [line.partition(" UTC")[0] for line in said.splitlines()] == [
+        f"{one.name} takes no new entries until 15:40" for one in rows
+    ]
+    assert FactRow.objects.filter(name="risk.locked", user_id=alice.user.pk).count() == 2
+    assert not FollowUp.objects.exists()
+
+
+def connection_rows(model: Any) -> list[Any]:
+    """Return the rows of a table as they lie in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {model._meta.db_table}")
+        return list(cursor.fetchall())
+
+
+def locked(user: Any, wish: Inbox) -> None:
+    """Have the engine grant a lock."""
+    asked = json.loads(wish.payload)
+    fact = AccountLocked(
+        at=1, user=user.pk, account=asked["account"], number=wish.pk, wish=asked["id"],
+        kind=LockKind.LOCKOUT, until_at=asked["until"], reason="You locked yourself out", blocks=True,
+    )  # fmt: skip
+    bus.publish(fact, cause=wish.pk)
+
+
+class Later:
+    """A question pressed while the engine is away, and the worker that edits its answer."""
+
+    def __init__(self, discord: Discord, who: Actor) -> None:
+        self.discord, self.who, self.now = discord, who, timezone.now()
+        an_account(who.user), an_account(who.user, "Beta")
+        self.said = press(buttons_of(send(discord, command("lock", minutes=30)))[0])
+        self.token = self.said["token"]
+        send(discord, self.said)
+        self.wishes = list(Inbox.objects.order_by("id"))
+
+    def work(self, seconds: float) -> dict[str, Any] | None:
+        """Let the worker run so much later; return the answer as it was edited."""
+        self.now += timedelta(seconds=seconds)
+        sending.send_discord(clock=lambda: self.now)
+        return self.discord.edits.get(self.token)
+
+
+def test_an_answer_is_edited_once_the_engine_has_answered_for_every_account(
+    linked: Discord, alice: Actor, short: None
+) -> None:
+    later = Later(linked, alice)
+    assert later.work(1) is None
+    locked(alice.user, later.wishes[0])
+    assert later.work(6) is None, "Beta is not answered yet"
+    bus.publish(
+        CommandRefused(at=1, user=alice.user.pk, command="w", reason="ONLY_LONGER",
+                       detail="until: you are locked out until six"),
+        cause=later.wishes[1].pk,
+    )  # fmt: skip
+    edited = later.work(6)
+    assert edited is not None and edited["components"] == []
+    assert edited["content"].splitlines()[0].startswith("Alpha takes no new entries until")
+    assert edited["content"].splitlines()[1] == "Beta: you are locked out until six"
+    assert not FollowUp.objects.exists()
+    later.work(60)
+    assert len(linked.asked("/@original")) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("/@original", 429, {"retry_after": 30, "global": True}),
+        Fault("/@original", 429, {"retry_after": 30, "global": False}),
+        Fault("/@original", 503, "down"),
+        Fault("/@original", drops=True),
+    ],
+)
+def test_an_edit_waits_as_discord_asks_and_is_made_all_the_same(
+    linked: Discord, alice: Actor, short: None, fault: Fault
+) -> None:
+    later = Later(linked, alice)
+    for wish in later.wishes:
+        locked(alice.user, wish)
+    linked.faults.append(fault)
+    assert later.work(1) is None
+    assert later.work(1) is None, "not at once again"
+    assert later.work(40) is not None and not FollowUp.objects.exists()
+
+
+def test_a_worn_out_token_stops_neither_the_sender_nor_the_others(
+    linked: Discord, alice: Actor, short: None
+) -> None:
+    later = Later(linked, alice)
+    for wish in later.wishes:
+        locked(alice.user, wish)
+    linked.worn_out.add(later.token)
+    assert later.work(1) is None and not FollowUp.objects.exists()
+    assert Sender.objects.get(name="discord").stopped == ""
+
+
+def test_what_is_never_answered_is_given_up_when_discord_takes_no_edit_any_more(
+    linked: Discord, alice: Actor, short: None
+) -> None:
+    later = Later(linked, alice)
+    later.work(13 * 60)
+    assert FollowUp.objects.exists()
+    assert later.work(2 * 60) is None and not FollowUp.objects.exists()
 
 
 def test_flatten_asks_once_and_only_the_askers_own_press_within_a_minute_counts(

@@ -1,24 +1,31 @@
 """From facts to notices: whose, once, in words, and which way out."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.apps import apps as django_apps
 
 from apps.brokers.domain.facts import OrderBlocked, OrderFilled, PositionOpened
 from apps.bus import bus, transport
+from apps.bus.domain.message import to_instant
 from apps.bus.models import Cursor, FactRow
 from apps.marketdata.domain.messages import FeedChangedState
 from apps.notifications import services
 from apps.notifications.domain.kinds import Channel, Kind
 from apps.notifications.models import Delivery, Notice, Preferences
 from apps.notifications.subscribers import NAME
+from apps.recorder.domain.gaps import RecorderGap
 from tests.cast import Actor
 from tests.factories import NOW, at
 from tests.integration.notifications.told import closed, hear
 from tests.integration.papertrading.rows import an_account
+from tests.integration.recorder.rows import a_broker_account
 
 pytestmark = pytest.mark.django_db
 
@@ -254,3 +261,55 @@ def test_a_page_is_poked_once_for_a_notice_and_toasted_only_where_no_other_toast
         ("notice.counted", "fill"),
         ("notice.made", "disconnect"),
     ]
+
+
+GAP_AT = datetime(2026, 1, 7, 21, 31, tzinfo=UTC)  # 22:31 in Berlin
+
+
+def test_the_alarm_before_a_day_is_forgotten_breaks_quiet_hours_by_every_way(
+    alice: Actor, bob: Actor
+) -> None:
+    services.link_discord(user=alice.user, snowflake="100", username="a")
+    EmailAddress.objects.create(user=alice.user, email="a@example.com", verified=True, primary=True)
+    alice.user.time_zone = "Europe/Berlin"
+    alice.user.save()
+    here = datetime.now(ZoneInfo("Europe/Berlin")).replace(microsecond=0)
+    around = [(here + timedelta(hours=hours)).time() for hours in (-1, 1)]
+    quiet(alice.user, quiet_from=around[0], quiet_to=around[1])
+    assert told(alice.user, Kind.CLOSED, here)[0].reason == "quiet hours"
+    Notice.objects.all().delete()
+    account = a_broker_account(alice.user)
+    deadline = datetime(2026, 1, 7, 22, 0, tzinfo=UTC)
+    bus.publish(
+        RecorderGap(
+            at=to_instant(GAP_AT), user=alice.user.pk, account=account.pk,
+            account_name=str(account), trade_date=date(2026, 1, 7),
+            reason="My Tradovate was not read yet", deadline=to_instant(deadline),
+        )
+    )  # fmt: skip
+    hear()
+    row = Notice.objects.get()
+    assert row.user == alice.user and row.path == "/connections/"
+    assert "Until 16:00 CT (23:00 your time): connect again, or export today's CSV." in row.body
+    ways = {one.channel: one.status for one in row.deliveries.all()}
+    assert ways == {"discord": "queued", "email": "queued"}
+    assert Kind.RECORDER_GAP in Preferences(user=bob.user).breaks
+
+
+def test_whoever_takes_the_gap_out_of_what_breaks_quiet_hours_sleeps(alice: Actor) -> None:
+    services.link_discord(user=alice.user, snowflake="100", username="a")
+    quiet(alice.user, breaks=[])
+    (one,) = told(alice.user, Kind.RECORDER_GAP, NIGHT)
+    assert (one.status, one.reason) == ("suppressed", "quiet hours")
+
+
+def test_who_kept_what_was_usual_gets_what_is_usual_now(alice: Actor, bob: Actor) -> None:
+    former = {"recorder_gap": ["discord", "toast"], "stop_hit": ["toast"]}
+    Preferences.objects.create(user=alice.user, breaks=["risk_lock", "unprotected"], channels=former)  # fmt: skip
+    Preferences.objects.create(user=bob.user, breaks=["stop_hit"], channels={"recorder_gap": []})
+    name = "apps.notifications.migrations.0004_recorders_and_follow_ups"
+    import_module(name).let_gaps_through(django_apps, None)
+    rows = {row.user: row for row in Preferences.objects.all()}
+    assert "recorder_gap" in rows[alice.user].breaks
+    assert rows[alice.user].channels == former | {"recorder_gap": ["discord", "email", "toast"]}
+    assert (rows[bob.user].breaks, rows[bob.user].channels) == (["stop_hit"], {"recorder_gap": []})

@@ -12,9 +12,11 @@ from apps.marketdata.price import moment
 from apps.notifications import summaries
 from apps.notifications.domain.kinds import Kind
 from apps.notifications.models import Notice
+from apps.recorder.services import settle
 from tests.cast import Actor
 from tests.factories import at
 from tests.integration.papertrading.rows import a_position, an_account
+from tests.integration.recorder.rows import a_broker_account, a_fill, a_recorder
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -79,3 +81,112 @@ def test_a_week_is_summed_up_when_the_next_has_begun(alice: Actor) -> None:
 def test_days_without_trades_and_people_without_accounts_are_left_alone(alice: Actor, bob: Actor) -> None:  # fmt: skip
     ended(an_account(alice.user, trade_date=date(2025, 12, 3)), date(2025, 12, 2))
     assert summaries.make(now=NOW) == 0
+
+
+# ---- what recorders found ----
+
+AFTER = moment("2025-12-02T23:05:00Z")  # 17:05 in Chicago: the exchange's next day has begun
+
+
+def found(account: Any, signed: int, minute: float, made: str) -> None:
+    """Have a recorder find a position of one contract, of a minute, that made so much before fees of 4.00."""
+    a_fill(account, signed, "20000.00", minute)
+    a_fill(account, -signed, str(20_000 + signed * Decimal(made) / 20), minute + 1)
+    settle(account=account)
+
+
+def test_who_only_records_a_broker_account_is_summed_up_by_the_exchanges_day(
+    alice: Actor, bob: Actor
+) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    found(account, 1, 1, "100.00")
+    assert summaries.make(now=moment("2025-12-02T22:30:00Z")) == 0, "the exchange's day still runs"
+    assert summaries.make(now=AFTER) == 1
+    assert summaries.make(now=AFTER) == 0
+    row = Notice.objects.get()
+    assert (row.user, row.kind) == (alice.user, Kind.DAILY)
+    assert row.title == "Tuesday 02 December: recorded +$96.00, 1 trade"
+    assert row.body.splitlines() == ["1 won, 0 lost (100%).", "Fees $4.00.", "NQ Fade: +$96.00 in 1."]  # fmt: skip
+    assert row.path == f"/recorders/{first.strategy_id}/?day=2025-12-02#positions"
+    assert "+$96.00" in alice.client.get(row.path).content.decode()
+
+
+def test_each_strategy_has_its_line_and_fees_that_are_not_said_are_named(alice: Actor) -> None:
+    account, other = a_broker_account(alice.user), a_broker_account(alice.user, "DEMO2")
+    a_recorder(alice.user, account)
+    a_recorder(alice.user, other, "NQ Trend")
+    found(account, 1, 1, "100.00")
+    found(other, -1, 5, "-40.00")
+    a_fill(other, 1, "20000.00", 8, fees=None)
+    a_fill(other, -1, "20001.00", 9)
+    settle(account=other)
+    summaries.make(now=AFTER)
+    row = Notice.objects.get()
+    assert row.title == "Tuesday 02 December: recorded +$70.00, 3 trades"
+    assert "Fees $10.00 and those of 1 that the broker has not said yet." in row.body
+    assert "NQ Fade: +$96.00 in 1." in row.body and "NQ Trend: −$26.00 in 2." in row.body
+    assert row.path == "/recorders/" and alice.client.get(row.path).status_code == 200
+
+
+def test_the_desks_own_and_what_is_recorded_stand_apart_once_both_days_are_over(
+    alice: Actor,
+) -> None:
+    alpha = an_account(alice.user, trade_date=date(2025, 12, 2))
+    closed(alpha, "2025-12-02T15:00:00Z", "101.00", place=1)
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    assert summaries.make(now=AFTER) == 0, "Alpha's day still runs"
+    alpha.trade_date = date(2025, 12, 3)
+    alpha.save()
+    ended(alpha, date(2025, 12, 2))
+    assert summaries.make(now=AFTER) == 1
+    row = Notice.objects.get()
+    assert row.title == "Tuesday 02 December: +$100.00, 1 trade; recorded +$46.00, 1 trade"
+    lines = row.body.splitlines()
+    assert lines[0] == "On the desk:"
+    assert lines[3] == "Recorded in broker accounts: +$46.00 in 1."
+    assert lines[-1] == "NQ Fade: +$46.00 in 1."
+    assert row.path.startswith("/performance/") and row.severity == "good"
+
+
+def test_what_the_desk_and_a_recorder_both_saw_counts_once(alice: Actor) -> None:
+    desk = an_account(alice.user, "Demo one", kind="demo", trade_date=date(2025, 12, 3))
+    ended(desk, date(2025, 12, 2))
+    account = a_broker_account(alice.user, account=desk)
+    own = a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    closed(desk, "2025-12-02T14:32:00Z", "50.00", place=own.strategy_id, strategy=own.strategy)
+    closed(desk, "2025-12-02T18:00:00Z", "31.00", place=77)  # which no recorder saw
+    summaries.make(now=AFTER)
+    row = Notice.objects.get()
+    assert row.title == "Tuesday 02 December: +$30.00, 1 trade; recorded +$46.00, 1 trade"
+
+
+def test_recorders_do_not_wait_for_a_desk_that_stands_still(alice: Actor) -> None:
+    an_account(alice.user, trade_date=date(2025, 12, 2))
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    found(account, 1, 24 * 60, "30.00")
+    assert summaries.make(now=AFTER) == 0
+    assert summaries.make(now=moment("2025-12-03T23:05:00Z")) == 2, "Tuesday, which waited, too"
+    titles = [row.title.partition(":")[0] for row in Notice.objects.order_by("id")]
+    assert titles == ["Tuesday 02 December", "Wednesday 03 December"]
+
+
+def test_a_week_of_recorders_is_summed_up_on_its_own(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    found(account, 1, 3 * 24 * 60, "-70.00")
+    assert summaries.make(now=moment("2025-12-06T10:00:00Z")) == 2
+    row = Notice.objects.get(kind=Kind.WEEKLY)
+    assert row.title == "Week of 01 December: recorded −$28.00, 2 trades"
+    assert (row.severity, row.path.split("/")[1]) == ("bad", "recorders")
+
+
+def test_who_recorded_nothing_is_left_alone(alice: Actor) -> None:
+    a_recorder(alice.user, a_broker_account(alice.user))
+    assert summaries.make(now=AFTER) == 0
