@@ -37,6 +37,10 @@ RECORDED: dict[str, dict[str, Any]] = {
     "undecided": {"fills": 1, "names": ["NQ Fade", "NQ Trend"]},
     "differs": {"recorded": 2, "at_broker": 0},
 }
+SILENT: dict[str, Any] = {
+    "since": "2025-12-02T15:00:00Z", "last_at": "2025-12-02T15:00:00Z", "quiet_min": 135, "limit_min": 135,
+    "why": "rhythm", "sessions": ["NY AM"], "burst": 0, "refused": 0,
+}  # fmt: skip
 LOST = {"contract": "NQZ5", "state": "lost", "reason": ""}
 TRADED = {"contract": "NQZ5", "direction": "BULLISH", "entry_price": "1", "price": "1", "stop_price": "1", "risk": "1", "r": "1", "state": "stopped", "reason": ""}  # fmt: skip
 SAID: dict[str, dict[str, Any]] = {
@@ -80,6 +84,8 @@ class Rows:
         }  # fmt: skip
         if area == "recorder":
             return of_recorder | RECORDED.get(what, FILLED)
+        if area == "alert":
+            return of_recorder | SILENT | {"fact": name}
         if name == "position.closed":
             return told(made.closed(self.user.pk, self.account.pk, contract="NQZ5"))
         theirs = {"connection": self.demo.connection_id, "trade": self.trade.key}
@@ -87,7 +93,7 @@ class Rows:
 
 
 NAMES = {
-    "recorder": ("DEMO1001", "NQ Fade"), "connection": ("My Tradovate",), "risk": ("Alpha",),
+    "recorder": ("DEMO1001", "NQ Fade"), "alert": ("NQ Fade",), "connection": ("My Tradovate",), "risk": ("Alpha",),
     "order": ("Alpha",), "live": ("Demo one",), "reconcile": ("Demo one",), "feed": ("NQ",), "trade": ("NQZ5",),
 }  # fmt: skip
 
