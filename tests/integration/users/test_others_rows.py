@@ -99,7 +99,7 @@ class Two:
         if not path.startswith("/api/"):
             more = {}
         whole = transaction.atomic()
-        whole._from_testcase = True  # as pytest's own: what must be durable may stand inside it
+        whole._from_testcase = True  # type: ignore[attr-defined]  # as pytest's own: what must be durable may stand inside it
         with whole:
             answer = getattr(client, method)(path, body, **more)
             transaction.set_rollback(True)
@@ -126,7 +126,7 @@ def test_the_owner_finds_her_row_at_every_address(two: Two) -> None:
         answers = {method: two.ask(two.alice, method, address, path) for method in address.methods}
         found = {method: answer.status_code for method, answer in answers.items()}
         assert 401 not in found.values(), path
-        for method, answer in answers.items():
+        for answer in answers.values():
             assert not answer.get("Location", "").startswith("/accounts/login/"), path
         assert set(found.values()) - {405}, f"{path} takes none of {address.methods}"
         assert 404 not in found.values(), (
