@@ -17,14 +17,14 @@ from apps.bus.domain.message import iso
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.forms import StrategyForm
-from apps.dashboards.order_alerts import LastAlert, last_order_alerts
+from apps.dashboards.order_alerts import last_order_alerts
 from apps.dashboards.settings_form import SettingsForm
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.signals import services
 from apps.signals.domain import alert as alerts
 from apps.signals.domain.refusal import REASONS, Refused, Unreadable
 from apps.signals.domain.settings import BadSetting
-from apps.signals.models import Signal, Strategy
+from apps.signals.models import Strategy
 from apps.signals.queries import rows as signal_rows
 
 REFUSALS: Final = 10
@@ -164,7 +164,8 @@ def _page(
             "strategy": one,
             "reached": reached[one.pk],
             "refusals": list(one.refusals.all()[:REFUSALS]),
-            **_last(signal_rows(request.user).filter(strategy=one).first(), ordered.get(one.pk)),
+            "last": signal_rows(request.user).filter(strategy=one).first(),
+            "ordered": ordered.get(one.pk),
             "tried": (tried or {}).get(one.pk),
         }
         for one in mine
@@ -179,16 +180,6 @@ def _page(
     status = 422 if form is not None and form.errors else 200
     around = shell.around(request, "strategies")
     return render(request, "strategies/list.html", around | context, status=status)
-
-
-def _last(signal: Signal | None, ordered: LastAlert | None) -> dict[str, Any]:
-    """Return whichever came in last: a signal, or an order alert with what became of it."""
-    if signal is not None and ordered is not None:
-        if signal.stored_at is not None and signal.stored_at > ordered.at:
-            ordered = None
-        else:
-            signal = None
-    return {"last": signal, "ordered": ordered}
 
 
 def _mine(request: HttpRequest, pk: int) -> Strategy:

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from apps.notifications.domain.kinds import ABOUT, Channel, Kind, groups
 from apps.notifications.domain.wording import Context, word
 from apps.notifications.models import Notice
 from apps.signals import services
-from apps.signals.models import Signal, Strategy
+from apps.signals.models import Strategy
 from tests.cast import Actor
 from tests.factories import a_signal, a_strategy
 from tests.integration.notifications.told import hear
@@ -28,7 +28,7 @@ def desk() -> Iterator[Desk]:
 
 
 def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def on_strategies(actor: Actor) -> str:
@@ -92,13 +92,13 @@ def test_an_exit_with_nothing_to_close_is_no_notice_but_stands_there(
     assert "Gamma" not in on_strategies(bob) and "none yet" in on_strategies(bob)
 
 
-def test_whichever_came_last_is_shown(alice: Actor, desk: Desk) -> None:
+def test_a_signal_hides_no_order_alert(alice: Actor, desk: Desk) -> None:
     strategy, url = three_accounts(alice, desk)
     posted(desk, url)
-    row = a_signal(alice.user, strategy=Strategy.objects.get(pk=strategy))
-    assert "order: buy" in on_strategies(alice), "a signal of whom nobody knows when it came"
-    Signal.objects.filter(pk=row.pk).update(stored_at=timezone.now())
-    assert "bullish NQ, pending" in on_strategies(alice)
+    a_signal(alice.user, strategy=Strategy.objects.get(pk=strategy))
+    text = on_strategies(alice)
+    assert "Last alert bullish NQ, pending" in text
+    assert "Last order alert order: buy NQ1!" in text
 
 
 def test_the_reason_is_plain_and_what_is_as_wished_is_no_news() -> None:
