@@ -112,6 +112,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.dashboards.settings_pages.frame",
+                "apps.dashboards.live_note.live_now",
             ],
         },
     }

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Container, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from django.db import transaction
@@ -29,11 +28,9 @@ from apps.brokers.models import (
     LiveSwitch,
 )
 from apps.brokers.models.remote import AT_WORK
+from apps.brokers.taking_over import take_over
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
-from apps.marketdata import price
-from apps.marketdata.domain.contract import root_of
-from apps.marketdata.domain.instrument import instrument
 from apps.trades.services import Refused
 
 ANSWER_S = 2.0
@@ -209,7 +206,7 @@ def repair(
     if difference.kind == Differs.UNDECIDED:
         return _settle(account, difference, how)
     if how == "take_over":
-        return _take_over(account, difference)
+        return take_over(account, difference)
     if how == "close":
         _liquidate(
             account, f"kill.repair{difference.pk}.{uuid.uuid4().hex[:8]}", difference.subject
@@ -263,24 +260,3 @@ def _settle(account: Account, difference: Difference, how: str) -> str:
     if number:
         return f"The desk takes the broker's order {number} for its own."
     return "The desk lets go of that order."
-
-
-def _take_over(account: Account, difference: Difference) -> str:
-    """Book the contracts that make the desk's position the broker's, at its average price or the market's."""
-    contract = difference.subject
-    ours, theirs = int(difference.detail["ours"]), int(difference.detail["theirs"])
-    remote = BrokerPosition.objects.filter(account__account=account, contract=contract).first()
-    paid: Decimal | None = remote.price if remote is not None and theirs else None
-    if paid is None:
-        now = price.price_now(root_of(contract))
-        if now is None or now.reading.get("last") is None:
-            raise Refused("NO_MARKET", f"{contract} has no price here to book it at", "difference")
-        paid = Decimal(str(now.reading["last"]))
-    paid = instrument(root_of(contract)).snap(paid)
-    said = ReportBroker(
-        account=account.pk, what="fill", at=to_instant(timezone.now()),
-        fill=f"takeover.{difference.pk}", contract=contract,
-        side="buy" if theirs > ours else "sell", quantity=abs(theirs - ours), price=f"{paid:f}",
-    )  # fmt: skip
-    bus.submit(said, user=account.user_id, source="page", key=f"takeover:{difference.pk}")
-    return f"Taking the broker's position in {contract} over."

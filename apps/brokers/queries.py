@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from apps.brokers.domain import position as domain
-from apps.brokers.domain.account import day_margin
+from apps.brokers.domain.account import Kind, day_margin
 from apps.brokers.domain.books import ON_ITS_WAY, Books, LedgerState
 from apps.brokers.domain.messages import (
     AccountBooked,
@@ -38,6 +38,12 @@ def accounts(user: Any) -> QuerySet[Account]:
     """Return a trader's accounts, oldest first."""
     rows: QuerySet[Account] = Account.objects.of(user).select_related("live_switch")
     return rows
+
+
+def live_names(user: Any) -> list[str]:
+    """Return the names of a trader's accounts whose orders reach a broker with real money at this moment."""
+    on = Account.objects.of(user).filter(kind=Kind.LIVE, is_open=True, live_switch__is_on=True)
+    return list(on.order_by("id").values_list("name", flat=True))
 
 
 def account(user: Any, pk: int) -> Account | None:

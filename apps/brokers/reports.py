@@ -4,21 +4,24 @@ A fill is told under our mark on its order. Where the order, or its mark, is not
 still carries none of ours by then was traded at the broker without us, or by its own liquidation, and is told as such.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.db.models import Max
 from django.utils import timezone
 
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
-from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch
+from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch, Fill
 from apps.bus import bus
 from apps.bus.models import Inbox
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 
 OURS: Final = "th"
+BOOKED: Final = re.compile(r"/\d+o?$")  # a fill of nobody's order is booked by strategy
 PATIENCE: Final = timedelta(seconds=3)
 SETTLES: Final = timedelta(seconds=5)  # what is read with an account's first snapshot is history
 LATELY: Final = 100
@@ -44,6 +47,37 @@ def sweep(account: BrokerAccount) -> int:
     # an order says market time alone, which on a simulated market is any time
     orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
     return _tell(_Desks(account), orders, fills)
+
+
+def missed(desk: Account, contract: str, signed: int) -> list[BrokerFill]:
+    """Return the broker's last fills of a contract that are not booked here and add up to this, oldest first.
+
+    Only those since the desk last booked one of it; empty where no such run of them adds up: some are not known.
+    """
+    here = Fill.objects.filter(account=desk, contract=contract)
+    since = here.aggregate(at=Max("at_ns"))["at"] or 0
+    booked = {BOOKED.sub("", key).partition(":")[2] for key in here.values_list("key", flat=True)}
+    rows = BrokerFill.objects.filter(
+        account__account=desk, contract=contract, is_active=True, at_ns__gte=since
+    )
+    found: list[BrokerFill] = []
+    for fill in rows.order_by("-at_ns", "-id"):
+        if fill.remote in booked:
+            break
+        found.insert(0, fill)
+        signed -= fill.quantity if fill.side == "buy" else -fill.quantity
+        if signed == 0:
+            return found
+    return []
+
+
+def tell_missed(desk: Account, fill: BrokerFill) -> None:
+    """Bring a fill to the engine that was not told by itself, under our mark if its order has one."""
+    desks = _Desks()
+    order = BrokerOrder.objects.filter(account_id=fill.account_id, remote=fill.order).first()
+    tag = (order.tag if order is not None else "") or desks.tag(desk, fill.order)
+    said = _fill_said(desk, fill, tag if tag.startswith(OURS) else "")
+    bus.submit(said, user=desk.user_id, source="page", key=_fill_key(desk, fill))
 
 
 class _Desks:
@@ -118,11 +152,14 @@ def _tell_fill(desks: _Desks, desk: Account, fill: BrokerFill, key: str) -> bool
     tag = _tag(desks, desk, fill)
     if tag is None:
         return False
-    said = ReportBroker(
+    return _submit(_fill_said(desk, fill, tag), desk, key)
+
+
+def _fill_said(desk: Account, fill: BrokerFill, tag: str) -> ReportBroker:
+    return ReportBroker(
         account=desk.pk, what="fill", at=fill.at_ns, tag=tag, fill=fill.remote,
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{fill.price:f}",
     )  # fmt: skip
-    return _submit(said, desk, key)
 
 
 def _tell_order(order: BrokerOrder, desk: Account, tag: str, key: str) -> bool:

@@ -17,6 +17,7 @@ from apps.bus.domain.message import iso
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.forms import StrategyForm
+from apps.dashboards.order_alerts import last_order_alerts
 from apps.dashboards.settings_form import SettingsForm
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.signals import queries, services
@@ -198,12 +199,14 @@ def _page(
 ) -> HttpResponse:
     mine = list(Strategy.objects.of(request.user).order_by("id"))
     reached = reach(request.user, [one.pk for one in mine])
+    ordered = last_order_alerts(request.user, [one.pk for one in mine])
     listed = [
         {
             "strategy": one,
             "reached": reached[one.pk],
             "refusals": list(one.refusals.all()[:REFUSALS]),
             "last": signal_rows(request.user).filter(strategy=one).first(),
+            "ordered": ordered.get(one.pk),
             "tried": (tried or {}).get(one.pk),
         }
         for one in mine

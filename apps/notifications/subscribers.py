@@ -94,6 +94,8 @@ def context_of(row: FactRow) -> Context:
         return Context()
     known = Account.objects.filter(pk=int(account), user_id=row.user_id).first()
     name = known.name if known else str(row.payload.get("account_name") or "")
+    if row.name == "route.skipped":
+        return _of_alert(row, name)
     if row.name not in ("order.filled", "position.closed"):
         return Context(account=name)
     beside = _beside(row)
@@ -110,6 +112,17 @@ def context_of(row: FactRow) -> Context:
         opens=any(one.name == "position.opened" for one in beside),
         closes=any(one.name == "position.closed" for one in beside),
         adds=held is None or (held.sign > 0) == buys,
+    )
+
+
+def _of_alert(row: FactRow, account: str) -> Context:
+    """Return which order alert was skipped; of a signal only the account."""
+    key = f"signal.order_alert:{row.payload['signal']}"
+    said = FactRow.objects.filter(key=key, user_id=row.user_id).first()
+    if said is None:
+        return Context(account=account)
+    return Context(
+        account=account, action=str(said.payload["action"]), symbol=str(said.payload["symbol"])
     )
 
 

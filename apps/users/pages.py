@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
+from django.template import loader
 from django.views import defaults
 from rest_framework.renderers import JSONRenderer
 
@@ -32,7 +33,13 @@ def broken(request: HttpRequest) -> HttpResponse:
     """Answer where a view has failed; the log has the reason."""
     if _is_api(request):
         return _problem(500, "The fault is ours and is written down.", code="broken")
-    return defaults.server_error(request)
+    try:
+        page = loader.get_template("500.html").render(request=request)
+    except (
+        Exception
+    ):  # what broke may be what was asked for the note of live orders: then it is left out
+        return defaults.server_error(request)
+    return HttpResponseServerError(page)
 
 
 def _is_api(request: HttpRequest) -> bool:

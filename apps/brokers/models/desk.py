@@ -231,7 +231,7 @@ class Position(Owned):
         ]
 
     def __str__(self) -> str:
-        return f"{'long' if self.sign > 0 else 'short'} {self.size} {self.contract}"
+        return f"{'long' if self.sign > 0 else 'short'} {self.size or self.most} {self.contract}"
 
 
 class Fill(Owned):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms import BoundField
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.dashboards.settings_menu import MENU
@@ -47,10 +48,26 @@ def called(field: BoundField) -> str:
 
 @register.filter
 def day_in(value: datetime | None, zone: str) -> str:
-    """Write an instant with its day on somebody's own clock: 20 Nov 2026, 09:14."""
-    if value is None:
-        return "never"
-    return f"{value.astimezone(ZoneInfo(zone)):%-d %b %Y, %H:%M}"
+    """Write an instant of the wall clock on somebody's own, with its zone: 20 Nov 2026, 09:14 EST."""
+    return "never" if value is None else _own_clock(value, zone, "%-d %b %Y, %H:%M %Z")
+
+
+@register.filter
+def minute_in(value: datetime | None, zone: str) -> str:
+    """Write a recent instant of the wall clock on somebody's own, with its zone: 20 Nov 09:14 EST."""
+    return "never" if value is None else _own_clock(value, zone, "%-d %b %H:%M %Z")
+
+
+@register.filter
+def second_in(value: datetime | None, zone: str) -> str:
+    """Write an instant of today's wall clock on somebody's own, to the second: 20 Nov 09:14:37 EST."""
+    return "never" if value is None else _own_clock(value, zone, "%-d %b %H:%M:%S %Z")
+
+
+def _own_clock(value: datetime, zone: str, style: str) -> SafeString:
+    text = f"{value.astimezone(ZoneInfo(zone)):{style}}"
+    form = '<time datetime="{}" title="On your clock, {}">{}</time>'
+    return format_html(form, value.isoformat(), zone, text)
 
 
 @register.filter

@@ -12,8 +12,8 @@ register = template.Library()
 
 @register.filter
 def moment_in(value: datetime, zone: str) -> str:
-    """Write a moment on somebody's own clock: Fri 28 Nov, 15:04:05."""
-    return value.astimezone(ZoneInfo(zone)).strftime("%a %-d %b, %H:%M:%S")
+    """Write a moment on somebody's own clock: Fri 28 Nov, 15:04:05 CET."""
+    return value.astimezone(ZoneInfo(zone)).strftime("%a %-d %b, %H:%M:%S %Z")
 
 
 @register.filter

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     UNPROTECTED = "unprotected"
     ORDER_WAITS = "order_waits"
     ORDER_REFUSED = "order_refused"
+    SKIPPED = "alert_skipped"
     RISK_WARNING = "risk_warning"
     RISK_LOCK = "risk_lock"
     RISK_UNLOCK = "risk_unlock"
@@ -80,6 +81,7 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.UNPROTECTED: About("Position without a stop", "Positions", "limit", _ALL),
     Kind.ORDER_WAITS: About("Order needs your yes", "Orders", "limit", _QUICK),
     Kind.ORDER_REFUSED: About("Order rejected or blocked", "Orders", "rejection", _QUICK),
+    Kind.SKIPPED: About("Alert skipped", "Orders", "rejection", _QUICK),
     Kind.RISK_WARNING: About("Limit comes near", "Risk", "limit", _QUICK),
     Kind.RISK_LOCK: About("Account locked, limit broken", "Risk", "limit", _ALL),
     Kind.RISK_UNLOCK: About("Account unlocked", "Risk", "", _QUICK),

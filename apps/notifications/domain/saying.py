@@ -22,6 +22,7 @@ class Context:
     was_lost:  market data, or a broker's connection, was lost already before this
     is_new_place: nobody has come in as him from there before
     zone:      his time zone
+    action, symbol: of the order alert that a fact is about: buy, NQ1!
     """
 
     account: str = ""
@@ -32,6 +33,8 @@ class Context:
     was_lost: bool = False
     is_new_place: bool = False
     zone: str = ""
+    action: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,44 @@ def _stuck(payloads: Sequence[Payload], context: Context) -> Notice:
     return Notice(Kind.ORDER_REFUSED, title, body, Severity.ALARM, "/manager/", of)
 
 
+# Nothing was lost: the account is where the alert wants it, or its owner only watches there.
+_AS_WISHED: Final = frozenset({"ALREADY", "FLAT", "OBSERVE"})
+_ENTERS: Final = frozenset({"buy", "sell"})
+
+
+def _skipped(payloads: Sequence[Payload], context: Context) -> Notice | None:
+    """Tell of an entry that was not sent to an account: of an order alert, or of a signal."""
+    p = payloads[-1]
+    if p["reason"] in _AS_WISHED or (context.action and context.action not in _ENTERS):
+        return None
+    what, path = "Signal", f"/signals/{p['signal']}/"
+    if context.action:
+        what = f"Order alert {context.action} {context.symbol}".rstrip()
+        path = f"/strategies/#s{p['strategy']}"
+    title = f"{what} skipped{_in(context)}"
+    return Notice(
+        Kind.SKIPPED, title, plain_reason(p), Severity.WARNING, path, str(p["signal"]),
+    )  # fmt: skip
+
+
+def _alert_refused(payloads: Sequence[Payload], context: Context) -> Notice | None:
+    p = payloads[-1]
+    if p["action"] not in _ENTERS:
+        return None
+    title = f"Order alert {p['action']} {p['symbol']}".rstrip() + " reaches no account"
+    return Notice(
+        Kind.SKIPPED, title, plain_reason(p), Severity.WARNING, "/strategies/", str(p["alert"])
+    )
+
+
+def plain_reason(p: Payload) -> str:
+    """Return why, without the name of the field that a program would look for."""
+    detail = str(p.get("detail") or "")
+    field, _, rest = detail.partition(": ")
+    is_field = bool(rest) and field.replace("_", "").replace(".", "").isalpha() and field.islower()
+    return sentences((rest if is_field else detail) or why(str(p["reason"])))
+
+
 # ---- risk ----
 
 
@@ -263,6 +301,8 @@ WORDS: Final[Mapping[str, Words]] = {
     "order.blocked": _refused("blocked"),
     "order.rejected": _refused("rejected"),
     "order.stuck": _stuck,
+    "route.skipped": _skipped,
+    "signal.order_alert_refused": _alert_refused,
     "risk.level_changed": _level,
     "risk.broken": _told("risk.broken", Kind.RISK_LOCK, Severity.ALARM),
     "risk.locked": _told("risk.locked", Kind.RISK_LOCK, Severity.ALARM),

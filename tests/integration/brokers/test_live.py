@@ -3,12 +3,14 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.brokers import connecting, live
@@ -44,6 +46,7 @@ from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, START, ScriptedSimulator
 from tests.integration.brokers.shared import a_connection, desk_market, let_out, with_broker
 from tests.integration.users.people import code_of, enter, give_second_factor, somebody
+from tests.integration.users.test_strangers import private
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
@@ -191,8 +194,46 @@ def test_live_is_said_on_every_page_while_it_is_on(alice: Actor) -> None:
     said = "orders are on for"
     assert said not in alice.client.get("/health/").content.decode()
     live.switch_on(user=alice.user, account=account, typed="LIVE Alpha 2", is_proved=True, **SIZES)
-    for path in ("/", "/manager/", "/prop/", "/health/", "/live/"):
-        assert said in alice.client.get(path).content.decode()
+    seen = 0
+    for path in (*private(), "/api/docs/", "/nothing/"):
+        if path.startswith("/api/") and path != "/api/docs/":
+            continue
+        answer = alice.client.get(path, follow=True)
+        text = b"".join(answer).decode() if answer.streaming else answer.content.decode()
+        if "<body" not in text:  # a region, a chart's figures: parts of a page that says it
+            continue
+        assert said in text, path
+        assert "Alpha" in text, path
+        seen += 1
+    assert seen > 30
+
+
+def test_a_page_that_breaks_says_live_too_unless_it_cannot_know(alice: Actor, bob: Actor) -> None:
+    account = adopted(alice.user, "live")
+    live.switch_on(user=alice.user, account=account, typed="LIVE Alpha 2", is_proved=True, **SIZES)
+    alice.client.raise_request_exception = bob.client.raise_request_exception = False
+    with broken("signals_signal"):
+        answer = alice.client.get("/signals/")
+        assert (answer.status_code, b"orders are on for Alpha" in answer.content) == (500, True)
+        theirs = bob.client.get("/signals/")
+        assert (theirs.status_code, b"LIVE" in theirs.content) == (500, False)
+    with broken("brokers_liveswitch"):
+        answer = alice.client.get("/signals/")
+        assert (answer.status_code, b"LIVE" in answer.content) == (500, False)
+        assert b"Something broke on this page" in answer.content
+
+
+@contextmanager
+def broken(table: str) -> Iterator[None]:
+    """Let nobody read a table."""
+
+    def refuse(execute: Any, sql: str, *more: Any) -> Any:
+        if f'"{table}"' in sql:
+            raise OperationalError("the disk is gone")
+        return execute(sql, *more)
+
+    with connection.execute_wrapper(refuse):
+        yield
 
 
 # ---- the kill switch ----

@@ -336,3 +336,13 @@ def test_a_ladder_without_a_price_says_so(alice: Actor) -> None:
     transport.use(transport.MemoryTransport())
     an_account(alice.user)
     assert "No price of" in words(shown(alice, "/manager/"))
+
+
+def test_a_resting_order_has_no_latency_and_a_closed_position_its_size(alice: Actor) -> None:
+    account = an_account(alice.user)
+    a_fill(an_order(account, type="market", status="filled"), latency_ms=120)
+    a_fill(an_order(account, status="filled"), latency_ms=976193)
+    a_position(account, size=3, closed=NOW)
+    text = alice.client.get("/manager/?tab=fills").content.decode()
+    assert "120 ms" in text and "976193" not in text
+    assert "The last position, long 3 NQZ5, closed" in text
