@@ -41,6 +41,7 @@ SILENT: dict[str, Any] = {
     "since": "2025-12-02T15:00:00Z", "last_at": "2025-12-02T15:00:00Z", "quiet_min": 135, "limit_min": 135,
     "why": "rhythm", "sessions": ["NY AM"], "burst": 0, "refused": 0,
 }  # fmt: skip
+SKIPPED = {"reason": "NO_STOP", "detail": "", "action": "buy", "symbol": "NQ1!", "alert": "a1"}
 LOST = {"contract": "NQZ5", "state": "lost", "reason": ""}
 TRADED = {"contract": "NQZ5", "direction": "BULLISH", "entry_price": "1", "price": "1", "stop_price": "1", "risk": "1", "r": "1", "state": "stopped", "reason": ""}  # fmt: skip
 SAID: dict[str, dict[str, Any]] = {
@@ -72,7 +73,8 @@ class Rows:
         a_recorder(user, self.demo, "NQ Trend", since=at("2025-12-02T15:00:00Z"))
         a_fill(self.demo, 1, "20007.25", 61)
         settle(account=self.demo)
-        self.trade = a_trade(user, signal=a_signal(user))
+        self.signal = a_signal(user)
+        self.trade = a_trade(user, signal=self.signal)
 
     def payload(self, name: str) -> dict[str, Any]:
         """Return what each fact carries of them."""
@@ -86,6 +88,8 @@ class Rows:
             return of_recorder | RECORDED.get(what, FILLED)
         if area == "alert":
             return of_recorder | SILENT | {"fact": name}
+        if name in ("route.skipped", "signal.order_alert_refused"):
+            return of_desk | SKIPPED | {"strategy": self.own.strategy_id, "signal": self.signal.key}
         if name == "position.closed":
             return told(made.closed(self.user.pk, self.account.pk, contract="NQZ5"))
         theirs = {"connection": self.demo.connection_id, "trade": self.trade.key}
