@@ -11,7 +11,7 @@ from apps.brokers.reading import poll
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.bus.lease import only_one
-from apps.recorder import days, excursions, importing, services
+from apps.recorder import days, excursions, importing, outages, services
 from apps.recorder.subscribers import NAME
 
 HOLDS: Final = timedelta(seconds=150)  # longer than a hearing may last
@@ -30,8 +30,9 @@ def hear() -> int:
 
 @shared_task(time_limit=300, soft_time_limit=280, expires=50)
 def sweep() -> int:
-    """Settle every account, whatever was or was not heard, and learn how far closed positions had gone."""
+    """Settle every account, whatever was or was not heard, write down who is not read, and learn how far positions went."""
     changed = services.settle_all()
+    outages.look()
     excursions.learn()
     return changed
 
