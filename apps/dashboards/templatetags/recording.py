@@ -55,15 +55,15 @@ def moment(ns: int) -> datetime:
 
 @register.filter
 def not_read(found: Unread, wall: int) -> str:
-    """Say since when an account is not read, on Chicago's clock: not read since 09:14."""
+    """Say since when an account is not read, on Chicago's clock: not read since 09:14 CT."""
     if found.is_closed:
         return "not read"
     if found.since is None:
         return "never read"
     since, day = to_datetime(found.since), _chicago(wall)
     if _chicago(found.since) == day:
-        return f"not read since {minute(since)}"
-    return f"not read since {day_minute(since, day)}"
+        return f"not read since {minute(since)} CT"
+    return f"not read since {day_minute(since, day)} CT"
 
 
 @register.filter
