@@ -6,29 +6,17 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount
 from apps.bus import bus
-from apps.bus.domain.message import iso, to_instant
+from apps.bus.domain.message import to_instant
 from apps.recorder import services
 from apps.recorder.clock import now as market_now
-from apps.recorder.domain import reading
 from apps.recorder.domain.messages import RecorderChanged
-from apps.recorder.domain.reading import Unread
 from apps.recorder.domain.terms import LogKind
 from apps.recorder.models import RecordedPosition, Recorder, RecorderLog
+from apps.recorder.reading import unread, words
 
 LOST, AGAIN = "unread", "read"
 NOBODY: Final = "the desk"
-
-
-def unread(account: BrokerAccount, now: int) -> Unread | None:
-    """Return why an account is not read at an instant of the wall clock, None while it is."""
-    login = account.connection
-    heard = [to_instant(at) for at in (login.polled_at, login.heard_at) if at is not None]
-    return reading.unread(
-        state=login.state, is_on=login.is_on, is_removed=login.is_removed, is_open=account.is_open,
-        last=max(heard, default=None), stood=to_instant(login.state_at or login.created_at), now=now,
-    )  # fmt: skip
 
 
 def look(now: int | None = None) -> int:
@@ -59,12 +47,6 @@ def _look_at(recorder: Recorder, now: int) -> bool:
         return False
     key = f"{AGAIN}{last.key.removeprefix(LOST)}"
     return _note(recorder, now, key, "read again", f"{account} is read again.")
-
-
-def words(account: BrokerAccount, found: Unread) -> str:
-    """Say in a sentence that an account is not read, why, and what helps."""
-    since = "" if found.since is None else f" since {iso(found.since)[:16].replace('T', ' ')} UTC"
-    return f"{account} is not read{since}, so nothing is recorded: {found.why}; {found.cure}."
 
 
 def _note(recorder: Recorder, now: int, key: str, what: str, text: str) -> bool:

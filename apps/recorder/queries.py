@@ -15,7 +15,7 @@ from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.brokers.queries import prices_of
 from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
-from apps.recorder import figures, outages, working
+from apps.recorder import figures, reading, working
 from apps.recorder.domain.reading import Unread
 from apps.recorder.domain.terms import Reason
 from apps.recorder.figures import Made
@@ -235,7 +235,7 @@ def held_views(rows: Iterable[RecordedPosition], wall: int) -> list[RecordedView
     stops = working.protections(listed)
     return [
         replace(
-            view, unread=outages.unread(view.row.account, wall), protection=stops[view.row.pk]
+            view, unread=reading.unread(view.row.account, wall), protection=stops[view.row.pk]
         )
         for view in views(listed)
     ]  # fmt: skip
@@ -269,7 +269,7 @@ class RecorderView:
         account = self.recorder.account if self.recorder else None
         if account is None or not ((self.recorder and self.recorder.is_recording) or self.held):
             return None
-        return outages.unread(account, self.wall)
+        return reading.unread(account, self.wall)
 
     @property
     def is_old(self) -> Unread | None:
@@ -280,7 +280,7 @@ class RecorderView:
     def not_read(self) -> str:
         """Return the same in a sentence, empty while it is read."""
         account = self.recorder.account if self.recorder else None
-        return outages.words(account, self.unread) if account and self.unread else ""
+        return reading.words(account, self.unread) if account and self.unread else ""
 
     @property
     def net_today(self) -> Decimal:
