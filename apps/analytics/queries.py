@@ -1,5 +1,6 @@
 """Reads for pages and API: closed positions and Signal Lab trades as results, and what they come to. User first."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,7 +18,7 @@ from apps.analytics.domain.performance import Drawdown, Figures, Level, Period, 
 from apps.brokers.domain.account import day_of
 from apps.brokers.models import Position
 from apps.brokers.queries import PositionView, accounts, positions
-from apps.bus.domain.message import SECOND, to_instant
+from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata.domain.calendar import trade_date
 from apps.marketdata.domain.instrument import instrument
 from apps.signals.domain.indicator import Direction
@@ -67,12 +68,74 @@ class Brief(NamedTuple):
     result: Result
 
 
+class Line(ABC):
+    """A closed position with its row and its result, as a list and a file tell it, whatever books it is of."""
+
+    row: Any
+    result: Result
+
+    @property
+    @abstractmethod
+    def account_name(self) -> str:
+        """Return how the trader calls its account."""
+
+    @property
+    @abstractmethod
+    def account_kind(self) -> str:
+        """Return what kind of account that is."""
+
+    @property
+    @abstractmethod
+    def entry(self) -> Decimal:
+        """Return the average price of its entries."""
+
+    @property
+    @abstractmethod
+    def exit(self) -> Decimal | None:
+        """Return the average price of its exits."""
+
+    @property
+    @abstractmethod
+    def net(self) -> Decimal:
+        """Return what it made, after fees."""
+
+    @property
+    def strategy_name(self) -> str:
+        """Return how the trader calls its strategy, empty where it was entered by hand."""
+        return self.row.strategy.name if self.row.strategy else ""
+
+    @property
+    def closed_at(self) -> datetime:
+        """Return when it was flat again."""
+        return to_datetime(self.row.closed_ns)
+
+    @property
+    def seconds(self) -> int:
+        """Return how long it was held, in market time."""
+        return int(self.row.closed_ns - self.row.opened_ns) // SECOND
+
+
 @dataclass(frozen=True)
-class Closed:
+class Closed(Line):
     """A position that is flat again, with its result and its row."""
 
     row: Position
     result: Result
+
+    @property
+    def account_name(self) -> str:
+        """Return how the trader calls its account."""
+        return self.row.account.name
+
+    @property
+    def account_kind(self) -> str:
+        """Return what kind of account that is."""
+        return self.row.account.kind
+
+    @property
+    def entry(self) -> Decimal:
+        """Return the average price of its entries."""
+        return self.view.entry
 
     @cached_property
     def view(self) -> PositionView:
@@ -88,11 +151,6 @@ class Closed:
     def exit(self) -> Decimal | None:
         """Return the average price of its exits."""
         return self.view.exit
-
-    @property
-    def seconds(self) -> int:
-        """Return how long it was held, in market time."""
-        return ((self.row.closed_ns or 0) - self.row.opened_ns) // SECOND
 
 
 @dataclass(frozen=True)
@@ -199,6 +257,24 @@ def in_full(user: Any, briefs: Sequence[Brief]) -> list[Closed]:
 def performance_of(rows: Iterable[Brief]) -> Performance:
     """Return what these positions came to."""
     return Performance([one.result for one in rows])
+
+
+def count(user: Any, scope: Scope = Scope()) -> int:
+    """Return how many closed positions figures would be made of."""
+    if scope.since is None and scope.until is None:
+        return _rows(user, scope).count()
+    return len(closed(user, scope))
+
+
+def traded(user: Any) -> QuerySet[Strategy]:
+    """Return a trader's strategies that have a closed position, oldest first."""
+    used = _rows(user, Scope()).order_by().values("strategy")
+    return strategies(user).filter(pk__in=used)
+
+
+def has_by_hand(user: Any) -> bool:
+    """Return whether a closed position was entered by hand."""
+    return _rows(user, Scope(strategy=BY_HAND)).exists()
 
 
 def strategies(user: Any) -> QuerySet[Strategy]:

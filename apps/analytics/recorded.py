@@ -1,42 +1,123 @@
 """Recorded positions as results: what strategies made in brokers' accounts, for the same figures as the desk's own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from apps.analytics.domain.performance import Result, measure
-from apps.analytics.queries import OfStrategy, Performance, Scope, Summary, strategies
+from apps.analytics.domain import performance
+from apps.analytics.domain.performance import Result
+from apps.analytics.queries import (
+    MONEY_PARTS,
+    Brief,
+    Line,
+    OfStrategy,
+    Performance,
+    Scope,
+    Summary,
+    strategies,
+)
+from apps.brokers.models import BrokerAccount
 from apps.recorder.models import RecordedPosition
 from apps.recorder.queries import RecordedView, positions
+from apps.signals.models import Strategy
 from apps.trades.queries import market_day
 
 EVERYTHING: Final = Scope()
+_AT_ONCE: Final = 5_000  # names in one query
+# Rows are read as tuples that answer by the model's names: thousands of model objects would take most of the time.
+_COLUMNS: Final = tuple(
+    field.attname for field in RecordedPosition._meta.concrete_fields if field.attname != "key"
+)
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """A recorded position that is flat again, with its result."""
-
-    view: RecordedView
-    result: Result
-
-
-def closed(user: Any, scope: Scope = EVERYTHING) -> list[Recorded]:
+def closed(user: Any, scope: Scope = EVERYTHING) -> list[Brief]:
     """Return a trader's closed recorded positions that can be valued, the first closed first, in one query."""
-    rows = _rows(user, scope).filter(closed_ns__isnull=False, realized__isnull=False)
+    rows = _closed(user, scope).select_related(None).order_by("closed_ns", "id")
     return [
-        Recorded(view, result_of(view))
-        for view in (RecordedView(row, None) for row in rows.order_by("closed_ns", "id"))
+        Brief(row.id, row.strategy_id, row.closed_ns, result_of(RecordedView(row, None)))
+        for row in rows.values_list(*_COLUMNS, named=True)
     ]
 
 
-def performance_of(rows: Iterable[Recorded]) -> Performance:
+@dataclass(frozen=True)
+class Recorded(Line):
+    """A recorded position that is flat again, with its result and its row."""
+
+    row: RecordedPosition
+    result: Result
+
+    @cached_property
+    def view(self) -> RecordedView:
+        """Return it as every other page reads it."""
+        return RecordedView(self.row, None)
+
+    @property
+    def account_name(self) -> str:
+        """Return how the trader calls its account."""
+        return str(self.row.account)
+
+    @property
+    def account_kind(self) -> str:
+        """Return where that account is: demo, live or simulator."""
+        return str(self.row.account.connection.environment)
+
+    @property
+    def entry(self) -> Decimal:
+        """Return the average price of its entries."""
+        return self.view.entry
+
+    @property
+    def exit(self) -> Decimal | None:
+        """Return the average price of its exits."""
+        return self.view.exit
+
+    @property
+    def net(self) -> Decimal:
+        """Return what it made, after the fees that are known."""
+        assert self.view.net is not None
+        return self.view.net
+
+
+def in_full(user: Any, briefs: Sequence[Brief]) -> list[Recorded]:
+    """Return positions with their rows, in the order in which they are given, in four queries."""
+    rows = positions(user).select_related(None)
+    rows = rows.prefetch_related("account__connection", "strategy")
+    numbers = [one.pk for one in briefs]
+    known = {
+        row.pk: row
+        for start in range(0, len(numbers), _AT_ONCE)
+        for row in rows.filter(pk__in=numbers[start : start + _AT_ONCE])
+    }
+    return [Recorded(known[one.pk], one.result) for one in briefs if one.pk in known]
+
+
+def performance_of(rows: Iterable[Brief]) -> Performance:
     """Return what these positions came to."""
     return Performance([one.result for one in rows])
+
+
+def count(user: Any, scope: Scope = EVERYTHING) -> int:
+    """Return how many closed positions figures would be made of, in one query."""
+    return _closed(user, scope).count()
+
+
+def accounts(user: Any) -> QuerySet[BrokerAccount]:
+    """Return a trader's broker accounts in which something was recorded, oldest first."""
+    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
+    used = _closed(user, EVERYTHING).order_by().values("account")
+    return mine.filter(pk__in=used)
+
+
+def traded(user: Any) -> QuerySet[Strategy]:
+    """Return a trader's strategies of which something was recorded, oldest first."""
+    used = _closed(user, EVERYTHING).order_by().values("strategy")
+    return strategies(user).filter(pk__in=used)
 
 
 def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
@@ -45,12 +126,81 @@ def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
     return Summary(market_day(), [one.result for one in closed(user, scope)], held)
 
 
-def by_strategy(user: Any, rows: Iterable[Recorded]) -> list[OfStrategy]:
+def by_strategy(user: Any, rows: Iterable[Brief]) -> list[OfStrategy]:
     """Return each strategy of a trader with what its recorder found, those without positions too."""
-    groups: dict[int, list[Result]] = {}
+    groups = _grouped(rows)
+    return [
+        OfStrategy(row, performance.measure(groups.get(row.pk, ()))) for row in strategies(user)
+    ]
+
+
+# ---- what strategies are told by ----
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The few figures that a strategy is told by, over its closed positions that can be valued."""
+
+    day: date
+    results: Sequence[Result]
+
+    @property
+    def trades(self) -> int:
+        """Return how many positions those are."""
+        return len(self.results)
+
+    @cached_property
+    def _today(self) -> list[Result]:
+        return [one for one in self.results if one.day == self.day]
+
+    @cached_property
+    def net(self) -> Decimal:
+        """Return dollars after the fees that are known."""
+        return _dollars(performance.net(self.results))
+
+    @cached_property
+    def net_today(self) -> Decimal:
+        """Return the same of those that were closed today."""
+        return _dollars(performance.net(self._today))
+
+    @cached_property
+    def win_rate(self) -> Fraction | None:
+        """Return wins / trades, None without trades."""
+        return performance.win_rate(self.results)
+
+    @property
+    def fees_unknown(self) -> int:
+        """Return of how many the broker has not said all fees yet."""
+        return performance.fees_unknown(self.results)
+
+    @property
+    def fees_unknown_today(self) -> int:
+        """Return the same of today's."""
+        return performance.fees_unknown(self._today)
+
+
+def of_strategies(user: Any, numbers: Iterable[int], day: date) -> Mapping[int, Glance]:
+    """Return each strategy's figures, those without trades too, in one query; `day` counts as today."""
+    asked = list(numbers)
+    only = Scope(strategy=asked[0]) if len(asked) == 1 else EVERYTHING
+    groups = _grouped(closed(user, only))
+    return {pk: Glance(day, groups.get(pk, ())) for pk in asked}
+
+
+def _grouped(rows: Iterable[Brief]) -> dict[int | None, list[Result]]:
+    groups: dict[int | None, list[Result]] = {}
     for one in rows:
-        groups.setdefault(one.view.row.strategy_id, []).append(one.result)
-    return [OfStrategy(row, measure(groups.get(row.pk, ()))) for row in strategies(user)]
+        groups.setdefault(one.strategy_id, []).append(one.result)
+    return groups
+
+
+def _dollars(amount: Fraction) -> Decimal:
+    """Return an amount that is whole in parts of a dollar, as money is kept: four decimals."""
+    return Decimal(int(amount * MONEY_PARTS)).scaleb(-4)
+
+
+def _closed(user: Any, scope: Scope) -> QuerySet[RecordedPosition]:
+    return _rows(user, scope).filter(closed_ns__isnull=False, realized__isnull=False)
 
 
 def _rows(user: Any, scope: Scope) -> QuerySet[RecordedPosition]:
@@ -66,16 +216,21 @@ def _rows(user: Any, scope: Scope) -> QuerySet[RecordedPosition]:
 def result_of(view: RecordedView) -> Result:
     """Return what a closed position came to, on the exchange's day of its last fill."""
     row = view.row
-    day: date = row.trade_date
     return Result(
         opened_at=row.opened_ns,
         closed_at=row.closed_ns,
-        day=day,
+        day=row.trade_date,
         is_bullish=row.sign > 0,
-        gross=Fraction(row.realized),
-        fees=Fraction(row.fees),
+        gross=_parts(row.realized) or 0,
+        fees=_parts(row.fees) or 0,
         fees_known=row.fees_known,
-        risk=Fraction(row.risk) if row.risk else None,
-        best=None if view.mfe is None else Fraction(view.mfe),
-        worst=None if view.mae is None else Fraction(view.mae),
+        risk=_parts(row.risk),
+        best=_parts(view.mfe),
+        worst=_parts(view.mae),
+        over=MONEY_PARTS,
     )
+
+
+def _parts(amount: Decimal | None) -> int | None:
+    """Return dollars, which are kept with four decimals, in whole parts."""
+    return None if amount is None else int(amount * MONEY_PARTS)

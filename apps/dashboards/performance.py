@@ -2,20 +2,22 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from io import StringIO
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django import forms
 
-from apps.analytics import queries
+from apps.analytics import queries, recorded
 from apps.analytics.domain import performance as domain
 from apps.analytics.domain.performance import Level, Period
-from apps.analytics.queries import BY_HAND, Brief, Closed, Scope, in_cents
+from apps.analytics.queries import BY_HAND, Brief, Line, Scope, in_cents
 from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
@@ -26,14 +28,34 @@ WEEK: Final = 5  # trade dates lie on Monday to Friday
 YEARS: Final = (1990, 2099)
 COLUMNS: Final = (
     "trade_date", "opened_at", "closed_at", "account", "kind", "strategy", "contract", "direction",
-    "contracts", "entry", "exit", "seconds", "outcome", "gross", "fees", "net", "risk", "r", "mfe", "mae",
+    "contracts", "entry", "exit", "seconds", "outcome", "gross", "fees", "net", "risk", "r", "mfe", "mae", "fees_known",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Books(StrEnum):
+    """Whose positions figures are made of: the desk's own accounts, or what recorders found at brokers."""
+
+    DESK = "desk"
+    RECORDED = "recorded"
+
+    @property
+    def source(self) -> Any:
+        """Return the module that reads them; both tell the same things."""
+        return recorded if self is Books.RECORDED else queries
+
+    @property
+    def other(self) -> "Books":
+        """Return the other ones."""
+        return Books.DESK if self is Books.RECORDED else Books.RECORDED
 
 
 class PerformanceFilter(forms.Form):
     """Over which positions the page tells; it stands in the address."""
 
+    books = forms.ChoiceField(
+        choices=[(one, one) for one in Books], required=False, widget=forms.HiddenInput
+    )
     account = forms.ModelChoiceField(
         Account.objects.none(), required=False, empty_label="all accounts"
     )
@@ -47,16 +69,35 @@ class PerformanceFilter(forms.Form):
 
     def __init__(self, data: Any, *, user: Any) -> None:
         super().__init__(data)
-        self.fields["account"].queryset = accounts(user)  # type: ignore[attr-defined]
-        self.fields["account"].label_from_instance = lambda row: f"{row.name}, {row.kind}"  # type: ignore[attr-defined]
-        mine = [(str(row.pk), row.name) for row in queries.strategies(user)]
-        self.fields["strategy"].choices = [  # type: ignore[attr-defined]
-            ("", "all strategies"),
-            *mine,
-            (str(BY_HAND), "by hand"),
-        ]
+        self.user = user
+        known = data.get("books") in set(Books)
+        self.chosen = Books(data["books"]) if known else Books.DESK
+        account: Any = self.fields["account"]
+        if self.chosen is Books.RECORDED:
+            account.queryset = recorded.accounts(user)
+            account.label_from_instance = lambda row: f"{row}, {row.connection.environment}"
+        else:
+            account.queryset = accounts(user)
+            account.label_from_instance = lambda row: f"{row.name}, {row.kind}"
+        self.fields["strategy"].choices = self._strategies()  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"
+
+    def _strategies(self) -> list[tuple[str, str]]:
+        """Return those that have something in these books, and the one that is asked for if it is his."""
+        mine = {row.pk: row.name for row in self.chosen.source.traded(self.user)}
+        asked = str(self.data.get("strategy", ""))
+        if asked.isdecimal() and int(asked[:18]) not in mine:
+            row = queries.strategy(self.user, int(asked[:18]))
+            mine |= {row.pk: f"{row.name}, nothing here"} if row else {}
+        by_hand = self.chosen is Books.DESK and (
+            asked == str(BY_HAND) or queries.has_by_hand(self.user)
+        )
+        return [
+            ("", "all strategies"),
+            *((str(pk), name) for pk, name in mine.items()),
+            *([(str(BY_HAND), "by hand")] if by_hand else []),
+        ]
 
     def clean(self) -> dict[str, Any]:
         """Refuse years in which nothing can have traded, and a range that ends before it begins."""
@@ -70,7 +111,7 @@ class PerformanceFilter(forms.Form):
             self.add_error("until", "It lies before the first day.")
         return given
 
-    @property
+    @cached_property
     def scope(self) -> Scope:
         """Return what is chosen; what is wrong narrows nothing and is told beside its field."""
         self.is_valid()
@@ -91,10 +132,34 @@ class PerformanceFilter(forms.Form):
     @property
     def where(self) -> str:
         """Return what is chosen as the address carries it, with the `&` for what follows."""
-        scope = self.scope
-        chosen = {name: getattr(scope, name) for name in ("account", "strategy", "since", "until")}
-        text = urlencode({name: value for name, value in chosen.items() if value is not None})
-        return f"{text}&" if text else ""
+        return _where(self.chosen, self.scope)
+
+    @property
+    def everything(self) -> str:
+        """Return the address of all of these books."""
+        return f"?{_where(self.chosen, Scope())}"
+
+    @property
+    def switches(self) -> list[tuple[Books, str, bool]]:
+        """Return each of the books, its address for the same days, and whether it is chosen."""
+        days = Scope(since=self.scope.since, until=self.scope.until)
+        return [(one, f"?{_where(one, days)}", one is self.chosen) for one in Books]
+
+    @cached_property
+    def elsewhere(self) -> tuple[Books, int, str] | None:
+        """Return the other books, how many closed positions they have of this strategy and range, and their address."""
+        other, scope = self.chosen.other, replace(self.scope, account=None)
+        if other is Books.RECORDED and scope.strategy == BY_HAND:
+            scope = replace(scope, strategy=None)
+        many = other.source.count(self.user, scope)
+        return (other, many, f"?{_where(other, scope)}") if many else None
+
+
+def _where(books: Books, scope: Scope) -> str:
+    chosen: dict[str, Any] = {"books": books} if books is not Books.DESK else {}
+    chosen |= {name: getattr(scope, name) for name in ("account", "strategy", "since", "until")}
+    text = urlencode({name: value for name, value in chosen.items() if value is not None})
+    return f"{text}&" if text else ""
 
 
 # ---- the calendar ----
@@ -221,7 +286,7 @@ def on_day(rows: Iterable[Brief], wanted: str) -> tuple[list[Brief], date | None
     return [one for one in newest if one.result.day == day], day
 
 
-def as_csv(rows: Iterable[Closed]) -> str:
+def as_csv(rows: Iterable[Line]) -> str:
     """Return positions as a file for a spreadsheet: money in dollars, prices on the grid, moments in UTC."""
     text = StringIO()
     writer = csv.writer(text)
@@ -230,16 +295,16 @@ def as_csv(rows: Iterable[Closed]) -> str:
     return text.getvalue()
 
 
-def _line(one: Closed) -> tuple[Any, ...]:
+def _line(one: Line) -> tuple[Any, ...]:
     row, result = one.row, one.result
     return (
         result.day.isoformat(), iso(row.opened_ns), iso(row.closed_ns or 0),
-        row.account.name, row.account.kind, row.strategy.name if row.strategy else "",
+        one.account_name, one.account_kind, one.strategy_name,
         row.contract, "long" if row.sign > 0 else "short", row.most,
-        _price(one.view.entry), _price(one.exit), one.seconds, str(result.outcome),
+        _price(one.entry), _price(one.exit), one.seconds, str(result.outcome),
         _money(result.gross), _money(result.fees), _money(result.net),
         _money(result.risk), "" if result.net_r is None else in_r(result.net_r),
-        _money(result.mfe), _money(result.mae),
+        _money(result.mfe), _money(result.mae), "yes" if result.fees_known else "no",
     )  # fmt: skip
 
 

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from apps.analytics import queries
 from apps.dashboards import performance, shell
-from apps.dashboards.performance import PerformanceFilter
+from apps.dashboards.performance import Books, PerformanceFilter
+from apps.trades.queries import market_day
 
 PER_PAGE: Final = 50
 LEAST: Final = 30  # below so many trades nothing is claimed
@@ -25,9 +25,10 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show what this trader's positions came to."""
     around = shell.around(request, "performance")
     filters = PerformanceFilter(request.GET, user=request.user)
-    rows = queries.closed(request.user, filters.scope)
+    source = filters.chosen.source
+    rows = source.closed(request.user, filters.scope)
     listed, day = performance.on_day(rows, request.GET.get("day", ""))
-    made = queries.performance_of(rows)
+    made = source.performance_of(rows)
     found = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "filters": filters,
@@ -39,9 +40,10 @@ def page(request: HttpRequest) -> HttpResponse:
         "weeks": made.weeks[-LISTED:],
         "month": performance.month_of(made.days, request.GET.get("month", "")),
         "day": day,
+        "today": market_day(),
         "found": found,
-        "shown": queries.in_full(request.user, list(found.object_list)),
-        "of_strategies": queries.by_strategy(request.user, rows)
+        "shown": source.in_full(request.user, list(found.object_list)),
+        "of_strategies": source.by_strategy(request.user, rows)
         if filters.scope.strategy is None
         else [],
     }
@@ -54,7 +56,8 @@ def page(request: HttpRequest) -> HttpResponse:
 def curve(request: HttpRequest) -> HttpResponse:
     """Give the chart the summed net at the close of each day, and its highest close."""
     filters = PerformanceFilter(request.GET, user=request.user)
-    levels = queries.performance_of(queries.closed(request.user, filters.scope)).curve
+    source = filters.chosen.source
+    levels = source.performance_of(source.closed(request.user, filters.scope)).curve
     return JsonResponse(performance.drawn(levels))
 
 
@@ -64,12 +67,14 @@ def curve(request: HttpRequest) -> HttpResponse:
 def positions_csv(request: HttpRequest) -> HttpResponse:
     """Hand over the closed positions as a file, newest first."""
     filters = PerformanceFilter(request.GET, user=request.user)
-    rows = queries.closed(request.user, filters.scope)
+    source = filters.chosen.source
+    rows = source.closed(request.user, filters.scope)
     listed, day = performance.on_day(rows, request.GET.get("day", ""))
     answer = HttpResponse(
-        performance.as_csv(queries.in_full(request.user, listed)),
+        performance.as_csv(source.in_full(request.user, listed)),
         content_type="text/csv; charset=utf-8",
     )
-    name = f"positions-{day.isoformat()}" if day else "positions"
+    books = "recorded-" if filters.chosen is Books.RECORDED else ""
+    name = f"{books}positions-{day.isoformat()}" if day else f"{books}positions"
     answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer

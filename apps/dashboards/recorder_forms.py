@@ -17,7 +17,7 @@ from apps.bus.domain.message import to_instant
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.marketdata.domain.calendar import CHICAGO, trade_date
-from apps.recorder import deciding, queries, recorders
+from apps.recorder import clock, deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder, Unit, Ways
 from apps.recorder.models import Recorder
 from apps.signals.models import Strategy
@@ -187,7 +187,7 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
 
 
 def _start(request: HttpRequest, found: Recorder) -> None:
-    since = {"all": 0, "day": day_began(recorders.now())}.get(request.POST.get("since", ""))
+    since = {"all": 0, "day": day_began(clock.now())}.get(request.POST.get("since", ""))
     recorders.start(recorder=found, by=request.user.get_username(), since=since)
     messages.success(request, f"{found.strategy.name} records in {found.account}.")
 

@@ -1,6 +1,11 @@
 """My Recorders, and one strategy's page: what it really made at its broker, and why each fill is taken as its."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -11,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.analytics import recorded
-from apps.analytics.queries import Scope
+from apps.analytics.queries import Performance, Scope
 from apps.dashboards import performance, shell
 from apps.dashboards.strategy_pages import silences
 from apps.recorder import queries
@@ -23,7 +28,7 @@ PER_PAGE: Final = 25
 LEAST: Final = 30  # below so many trades nothing is claimed
 LISTED: Final = 60
 LINES: Final = 40
-REGIONS: Final = {"now": "recorders/_now.html", "log": "recorders/_log.html"}
+ASKED: Final = ("month", "day", "page", "undecided", "log")  # what of the page is looked at
 
 
 @login_required
@@ -56,48 +61,120 @@ def _all(request: HttpRequest) -> dict[str, Any]:
 def recorder(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what one strategy made, position by position."""
     around = shell.around(request, "recorder")
-    view = view_of(request, pk)
-    made = recorded.performance_of(recorded.closed(request.user, Scope(strategy=pk)))
-    rows = queries.positions(request.user).filter(strategy=pk)
-    day = performance.as_day(request.GET.get("day", ""))
-    found = Paginator(rows.filter(trade_date=day) if day else rows, PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    page = Page(request, view_of(request, pk))
     context = {
-        "one": view,
-        "made": made,
-        "figures": made.figures,
-        "least": LEAST,
-        "levels": made.curve[-LISTED:],
-        "weeks": made.weeks[-LISTED:],
-        "month": performance.month_of(made.days, request.GET.get("month", "")),
-        "where": "",
-        "curve_src": reverse("desk:recorder_curve", args=[pk]),
-        "day": day,
-        "found": found,
-        "shown": queries.views(found.object_list, with_fills=True),
-        "undecided": Paginator(queries.undecided(request.user, pk), PER_PAGE).get_page(
-            request.GET.get("undecided")
-        ),
-        "names": dict(queries.strategies(request.user).values_list("pk", "name")),
-        "lines": queries.log(request.user, pk)[:LINES],
+        "has_made": bool(page.made.figures.trades),
         "tag": tag_of(pk),
         **silences(request, pk),
     }
-    return render(request, "recorders/recorder.html", around | context)
+    for tell in REGIONS.values():
+        context |= tell[1](page)
+    return render(request, "recorders/recorder.html", around | page.common | context)
 
 
 @login_required
 @never_cache
 @require_GET
 def region(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Draw one region of a strategy's page again."""
+    """Draw one region of a strategy's page again; what of it is looked at stands in the address, as for the page."""
     if name not in REGIONS:
         raise Http404(name)
-    context = {"one": view_of(request, pk)}
-    if name == "log":
-        context["lines"] = queries.log(request.user, pk)[:LINES]  # type: ignore[assignment]
-    return render(request, REGIONS[name], context)
+    template, tell = REGIONS[name]
+    page = Page(request, view_of(request, pk))
+    return render(request, template, page.common | tell(page))
+
+
+# ---- the regions ----
+
+
+@dataclass(frozen=True)
+class Page:
+    """A strategy's page as it is asked for."""
+
+    request: HttpRequest
+    one: RecorderView
+
+    @cached_property
+    def made(self) -> Performance:
+        """Return what it made, read when it is looked at."""
+        scope = Scope(strategy=self.one.strategy.pk)
+        return recorded.performance_of(recorded.closed(self.request.user, scope))
+
+    @property
+    def day(self) -> date | None:
+        """Return the day whose positions are asked for, None: all."""
+        return performance.as_day(self.asked("day"))
+
+    def asked(self, name: str) -> str:
+        """Return what the address says."""
+        return self.request.GET.get(name, "")
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Return what every region needs; `where` is the address, for those that are drawn again."""
+        kept = {name: self.asked(name) for name in ASKED if self.asked(name)}
+        return {"one": self.one, "where": "", "asked": f"?{urlencode(kept)}" if kept else ""}
+
+
+def _now(page: Page) -> dict[str, Any]:
+    return {}
+
+
+def _undecided(page: Page) -> dict[str, Any]:
+    user = page.request.user
+    rows = queries.undecided(user, page.one.strategy.pk)
+    return {
+        "undecided": Paginator(rows, PER_PAGE).get_page(page.asked("undecided")),
+        "names": dict(queries.strategies(user).values_list("pk", "name")),
+    }
+
+
+def _figures(page: Page) -> dict[str, Any]:
+    return {"figures": page.made.figures, "least": LEAST}
+
+
+def _curve(page: Page) -> dict[str, Any]:
+    pk, made = page.one.strategy.pk, page.made
+    return {
+        "made": made,
+        "figures": made.figures,
+        "levels": made.curve[-LISTED:],
+        "weeks": made.weeks[-LISTED:],
+        "curve_src": reverse("desk:recorder_curve", args=[pk]),
+    }
+
+
+def _calendar(page: Page) -> dict[str, Any]:
+    month = performance.month_of(page.made.days, page.asked("month"))
+    return {"month": month, "day": page.day}
+
+
+def _positions(page: Page) -> dict[str, Any]:
+    rows, day = queries.positions(page.request.user).filter(strategy=page.one.strategy), page.day
+    found = Paginator(rows.filter(trade_date=day) if day else rows, PER_PAGE).get_page(
+        page.asked("page")
+    )
+    return {
+        "day": day,
+        "found": found,
+        "shown": queries.views(found.object_list, with_fills=True),
+    }
+
+
+def _log(page: Page) -> dict[str, Any]:
+    rows = queries.log(page.request.user, page.one.strategy.pk)
+    return {"lines": Paginator(rows, LINES).get_page(page.asked("log"))}
+
+
+REGIONS: Final[Mapping[str, tuple[str, Callable[[Page], dict[str, Any]]]]] = {
+    "now": ("recorders/_now.html", _now),
+    "undecided": ("recorders/_undecided.html", _undecided),
+    "figures": ("recorders/_figures.html", _figures),
+    "curve": ("performance/_curve_words.html", _curve),
+    "calendar": ("recorders/_calendar.html", _calendar),
+    "positions": ("recorders/_positions.html", _positions),
+    "log": ("recorders/_log.html", _log),
+}
 
 
 @login_required

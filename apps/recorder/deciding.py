@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
+from apps.recorder.clock import now
 from apps.recorder.domain.messages import FillAssigned
 from apps.recorder.domain.seen import Part
 from apps.recorder.domain.terms import BadRecorder, LogKind
@@ -47,6 +48,7 @@ def assign(*, user: Any, fill: BrokerFill, shares: Sequence[Part], by: str) -> A
                 write_log(
                     user=fill.user_id, strategy=whose, kind=LogKind.ASSIGNED,
                     key=f"assigned:{made.pk}:{whose}", text=f"{by} settled: {many} of {fill} is its.",
+                    at=now(),
                 )  # fmt: skip
         _settle(fill)
         if before is not None:
@@ -79,6 +81,7 @@ def _take_back(fill: BrokerFill, by: str) -> Assignment | None:
             write_log(
                 user=fill.user_id, strategy=whose, kind=LogKind.ASSIGNED,
                 key=f"undone:{held.pk}:{whose}", text=f"{by} took back whose {fill} is.",
+                at=now(),
             )  # fmt: skip
     return held
 

@@ -1,21 +1,26 @@
 """Reads for pages and API; every function takes the user first."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.utils import timezone
 
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.brokers.queries import prices_of
-from apps.bus.domain.message import SECOND, to_datetime
+from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
+from apps.recorder import figures, reading, working
+from apps.recorder.domain.reading import Unread
 from apps.recorder.domain.terms import Reason
+from apps.recorder.figures import Made
 from apps.recorder.models import RecordedFill, RecordedPosition, Recorder, RecorderLog
+from apps.recorder.working import Protection
 from apps.signals.models import Strategy
 
 ZERO = Decimal("0.0000")
@@ -107,11 +112,17 @@ def log(user: Any, strategy: int) -> QuerySet[RecorderLog]:
 
 @dataclass(frozen=True)
 class RecordedView:
-    """A recorded position as it is read: averages on money's grid, and against the last price while it is open."""
+    """A recorded position as it is read: averages on money's grid, and against the last price while it is open.
+
+    unread:     why its account is not read now, so that it may stand otherwise; None: it is read, or nobody asked
+    protection: the stops that work for it at the broker; None: it is closed, or nobody asked
+    """
 
     row: RecordedPosition
     last: Decimal | None
     fills: Sequence[RecordedFill] = ()
+    unread: Unread | None = None
+    protection: Protection | None = None
 
     @property
     def instrument(self) -> Instrument | None:
@@ -218,13 +229,30 @@ def views(rows: Iterable[RecordedPosition], *, with_fills: bool = False) -> list
     ]
 
 
+def held_views(rows: Iterable[RecordedPosition], wall: int) -> list[RecordedView]:
+    """Return open positions as they are read, with the stops at their brokers and whether those are read at all."""
+    listed = list(rows)
+    stops = working.protections(listed)
+    return [
+        replace(
+            view, unread=reading.unread(view.row.account, wall), protection=stops[view.row.pk]
+        )
+        for view in views(listed)
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RecorderView:
-    """A strategy at a glance: what it is, how it stands today, and what was last heard of it."""
+    """A strategy at a glance: what it is, how it stands today, and what was last heard of it.
+
+    wall: the wall clock's time at which that is, ns UTC
+    """
 
     strategy: Strategy
     day: date
-    counts: dict[str, Any]
+    wall: int
+    closed: int
+    made: Made
     held: Sequence[RecordedView]
     last: RecorderLog | None
     waiting: int
@@ -235,44 +263,59 @@ class RecorderView:
         """Return its recorder, None if it only takes alerts."""
         return recorder_of(self.strategy)
 
+    @cached_property
+    def unread(self) -> Unread | None:
+        """Return why what it should record is not read; None: it is read, or there is nothing to record."""
+        account = self.recorder.account if self.recorder else None
+        if account is None or not ((self.recorder and self.recorder.is_recording) or self.held):
+            return None
+        return reading.unread(account, self.wall)
+
+    @property
+    def is_old(self) -> Unread | None:
+        """Return why what is held may stand otherwise by now; None: all of its accounts are read."""
+        return next((one.unread for one in self.held if one.unread is not None), None)
+
+    @property
+    def not_read(self) -> str:
+        """Return the same in a sentence, empty while it is read."""
+        account = self.recorder.account if self.recorder else None
+        return reading.words(account, self.unread) if account and self.unread else ""
+
     @property
     def net_today(self) -> Decimal:
         """Return what was closed today, after fees."""
-        return self._sum("today") - self._sum("today_fees")
+        return self.made.net_today
 
     @property
     def fees_unknown(self) -> int:
         """Return of how many closed positions the broker has not said all fees yet."""
-        return int(self.counts.get("unsaid") or 0)
+        return self.made.fees_unknown
 
     @property
     def fees_unknown_today(self) -> int:
         """Return the same of those that were closed today."""
-        return int(self.counts.get("unsaid_today") or 0)
+        return self.made.fees_unknown_today
 
     @property
     def net(self) -> Decimal:
         """Return what was closed in all its history, after fees."""
-        return self._sum("realized_sum") - self._sum("fees_sum")
+        return self.made.net
 
-    def _sum(self, name: str) -> Decimal:
-        return Decimal(self.counts.get(name) or 0).quantize(ZERO)
+    @property
+    def win_rate(self) -> Fraction | None:
+        """Return wins / trades, as analytics defines both."""
+        return self.made.win_rate
+
+    @property
+    def unvalued(self) -> int:
+        """Return how many closed positions are in no figure, because nobody knows what their contract is worth."""
+        return self.closed - self.made.trades
 
     @property
     def open_positions(self) -> int:
         """Return how many positions are open."""
         return len(self.held)
-
-    @property
-    def closed(self) -> int:
-        """Return how many positions were closed."""
-        return int(self.counts.get("closed") or 0)
-
-    @property
-    def win_rate(self) -> Fraction | None:
-        """Return wins / trades as analytics does: before fees, break-evens count, what cannot be valued does not."""
-        wins, trades = self.counts.get("wins") or 0, self.counts.get("trades") or 0
-        return Fraction(wins, trades) if trades else None
 
     @property
     def unrealized(self) -> Decimal | None:
@@ -290,30 +333,21 @@ def recorder_views(
 ) -> list[RecorderView]:
     """Return a trader's strategies at a glance, in a number of queries that does not grow with them."""
     listed = list(strategies(user) if rows is None else rows)
-    mine = positions(user).filter(strategy__in=[one.pk for one in listed])
-    closed = Q(closed_ns__isnull=False)
-    today, valued = closed & Q(trade_date=day), closed & Q(realized__isnull=False)
-    counts: dict[int, dict[str, Any]] = {
-        int(one["strategy"]): {**one}
-        for one in mine.select_related(None).order_by().values("strategy").annotate(
-            closed=Count("pk", filter=closed),
-            wins=Count("pk", filter=closed & Q(realized__gt=0)),
-            trades=Count("pk", filter=valued),
-            realized_sum=Sum("realized", filter=closed), fees_sum=Sum("fees", filter=closed),
-            unsaid=Count("pk", filter=valued & Q(fees_known=False)),
-            unsaid_today=Count("pk", filter=valued & today & Q(fees_known=False)),
-            today=Sum("realized", filter=today), today_fees=Sum("fees", filter=today),
-        )
-    }  # fmt: skip
+    numbers, wall = [one.pk for one in listed], to_instant(timezone.now())
+    mine = positions(user).filter(strategy__in=numbers)
+    flat = mine.filter(closed_ns__isnull=False).select_related(None).order_by()
+    closed: dict[int, int] = dict(flat.values_list("strategy").annotate(Count("pk")))
+    made = figures.of_strategies(user, numbers, day)
     held: dict[int, list[RecordedView]] = {}
-    for view in views(mine.filter(closed_ns__isnull=True)):
+    still = mine.filter(closed_ns__isnull=True).select_related("account__connection", "strategy")
+    for view in held_views(still, wall):
         held.setdefault(view.row.strategy_id, []).append(view)
-    last = _last_lines(user, [one.pk for one in listed])
+    last = _last_lines(user, numbers)
     waiting = _undecided_of(user)
     return [
         RecorderView(
-            one, day, counts.get(one.pk, {}), held.get(one.pk, ()), last.get(one.pk),
-            sum(many for candidates, many in waiting if one.pk in candidates),
+            one, day, wall, closed.get(one.pk, 0), made[one.pk], held.get(one.pk, ()),
+            last.get(one.pk), sum(many for candidates, many in waiting if one.pk in candidates),
         )
         for one in listed
     ]  # fmt: skip

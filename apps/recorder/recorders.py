@@ -3,15 +3,14 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount, BrokerFill
-from apps.bus import bus, transport
+from apps.brokers.models import BrokerAccount
+from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.recorder.clock import now
 from apps.recorder.domain.messages import RecorderChanged
 from apps.recorder.domain.terms import BadRecorder, LogKind, Unit, Ways
 from apps.recorder.models import RecordedPosition, Recorder, RecordingSpan
@@ -23,20 +22,6 @@ from apps.signals.models import Signal, Strategy
 FIGURES: Final = ("size", "position_add", "unit", "take_profit", "stop_loss", "trim", "ways")
 MOST: Final = Decimal(1_000_000)
 CONTRACTS: Final = 10_000
-
-
-def now() -> int:
-    """Return the time by which fills are dated, ns UTC: the market's while its feed is live, else the wall clock's.
-
-    A simulated market never keeps the wall's time: before it has told its own, it is just after all that was filled.
-    """
-    market, is_real = transport.market_time(), settings.MARKET == "tradovate"
-    if market.at is not None and (market.live or not is_real):
-        return market.at
-    if is_real:
-        return to_instant(timezone.now())
-    last: int | None = BrokerFill.objects.aggregate(last=Max("at_ns"))["last"]
-    return (last or 0) + 1
 
 
 def create(
@@ -153,7 +138,7 @@ def clone(*, recorder: Recorder, by: str, name: str = "") -> tuple[Recorder, str
 def start(*, recorder: Recorder, by: str, since: int | None = None) -> Recorder:
     """Record from now on, or from an earlier moment: 0 = everything that is kept. Started already: nothing happens.
 
-    Raises:  BadRecorder  it has no account
+    Raises:  BadRecorder  it has no account, or one that its firm has closed
     """
     with transaction.atomic():
         recorder = _locked(recorder)
@@ -239,6 +224,10 @@ def _locked(recorder: Recorder) -> Recorder:
 
 def _begin(recorder: Recorder, since: int) -> None:
     assert recorder.account is not None
+    if not recorder.account.is_open:
+        raise BadRecorder(
+            "account", f"{recorder.account} is closed at the firm; choose an account that is open."
+        )
     RecordingSpan.objects.create(
         recorder=recorder, account=recorder.account, root=recorder.root, started_ns=since,
         made_ns=now(),

@@ -19,6 +19,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     symbol = serializers.CharField(source="strategy.symbol")
     is_active = serializers.BooleanField(source="strategy.is_active", help_text="It takes alerts.")
     is_recording = serializers.BooleanField(source="recorder.is_recording", default=False)
+    not_read = serializers.CharField(
+        help_text="Why its account is not read although it is recorded, since when, and what helps; empty: it is read."
+    )
     account = serializers.IntegerField(source="recorder.account_id", default=None, allow_null=True)
     account_name = serializers.SerializerMethodField()
     environment = serializers.CharField(
@@ -129,7 +132,11 @@ class PositionSerializer(serializers.Serializer[RecordedView]):
     exited = serializers.IntegerField(source="row.exited")
     entry = PriceField(help_text="Average.")
     exit = PriceField(allow_null=True, help_text="Average.")
-    stop = PriceField(source="row.stop", allow_null=True, help_text="The first that was known.")
+    stop = PriceField(
+        source="row.stop",
+        allow_null=True,
+        help_text="The first that was known: of the entry's bracket, else of the strategy's plan. R rests on it.",
+    )
     gross = MoneyField(source="row.realized", allow_null=True)
     fees = MoneyField(source="row.fees")
     fees_known = serializers.BooleanField(source="row.fees_known")

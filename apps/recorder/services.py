@@ -222,14 +222,17 @@ def _note_before(
 
 
 def write_log(
-    *, user: int, strategy: int, kind: LogKind, text: str, key: str = "", at: int | None = None
-) -> None:
-    """Keep a line of a recorder's log, once for its key."""
-    now = to_instant(timezone.now())
-    RecorderLog.objects.get_or_create(
-        key=key or f"{kind}:{strategy}:{now}",
+    *, user: int, strategy: int, kind: LogKind, text: str, key: str = "", at: int
+) -> bool:
+    """Keep a line of a recorder's log, once for its key, and return whether it is new.
+
+    at: market time, as everything in the log, so that its order is what happened; the clock's `now()` tells it
+    """
+    _row, is_new = RecorderLog.objects.get_or_create(
+        key=key or f"{kind}:{strategy}:{to_instant(timezone.now())}",
         defaults={
             "user_id": user, "strategy_id": strategy, "kind": kind, "text": text[:300],
-            "at_ns": now if at is None else at,
+            "at_ns": at,
         },
     )  # fmt: skip
+    return is_new

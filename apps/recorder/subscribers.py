@@ -1,17 +1,30 @@
-"""What the recorder hears: brokers' fills and orders, as they are kept."""
+"""What the recorder hears: brokers' fills and orders as they are kept, and whether brokers are read."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from apps.brokers.domain.told import BrokerFillSeen, BrokerOrderSeen
+from apps.brokers.domain.told import (
+    BrokerAccountChanged,
+    BrokerFillSeen,
+    BrokerOrderSeen,
+    ConnectionChanged,
+)
 from apps.bus import bus
 from apps.bus.models import FactRow
+from apps.recorder import outages
 from apps.recorder.services import settle_facts
 
 NAME: Final = "recorder"
 
 
-@bus.subscriber_of_many(NAME, BrokerFillSeen, BrokerOrderSeen)
+_READING: Final = frozenset({ConnectionChanged.name, BrokerAccountChanged.name})
+
+
+@bus.subscriber_of_many(
+    NAME, BrokerFillSeen, BrokerOrderSeen, ConnectionChanged, BrokerAccountChanged
+)
 def hear(rows: Sequence[FactRow]) -> None:
     """Settle the accounts that facts tell of, each once; hearing them again changes nothing."""
-    settle_facts(rows)
+    settle_facts([row for row in rows if row.name not in _READING])
+    if any(row.name in _READING for row in rows):
+        outages.look()

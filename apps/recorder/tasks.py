@@ -11,7 +11,7 @@ from apps.brokers.reading import poll
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.bus.lease import only_one
-from apps.recorder import days, excursions, importing, openings, services, watching
+from apps.recorder import days, excursions, importing, openings, outages, services, watching
 from apps.recorder.subscribers import NAME
 
 HOLDS: Final = timedelta(seconds=150)  # longer than a hearing may last
@@ -33,6 +33,7 @@ def sweep() -> int:
     """Settle every account, whatever was or was not heard; learn how far positions went; say what needs its owner."""
     openings.look_at_all(timezone.now())
     changed = services.settle_all()
+    outages.look()
     excursions.learn()
     watching.look(to_instant(timezone.now()))
     return changed

@@ -7,7 +7,7 @@ Units:   amounts are exact fractions: of dollars for positions, of R for Signal 
          only ratios that need a root, Sharpe and Sortino, are floats
 Order:   streaks and drawdown follow the order in which results are given; the caller sorts by closing
 Days:    the trade date of the account, so what is done at 17:30 in Chicago belongs to the next day
-Source:  reference/methodology.md, 13; product-spec.md, 7.4 and 10.1
+Source:  "methodology 13" is reference/methodology.md, 13; "spec" is product-spec.md, 7.4 and 10.1
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -222,14 +222,18 @@ def of(results: Sequence[Result], outcome: Outcome) -> list[Result]:
 
 
 def win_rate(results: Sequence[Result]) -> Fraction | None:
-    """Return wins / trades; break-evens count in the denominator. None without trades."""
+    """Return wins / trades; break-evens count in the denominator.
+
+    No trades: None. No losses: 1 only if nothing broke even. Source: methodology 13, spec 10.1.
+    """
     return Fraction(len(of(results, Outcome.WIN)), len(results)) if results else None
 
 
 def longest_streak(results: Sequence[Result], outcome: Outcome) -> int:
     """Return the longest row of wins, or of losses.
 
-    A break-even neither lengthens nor ends it; the opposite outcome ends it. 0 without such a trade.
+    A break-even neither lengthens nor ends it; the opposite outcome ends it. No such trade, or none at all: 0.
+    Source: methodology 13.
     """
     longest = running = 0
     for one in results:
@@ -245,67 +249,101 @@ def longest_streak(results: Sequence[Result], outcome: Outcome) -> int:
 
 
 def gross(results: Sequence[Result]) -> Fraction:
-    """Return the sum of all results before fees, 0 without trades."""
+    """Return the sum of all results before fees.
+
+    No trades: 0. Source: methodology 13, spec 10.1.
+    """
     return _sum(results, _GROSS)
 
 
 def fees(results: Sequence[Result]) -> Fraction:
-    """Return the sum of all fees, 0 without trades."""
+    """Return the sum of all fees that are known.
+
+    No trades: 0. Source: the account's fills, as the broker or the fee schedule says; spec 10.1.
+    """
     return _sum(results, _FEES)
 
 
 def fees_unknown(results: Sequence[Result]) -> int:
-    """Return of how many trades not all fees are known, so that the net may be lower than it is told."""
+    """Return of how many trades not all fees are known, so that the net may be lower than it is told.
+
+    No trades: 0. Source: the broker's fills; spec 10.1.
+    """
     return sum(not one.fees_known for one in results)
 
 
 def net(results: Sequence[Result]) -> Fraction:
-    """Return the sum of all results after fees, 0 without trades."""
+    """Return the sum of all results after fees.
+
+    No trades: 0. Source: methodology 13, spec 10.1.
+    """
     return _sum(results, _NET)
 
 
 def net_r(results: Sequence[Result]) -> Fraction | None:
-    """Return the sum in R, after fees, of the trades that had a stop; None if none had."""
+    """Return the sum in R, after fees, of the trades that had a stop: each net / its own risk at entry.
+
+    No trades, or none with a stop: None. Source: methodology 13.
+    """
     known = with_risk(results)
     return _sum_r(known, _NET) if known else None
 
 
 def with_risk(results: Sequence[Result]) -> list[Result]:
-    """Return the trades that were entered with a stop, in their order."""
+    """Return the trades that were entered with a stop, in their order; figures in R rest on these.
+
+    No trades, or none with a stop: empty. Source: methodology 13.
+    """
     return [one for one in results if one.risk_parts]
 
 
 def average(results: Sequence[Result], outcome: Outcome) -> Fraction | None:
-    """Return the mean net of the wins, or of the losses (below 0). None without such a trade."""
+    """Return the mean net of the wins, or of the losses (below 0).
+
+    No such trade: None. Classed before fees, so the mean of small wins may lie below 0. Source: methodology 13, spec 10.1.
+    """
     return _mean(of(results, outcome), _NET)
 
 
 def largest_win(results: Sequence[Result]) -> Fraction | None:
-    """Return the highest net among the wins, None without wins."""
+    """Return the highest net among the wins.
+
+    No trades, or no win: None. Source: spec 10.1.
+    """
     return _most(of(results, Outcome.WIN), 1)
 
 
 def largest_loss(results: Sequence[Result]) -> Fraction | None:
-    """Return the lowest net among the losses, None without losses."""
+    """Return the lowest net among the losses.
+
+    No trades, or no loss: None. Source: spec 10.1.
+    """
     return _most(of(results, Outcome.LOSS), -1)
 
 
 def profit_factor(results: Sequence[Result]) -> Fraction | None:
     """Return the net of the wins / the net lost by the losses.
 
-    None, not infinite, without losses; 0 with losses alone. Below 0 where fees ate more than the wins made.
+    No trades or no losses: None, not infinite. Losses alone: 0. Below 0 where fees ate more than the wins made.
+    Source: methodology 13, spec 10.1.
     """
     lost = -net(of(results, Outcome.LOSS))
     return net(of(results, Outcome.WIN)) / lost if lost > 0 else None
 
 
 def expectancy(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean net of a trade, None without trades."""
+    """Return the mean net of a trade.
+
+    No trades: None. No losses: the mean win, with break-evens. Source: methodology 13, spec 10.1.
+    """
     return _mean(results, _NET)
 
 
 def expectancy_r(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean net in R of the trades that had a stop, None if none had."""
+    """Return the mean net in R of the trades that had a stop.
+
+    No trades, or none with a stop: None. Source: methodology 13, spec 10.1.
+    """
     return _mean_r(with_risk(results), _NET)
 
 
@@ -338,8 +376,8 @@ class Drawdown:
 def drawdown(results: Sequence[Result]) -> Drawdown:
     """Return the deepest fall of the summed nets from their running peak, which starts at 0, trade by trade.
 
-    So a first trade that loses is a drawdown. Of equal falls the first counts. Without trades, or without a fall, the
-    depth is 0 and no day is told.
+    So a first trade that loses is a drawdown. Of equal falls the first counts. No trades, or no fall: depth 0 and no day.
+    One day: falls inside it count. Source: methodology 13, spec 10.1.
     """
     common = _common(results)
     steps = ((one.day, one.net_parts * (common // one.over)) for one in results)
@@ -347,7 +385,10 @@ def drawdown(results: Sequence[Result]) -> Drawdown:
 
 
 def drawdown_r(results: Sequence[Result]) -> Drawdown:
-    """Return the drawdown in R, over the trades that were entered with a stop; the others are passed over."""
+    """Return the drawdown in R, over the trades that were entered with a stop; the others are passed over.
+
+    No trades, none with a stop, or no fall: depth 0 and no day. Source: methodology 13.
+    """
     known = []
     for one in results:
         if one.risk_parts:
@@ -388,7 +429,10 @@ class Period:
 
 
 def by_day(results: Sequence[Result]) -> list[Period]:
-    """Return each trade date on which a trade was closed, oldest first. Days without a trade are not listed."""
+    """Return each trade date on which a trade was closed, oldest first, with its net; days without a trade are not listed.
+
+    No trades: empty. One day: one period. Source: spec 10.1.
+    """
     common = _common(results)
     days: dict[date, list[int]] = {}  # of each: net, trades, wins, losses
     for one in results:
@@ -441,12 +485,18 @@ def first_of_month(day: date) -> date:
 
 
 def best_day(days: Sequence[Period]) -> Period | None:
-    """Return the day with the highest net, of equals the first; it may be a loss. None without days."""
+    """Return the day with the highest net, of equals the first; it may be a loss.
+
+    No days: None. One day: that day. Source: spec 10.1.
+    """
     return max(days, key=lambda one: one.net, default=None)
 
 
 def worst_day(days: Sequence[Period]) -> Period | None:
-    """Return the day with the lowest net, of equals the first; it may be a gain. None without days."""
+    """Return the day with the lowest net, of equals the first; it may be a gain.
+
+    No days: None. One day: that day. Source: spec 10.1.
+    """
     return min(days, key=lambda one: one.net, default=None)
 
 
@@ -467,7 +517,8 @@ class Level:
 def curve(days: Sequence[Period]) -> list[Level]:
     """Return the summed net at the close of each day, against the highest close so far, which starts at 0.
 
-    `drawdown` looks at every trade, so it may be deeper than this curve shows.
+    `drawdown` looks at every trade, so it may be deeper than this curve shows. No days: empty. One day: one level.
+    Source: spec 10.1.
     """
     level = peak = NOTHING
     found = []
@@ -485,7 +536,7 @@ def sharpe(days: Sequence[Period]) -> float | None:
     """Return mean / sample standard deviation of the daily nets, times the root of 252.
 
     Over the days on which a trade was closed, in the account's money, against a return of 0: a futures account has
-    no invested sum that a rate could be taken of. None under two days, and where all days are equal.
+    no invested sum that a rate could be taken of. No days, one day, or all days equal: None. Source: spec 10.1.
     """
     if len(days) < 2:
         return None
@@ -499,7 +550,7 @@ def sortino(days: Sequence[Period]) -> float | None:
     """Return mean / downside deviation of the daily nets, times the root of 252.
 
     The downside deviation is the root of the mean square of min(net, 0) over *all* days, the target is 0.
-    None under two days, and without a losing day.
+    No days, one day, or no losing day: None. Source: spec 10.1.
     """
     if len(days) < 2:
         return None
@@ -513,13 +564,19 @@ def sortino(days: Sequence[Period]) -> float | None:
 
 
 def mean_seconds(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean time in trade, in market time, of the trades whose close was kept; None without any."""
+    """Return the mean time in trade, in market time, of the trades whose close was kept.
+
+    No such trade: None. Source: spec 10.1.
+    """
     each = _lengths(results)
     return Fraction(sum(each), SECOND * len(each)) if each else None
 
 
 def median_seconds(results: Sequence[Result]) -> Fraction | None:
-    """Return the median time in trade; of an even number the mean of the two in the middle. None without trades."""
+    """Return the median time in trade; of an even number the mean of the two in the middle.
+
+    No trade whose close was kept: None. Source: spec 10.1.
+    """
     each = _lengths(results)
     return Fraction(median_low(each) + median_high(each), 2 * SECOND) if each else None
 
@@ -532,22 +589,34 @@ def _lengths(results: Sequence[Result]) -> list[int]:
 
 
 def average_mfe(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean MFE of the trades that have one, None if none has."""
+    """Return the mean MFE, the most that a trade was ahead, of the trades that have one.
+
+    No such trade: None. No wins: still 0 or above. Source: methodology 13, spec 7.4.
+    """
     return _mean([one for one in results if one.mfe_parts is not None], _MFE)
 
 
 def average_mae(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean MAE, 0 or below, of the trades that have one, None if none has."""
+    """Return the mean MAE, the most that a trade was behind (0 or below), of the trades that have one.
+
+    No such trade: None. No losses: still 0 or below. Source: methodology 13, spec 7.4.
+    """
     return _mean([one for one in results if one.mae_parts is not None], _MAE)
 
 
 def average_mfe_r(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean MFE in R of the trades that have one and had a stop, None if none has."""
+    """Return the mean MFE in R, each over its own risk, of the trades that have one and had a stop.
+
+    No such trade: None. Source: methodology 13, spec 7.4.
+    """
     return _mean_r([one for one in with_risk(results) if one.mfe_parts is not None], _MFE)
 
 
 def average_mae_r(results: Sequence[Result]) -> Fraction | None:
-    """Return the mean MAE in R, 0 or below, of the trades that have one and had a stop, None if none has."""
+    """Return the mean MAE in R, 0 or below, of the trades that have one and had a stop.
+
+    No such trade: None. Source: methodology 13, spec 7.4.
+    """
     return _mean_r([one for one in with_risk(results) if one.mae_parts is not None], _MAE)
 
 
@@ -555,7 +624,7 @@ def efficiency(results: Sequence[Result]) -> Fraction | None:
     """Return what was captured / what was available: gains before fees / MFE, both summed over all trades.
 
     A loss captured nothing, and no trade captures more than its MFE, so it lies between 0 and 1 by definition.
-    None where no MFE is known or nothing was available.
+    No trades, no MFE known, or nothing was available: None. Losses alone: 0. Source: spec 7.4.
     """
     known = [one for one in results if one.mfe_parts is not None]
     whole = _sum(known, _MFE)

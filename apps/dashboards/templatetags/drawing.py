@@ -1,7 +1,7 @@
 """What templates draw with: icons, numbers for scripts, and whether this is the demo."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
@@ -116,9 +116,13 @@ def side(is_bullish: bool) -> str:
 
 
 @register.filter
-def day_minute(value: datetime | None) -> str:
-    """Write an instant with its day, on Chicago's clock: 20 Nov 09:14."""
-    return NOTHING if value is None else f"{value.astimezone(ZoneInfo(CHICAGO)):%-d %b %H:%M}"
+def day_minute(value: datetime | None, today: date | None = None) -> str:
+    """Write an instant with its day, on Chicago's clock: 20 Nov 09:14; where it is of another year than today, with that."""
+    if value is None:
+        return NOTHING
+    there = value.astimezone(ZoneInfo(CHICAGO))
+    year = " %Y" if isinstance(today, date) and there.year != today.year else ""
+    return f"{there:%-d %b{year} %H:%M}"
 
 
 @register.filter

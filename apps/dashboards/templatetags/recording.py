@@ -1,13 +1,17 @@
 """Words and signs of recorded positions for templates."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django import template
 
-from apps.bus.domain.message import to_datetime
+from apps.bus.domain.message import SECOND, to_datetime
+from apps.dashboards.templatetags.desk import CHICAGO, age, minute
+from apps.dashboards.templatetags.drawing import day_minute
+from apps.recorder.domain.reading import Unread
 from apps.recorder.domain.terms import LogKind, PositionStatus, Reason
 
 register = template.Library()
@@ -48,6 +52,31 @@ _ICONS: Final[Mapping[str, str]] = {
 def moment(ns: int) -> datetime:
     """Return an instant in ns UTC as a moment."""
     return to_datetime(ns)
+
+
+@register.filter
+def not_read(found: Unread, wall: int) -> str:
+    """Say since when an account is not read, on Chicago's clock: not read since 09:14 CT."""
+    if found.is_closed:
+        return "not read"
+    if found.since is None:
+        return "never read"
+    since, day = to_datetime(found.since), _chicago(wall)
+    if _chicago(found.since) == day:
+        return f"not read since {minute(since)} CT"
+    return f"not read since {day_minute(since, day)} CT"
+
+
+@register.filter
+def old_words(found: Unread, wall: int) -> str:
+    """Say how old what is known of a position is: as of 12 min ago."""
+    if found.since is None:
+        return "not read, so it may be over"
+    return f"as the broker had it {age(max(0, wall - found.since) // SECOND)} ago"
+
+
+def _chicago(at: int) -> date:
+    return to_datetime(at).astimezone(ZoneInfo(CHICAGO)).date()
 
 
 @register.filter

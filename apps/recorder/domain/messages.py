@@ -92,7 +92,10 @@ class TargetHit(Recorded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderChanged(Fact):
-    """Somebody started, stopped, changed or reset a recorder, or took that back. `at` is the wall clock's."""
+    """Somebody started, stopped, changed or reset a recorder, or took that back; or its account is not read, or again.
+
+    `at` is the wall clock's.
+    """
 
     name: ClassVar[str] = "recorder.changed"
     strategy: int

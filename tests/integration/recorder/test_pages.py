@@ -1,5 +1,7 @@
 """My Recorders and a strategy's page: what they tell, what they ask, and that they are one's own."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,13 +9,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.brokers.models import BrokerFill, BrokerOrder
 from apps.bus import transport
-from apps.recorder.models import RecordedPosition, Recorder
+from apps.recorder import clock, deciding
+from apps.recorder.models import RecordedPosition, Recorder, RecorderLog
 from apps.recorder.services import settle
 from tests.cast import Actor
-from tests.factories import a_price, a_strategy
+from tests.factories import a_price, a_strategy, at
 
-from .rows import BEGAN, a_broker_account, a_fill, a_recorder, recorded
+from .rows import BEGAN, a_broker_account, a_fill, a_recorder, an_order, recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +47,10 @@ def page(actor: Actor, path: str, status: int = 200) -> str:
     answer = actor.client.get(path)
     assert answer.status_code == status, answer.content[:500]
     return answer.content.decode()
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace(" ,", ",")
 
 
 def test_the_list_tells_state_open_today_and_the_last_event(alice: Actor, traded: Recorder) -> None:
@@ -159,7 +167,17 @@ def test_a_contract_without_a_value_is_shown_as_such(alice: Actor) -> None:
 
 def test_pages_are_ones_own(alice: Actor, bob: Actor, traded: Recorder) -> None:
     base = f"/recorders/{traded.strategy_id}/"
-    for path in ("", "curve/", "region/now/", "region/log/", "change/", "start/", "reset/"):
+    for path in (
+        "",
+        "curve/",
+        "region/now/",
+        "region/log/",
+        "region/figures/",
+        "region/positions/",
+        "change/",
+        "start/",
+        "reset/",
+    ):
         assert bob.client.get(base + path).status_code == 404, path
         assert Client().get(base + path).status_code == 302, path
     for path in ("stop/", "clone/", "reset/", "fills/1/"):
@@ -211,3 +229,154 @@ def test_many_fills_to_settle_are_counted_and_listed_page_by_page(alice: Actor) 
         listed = alice.client.get("/recorders/").content.decode()
     assert listed.count("26 fills to settle") == 2
     assert not [one for one in asked if '"recorder_recordedfill"."note"' in one["sql"]]
+
+
+# ---- what protects a position ----
+
+
+def test_a_plans_stop_is_not_shown_as_one_that_works(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account, stop_loss=Decimal(40))
+    fill = a_fill(account, 2, "20000.00", 1)
+    settle(account=account)
+    path = f"/recorders/{recorder.strategy_id}/region/now/"
+    shown = words(page(alice, path))
+    assert "no stop at the broker planned stop 19,990.00" in shown
+    assert "no stop" in page(alice, "/recorders/")
+    stop = an_order(
+        account, "s1", "stop", side="sell", status="working", quantity=1, stop=Decimal("19985.00")
+    )
+    assert "stop 19,985.00 at the broker, not for 1 of 2 planned" in words(page(alice, path))
+    BrokerOrder.objects.filter(pk=stop.pk).update(quantity=2, parent=fill.order)
+    shown = words(page(alice, path))
+    assert "stop 19,985.00 at the broker" in shown
+    assert "planned" not in shown and "not for" not in shown  # its first stop was an order
+    for gone in ("suspended", "cancelled", "filled"):
+        BrokerOrder.objects.update(status=gone)
+        assert "no stop at the broker" in page(alice, path), gone
+
+
+def test_another_strategys_stop_protects_nothing_here(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    first = a_recorder(alice.user, account)
+    second = a_recorder(alice.user, account, "NQ FVG")
+    for recorder, order in ((first, "e1"), (second, "e2")):
+        an_order(account, order, tag=f"th{recorder.strategy_id}-1")
+        a_fill(account, 1, "20000.00", 1, order=order)
+    settle(account=account)
+    usual = {"side": "sell", "status": "working", "quantity": 1, "stop": Decimal("19985.00")}
+    an_order(account, "s1", "stop", tag=f"th{second.strategy_id}-2", **usual)
+    an_order(account, "s2", "stop", **usual)  # it names nobody, and two hold the contract
+
+    def now(recorder: Recorder) -> str:
+        return page(alice, f"/recorders/{recorder.strategy_id}/region/now/")
+
+    assert "no stop at the broker" in now(first)
+    assert "stop 19,985.00 at the broker" in now(second)
+
+
+# ---- one truth on one page ----
+
+
+def test_every_figure_of_the_page_is_drawn_again_with_the_same_facts(
+    alice: Actor, traded: Recorder
+) -> None:
+    assert traded.account is not None
+    base = f"/recorders/{traded.strategy_id}/"
+    topic = f"user.{alice.user.pk}.recorders"
+    html = page(alice, base)
+    for name in ("now", "undecided", "figures", "curve", "calendar", "positions", "log"):
+        region = re.search(rf'<live-region[^>]*src="{base}region/{name}/"[^>]*>', html)
+        assert region and topic in region[0], name
+    assert 'follows="figures"' in html  # the curve is read again when they change
+    a_fill(traded.account, -1, "20030.00", 4)
+    settle(account=traded.account)
+    assert "+$392.00" in words(page(alice, f"{base}region/figures/"))
+    assert "2 trades" in words(page(alice, f"{base}region/calendar/"))
+    assert page(alice, f"{base}region/positions/").count("data-of=") == 2
+    assert "+$392.00" in words(page(alice, f"{base}region/curve/"))
+    assert alice.client.get(f"{base}curve/").json()["equity"] == ["392.00"]
+
+
+def test_a_region_keeps_what_is_looked_at(alice: Actor, traded: Recorder) -> None:
+    base = f"/recorders/{traded.strategy_id}/"
+    html = page(alice, f"{base}?day=2025-12-01&month=2025-11")
+    assert f"{base}region/positions/?month=2025-11&amp;day=2025-12-01" in html
+    assert "Nothing ended on this day" in page(alice, f"{base}region/positions/?day=2025-12-01")
+
+
+def test_the_first_trade_brings_the_figures(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account)
+    base = f"/recorders/{recorder.strategy_id}/"
+    assert "Profit factor" not in page(alice, base)
+    assert page(alice, f"{base}region/calendar/").strip() == ""
+    a_fill(account, 1, "20000.00", 1)
+    a_fill(account, -1, "20010.00", 2)
+    settle(account=account)
+    assert "Profit factor" in page(alice, f"{base}region/figures/")
+
+
+# ---- one definition of every figure ----
+
+
+def test_the_list_the_page_and_the_api_tell_the_same_of_what_can_be_valued(
+    alice: Actor, traded: Recorder
+) -> None:
+    """A contract without a value is closed, with fees, and in no figure; break-evens count in the win rate."""
+    assert traded.account is not None
+    a_fill(traded.account, -1, "20020.00", 4)  # break-even, $4.00 of fees
+    settle(account=traded.account)
+    known = RecordedPosition.objects.get(realized=0)
+    RecordedPosition.objects.create(
+        user=alice.user, key="x", strategy=traded.strategy, account=traded.account,
+        contract="XYZZ5", root="", sign=1, size=0, most=1, entered=1, exited=1, entry=1, exit=2,
+        cost=0, realized=None, fees=Decimal("7.00"), fees_known=False, status="closed",
+        opened_ns=known.opened_ns, closed_ns=known.closed_ns, trade_date=known.trade_date,
+    )  # fmt: skip
+    listed, own = page(alice, "/recorders/"), page(alice, f"/recorders/{traded.strategy_id}/")
+    assert listed.count("+$192.00") == 2  # today, and all
+    assert "50.0 %" in listed and "3 closed, 1 not valued" in listed
+    assert "fees of" not in listed
+    assert "+$192.00" in own and "50.0 %" in own
+    told = alice.client.get(f"/api/strategies/{traded.strategy_id}/").json()
+    assert (told["net"], told["net_today"], told["win_rate"]) == ("192.00", "192.00", "0.5000")
+    assert (told["closed"], told["fees_unknown"]) == (3, 0)
+    summary = alice.client.get("/api/dashboard/summary/?books=recorded").json()
+    assert summary["all"]["net"] == told["net"]
+
+
+# ---- the log ----
+
+
+def test_the_log_is_in_the_markets_order_and_can_be_read_to_its_end(
+    alice: Actor, traded: Recorder
+) -> None:
+    assert traded.account is not None
+    fill = BrokerFill.objects.get(price=Decimal("20020.00"))
+    deciding.assign(user=alice.user, fill=fill, shares=[(traded.strategy_id, 1)], by="alice")
+    deciding.undo(fill=fill, by="alice")
+    lines = RecorderLog.objects.filter(kind="assigned")
+    assert [one.at_ns for one in lines] == [clock.now()] * 2  # market time, not the wall's
+    RecorderLog.objects.bulk_create(
+        RecorderLog(
+            user=alice.user, strategy=traded.strategy, key=f"k{number}", kind="changed",
+            text=f"Line {number}.", at_ns=1_733_150_000_000_000_000 + number,
+        )
+        for number in range(90)
+    )  # fmt: skip
+    base = f"/recorders/{traded.strategy_id}/"
+    first, last = page(alice, base), page(alice, f"{base}?log=3")
+    assert "?log=2#log" in first and "Page 1 of 3" in first
+    assert "Line 0." in last and "Line 0." not in first
+    assert f"{base}region/log/?log=3" in last
+    assert "Line 0." in page(alice, f"{base}region/log/?log=3")
+    assert "2 Dec 2024" in words(last)  # another year than the market's
+    assert "2 Dec 2025" not in words(first.split('id="log"')[1])
+
+
+def test_positions_tell_the_year_if_it_is_not_this_one(alice: Actor, traded: Recorder) -> None:
+    base = f"/recorders/{traded.strategy_id}/region/positions/"
+    assert "2 Dec 08:32" in page(alice, base)
+    transport.set_market_time(at("2026-01-05T15:00:00Z"), True)
+    assert "2 Dec 2025 08:32" in page(alice, base)

@@ -18,7 +18,7 @@ class EquityChart extends LineChart {
     const c = colours(["chart-series-1", "chart-series-2", "loss"]);
     return {
       series: [
-        { label: "net", stroke: c["chart-series-1"], width: 1.5, points: { show: this.data.days.length < 4 }, value },
+        { label: "net", stroke: c["chart-series-1"], width: 1.5, points: { show: this.isDotted() }, value },
         { label: "peak", stroke: c["chart-series-2"], width: 1, dash: [4, 3], points: { show: false }, value },
       ],
       bands: [{ series: [2, 1], fill: faded(c.loss, 0.16) }],

@@ -15,13 +15,23 @@ export class LineChart extends HTMLElement {
     for (const topic of (this.getAttribute("facts") ?? "").split(" ").filter(Boolean)) {
       listen(topic, (said) => said.kind !== "reading" && this.ask());
     }
-    onTheme(() => this.draw());
+    onTheme(() => this.build());
+    this.follow();
     this.watch = new ResizeObserver(() => this.plot?.setSize({ width: this.box.clientWidth, height: HEIGHT }));
     this.watch.observe(this.box);
     this.load();
   }
 
+  /** With `follows="figures"` it is also read again whenever the live region of that id was drawn anew. */
+  follow() {
+    const region = this.getAttribute("follows");
+    if (!region) return;
+    this.heard = (event) => event.target.id === region && this.ask();
+    document.addEventListener("live-drawn", this.heard);
+  }
+
   disconnectedCallback() {
+    document.removeEventListener("live-drawn", this.heard);
     this.watch?.disconnect();
     clearTimeout(this.timer);
   }
@@ -62,19 +72,34 @@ export class LineChart extends HTMLElement {
     const c = colours(["chart-series-1", "risk-danger-fill"]);
     return {
       series: [
-        { label: "balance", stroke: c["chart-series-1"], width: 1.5, points: { show: this.data.days.length < 4 }, value },
+        { label: "balance", stroke: c["chart-series-1"], width: 1.5, points: { show: this.isDotted() }, value },
         { label: "liquidation line", stroke: c["risk-danger-fill"], width: 2, paths: uPlot.paths.stepped({ align: -1 }), points: { show: false }, value },
       ],
       hooks: { drawAxes: [(plot) => hatch(plot, c["risk-danger-fill"])] },
     };
   }
 
+  /** New figures move the lines that are there; only what looks otherwise is built anew, so nothing flickers. */
   draw() {
+    if (!this.data?.days.length || !this.isConnected) return;
+    const isDotted = this.isDotted();
+    if (this.plot && this.wasDotted === isDotted) this.plot.setData(this.points());
+    else this.build();
+    this.wasDotted = isDotted;
+  }
+
+  /** Whether so few days are drawn that each has its dot. */
+  isDotted() {
+    return this.data.days.length < 4;
+  }
+
+  build() {
     if (!this.data?.days.length || !this.isConnected) return;
     const c = colours(["chart-axis", "chart-grid"]);
     const font = `10px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: c["chart-axis"], font, grid: { stroke: c["chart-grid"], width: 1 }, ticks: { show: false } };
-    const money = (plot, value) => (value === null || value === undefined ? "–" : formats.whole_dollars(String(value)));
+    const whole = (value) => (value === null || value === undefined ? "–" : formats.whole_dollars(String(value)));
+    const money = (plot, value, line, place) => whole(place === null ? plot.data?.[line]?.at(-1) : value); // nobody points: the last
     const named = (place) => this.named(place);
     const { series, ...looks } = this.lines(money);
     this.plot?.destroy();
@@ -88,7 +113,7 @@ export class LineChart extends HTMLElement {
           { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50], values: (plot, all) => all.map((one) => (Number.isInteger(one) ? named(one) : "")) },
           { ...axis, size: 60, values: (plot, all) => all.map((one) => formats.whole_dollars(String(one))) },
         ],
-        series: [{ label: "day", value: (plot, place) => (place === null ? "–" : named(place)) }, ...series],
+        series: [{ label: "day", value: (plot, place) => named(place ?? this.data.days.length) }, ...series],
         ...looks,
       },
       this.points(),

@@ -86,11 +86,11 @@ class LiveRegion extends HTMLElement {
     const path = this.focused();
     const typed = [...this.querySelectorAll("input, select, textarea")].filter(isChanged).map((one) => [this.path(one), one.value]);
     const open = new Set([...this.querySelectorAll("details[open][id]")].map((one) => one.id));
-    const scrolled = [...this.querySelectorAll("[role=region][aria-label]")].map((one) => [one.ariaLabel, one.scrollTop]);
+    const scrolled = [...this.querySelectorAll("[role=region][aria-label]")].map((one) => [one.ariaLabel, one.scrollTop, one.scrollLeft]);
     this.innerHTML = html;
-    for (const [label, top] of scrolled) {
-      const same = top && this.querySelector(`[role=region][aria-label="${CSS.escape(label)}"]`);
-      if (same) same.scrollTop = top;
+    for (const [label, top, left] of scrolled) {
+      const same = (top || left) && this.querySelector(`[role=region][aria-label="${CSS.escape(label)}"]`);
+      if (same) [same.scrollTop, same.scrollLeft] = [top, left];
     }
     for (const id of open) this.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
     for (const [where, value] of typed) {
