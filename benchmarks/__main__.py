@@ -24,6 +24,7 @@ NAMES = (
     "pages",
     "performance",
     "fanout",
+    "imports",
     "memory",
 )
 OUT = ROOT / "var" / "bench.json"

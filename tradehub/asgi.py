@@ -10,5 +10,7 @@ from django.core.asgi import get_asgi_application
 pages = get_asgi_application()  # loads the apps; what follows may import them
 
 from apps.dashboards.routing import websocket
+from apps.system import bodies
 
+bodies.install()
 application = ProtocolTypeRouter({"http": pages, "websocket": websocket})

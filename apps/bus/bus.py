@@ -160,6 +160,18 @@ def tell(rows: Iterable[FactRow]) -> None:
         _news.notify_all()
 
 
+def tell_of_others(*, user: int, since: int) -> None:
+    """Tell this process of a person's facts that another one has committed after seq `since`: the last of each name.
+
+    Who listens fetches what is true now. Over Redis that process has told them itself.
+    """
+    if not isinstance(transport.current(), transport.MemoryTransport):
+        return
+    later = FactRow.objects.filter(user_id=user, seq__gt=since).order_by()
+    last = later.values("name").annotate(last=models.Max("seq")).values_list("last", flat=True)
+    tell(FactRow.objects.filter(seq__in=list(last)))
+
+
 def topic_of(fact_name: str, user_id: int) -> str:
     """Return where a fact is told: `user.7.trades` for trade.*, `trades` if it is nobody's own."""
     area = fact_name.partition(".")[0] + "s"

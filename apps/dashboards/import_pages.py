@@ -20,13 +20,14 @@ from apps.recorder import files, importing
 from apps.recorder.days import Cell, days_of
 from apps.recorder.importing import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
+from apps.recorder.imports.zones import ZONES
 from apps.recorder.models import Import, ImportedRow
 from apps.recorder.queries import broker_accounts
 
+MOST_AT_ONCE: Final = 32 * 1024 * 1024  # bytes of a file that the form takes without its script
 LISTED: Final = 20
 SHOWN: Final = 200
 STRIP_DAYS: Final = 55  # eight weeks
-ZONES: Final = ("America/Chicago", "America/New_York", "UTC", "Europe/London", "Europe/Berlin")
 _FOUND: Final = "As the file shows"
 
 
@@ -74,6 +75,16 @@ class UploadForm(MannerForm):
     )
     field_order = ("file", "zone", "decimals", "days")
 
+    def clean_file(self) -> Any:
+        """Refuse what is too large for one request: the script sends that in slices."""
+        file = self.cleaned_data["file"]
+        if file.size > MOST_AT_ONCE:
+            raise forms.ValidationError(
+                f"The CSV file has {file.size / 2**20:,.0f} MB; without JavaScript {MOST_AT_ONCE // 2**20} MB are taken. Turn it on, "
+                "or have whoever runs the desk use manage.py import_fills, or export a shorter time."
+            )
+        return file
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -92,6 +103,11 @@ class Seen:
         """Return whether it is worked on."""
         state = Import.State
         return self.row.state in (state.LOOKING, state.COUNTING, state.APPLYING, state.UNDOING)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Return whether more of the file has to come from the browser."""
+        return self.row.state == Import.State.RECEIVING
 
     @property
     def percent(self) -> int:

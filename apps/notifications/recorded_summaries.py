@@ -68,6 +68,8 @@ def since(user: Any, day: date) -> bool:
 
 def of(user: Any, scope: Scope) -> Recorded:
     """Return what a trader's recorders found in a period; strategies without any are left out."""
-    rows = recorded.closed(user, scope)
-    found = [one for one in recorded.by_strategy(user, rows) if one.figures.trades] if rows else []
-    return Recorded(scope, rows, found)
+    briefs = recorded.closed(user, scope)
+    found = (
+        [one for one in recorded.by_strategy(user, briefs) if one.figures.trades] if briefs else []
+    )
+    return Recorded(scope, recorded.in_full(user, briefs), found)

@@ -11,14 +11,15 @@ from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.marketdata.domain.calendar import trade_date
+from apps.recorder.brief import brief
 from apps.recorder.imports.matching import Said, Verdict, match
 from apps.recorder.models import ImportedRow, Stood
 from apps.recorder.writing import had_of, size_of, tell
 
 
 def take_back(rows: Sequence[ImportedRow]) -> None:
-    """Delete evidence, and the fills of files that nothing else stands for, in one transaction."""
-    with transaction.atomic():
+    """Delete evidence, and the fills of files that nothing else stands for, in one short transaction."""
+    with brief():
         pks = [row.pk for row in rows]
         stood = Stood.objects.filter(evidence__in=pks).values("fill")
         touched = list(
@@ -32,9 +33,12 @@ def take_back(rows: Sequence[ImportedRow]) -> None:
 
 def _remake(fills: Sequence[BrokerFill]) -> None:
     """Give fills of files the contracts that their evidence tells; without any they go."""
+    told = defaultdict(list)
+    for stood in Stood.objects.filter(fill__in=fills).select_related("evidence"):
+        told[stood.fill_id].append(stood.evidence)
     changed = defaultdict(list)
     for fill in fills:
-        rows = list(ImportedRow.objects.filter(stood__fill=fill))
+        rows = told[fill.pk]
         if not rows:
             fill.is_active = False
             changed[fill.account].append(fill)
@@ -58,30 +62,50 @@ def _tell(account: BrokerAccount, fills: Sequence[BrokerFill]) -> None:
 # ---- settled by a person ----
 
 
-def settle(row: ImportedRow, *, is_another: bool) -> bool:
-    """Import a row in conflict as a fill of its own, or leave it out. False: its number is taken."""
+def settle(row: ImportedRow, *, is_another: bool) -> list[int] | None:
+    """Import a row in conflict as a fill of its own, or leave it out, and with it every row that tells the same fill.
+
+    Returns the imports whose rows were settled; None: its number is taken.
+    """
     with transaction.atomic():
-        kept = list(BrokerFill.objects.filter(stood__evidence=row))
-        row.by_hand = True
-        if not is_another:
-            row.state = ImportedRow.State.LEFT_OUT
-            row.save(update_fields=["state", "by_hand"])
-            Stood.objects.filter(evidence=row).delete()
-            for fill in kept:
-                fill.is_active = False
-                _tell(row.account, [fill])
-                fill.delete()
-            return True
-        remote = row.name or f"{row.family}:{row.key}"[:120]
-        if not kept and BrokerFill.objects.filter(account=row.account, remote=remote).exists():
-            return False
-        fill = kept[0] if kept else _fill_of(row, remote)
-        fill.is_active = True
-        fill.save()
-        row.state = ImportedRow.State.NEW
-        row.save(update_fields=["state", "by_hand"])
-        Stood.objects.get_or_create(evidence=row, fill=fill)
+        account = BrokerAccount.objects.select_for_update().get(pk=row.account_id)
+        same = ImportedRow.objects.filter(account=account, family=row.family, key=row.key)
+        waiting = list(same.filter(state=ImportedRow.State.CONFLICT))
+        kept = list(BrokerFill.objects.filter(stood__evidence__in=waiting).distinct())
+        done = _as_another(row, waiting, kept) if is_another else _left_out(row, waiting, kept)
+        return sorted({one.importing_id for one in waiting}) if done else None
+
+
+def _left_out(row: ImportedRow, waiting: Sequence[ImportedRow], kept: Sequence[BrokerFill]) -> bool:
+    pks = [one.pk for one in waiting]
+    Stood.objects.filter(evidence__in=pks).delete()
+    ImportedRow.objects.filter(pk__in=pks).update(state=ImportedRow.State.LEFT_OUT, by_hand=True)
+    for fill in kept:
+        fill.is_active = False
         _tell(row.account, [fill])
+        fill.delete()
+    return True
+
+
+def _as_another(
+    row: ImportedRow, waiting: Sequence[ImportedRow], kept: Sequence[BrokerFill]
+) -> bool:
+    remote = row.name or f"{row.family}:{row.key}"[:120]
+    if not kept and BrokerFill.objects.filter(account=row.account, remote=remote).exists():
+        return False
+    fill = kept[0] if kept else _fill_of(row, remote)
+    if not kept:
+        fill.quantity = size_of({one.part: one.quantity for one in waiting})
+    fill.is_active = True
+    fill.save()
+    for one in waiting:
+        # the same row of another file is known by it
+        mine = one.importing_id == row.importing_id
+        one.state = ImportedRow.State.NEW if mine else ImportedRow.State.KNOWN
+        one.by_hand = True
+        one.save(update_fields=["state", "by_hand"])
+        Stood.objects.get_or_create(evidence=one, fill=fill)
+    _tell(row.account, [fill])
     return True
 
 

@@ -11,10 +11,10 @@ from apps.marketdata.domain.calendar import Calendar
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 from apps.marketdata.queries import calendar as kept_calendar
 from apps.marketdata.queries import candles_between, read_ticks
+from apps.recorder.clock import now
 from apps.recorder.domain.excursion import Priced, Step, Stretch, range_of, stretches
 from apps.recorder.domain.ledger import MONEY
 from apps.recorder.models import RecordedFill, RecordedPosition
-from apps.recorder.recorders import now
 
 AT_ONCE: Final = 100
 LONGEST: Final = 35 * DAY  # a minute's candle each: some 48,000

@@ -38,10 +38,9 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
         read_only_fields = fields
 
 
-class UploadSerializer(serializers.Serializer[Any]):
-    """A file of fills. With `apply` it is imported once it is looked at; what speaks against that is `reason`."""
+class ChoicesSerializer(serializers.Serializer[Any]):
+    """How a file is read, and whether it is imported at once."""
 
-    file = serializers.FileField(help_text="CSV, up to 512 MB.")
     zone = serializers.CharField(
         max_length=64, default="America/Chicago", help_text="Of times that do not say their own."
     )
@@ -56,6 +55,14 @@ class UploadSerializer(serializers.Serializer[Any]):
     )
     apply = serializers.BooleanField(default=False)
     only_good = serializers.BooleanField(default=False, help_text="Leave bad rows out.")
+
+
+class UploadSerializer(ChoicesSerializer):
+    """A file of fills. With `apply` it is imported once it is looked at; what speaks against that is `reason`."""
+
+    file = serializers.FileField(
+        help_text="CSV, up to 32 MB; a larger one goes in slices, see `upload/`."
+    )
 
 
 class ImportWishSerializer(serializers.Serializer[Any]):
@@ -76,7 +83,8 @@ class DaySerializer(serializers.Serializer[Any]):
     fills = serializers.IntegerField()
 
 
-def _refused(problem: CannotImport) -> ValidationError:
+def refused(problem: CannotImport) -> ValidationError:
+    """Return the refusal that names the field and the cure."""
     return ValidationError({problem.field: [f"{problem.cure[:1].upper()}{problem.cure[1:]}."]})
 
 
@@ -106,11 +114,13 @@ class Imports(Listing):
                 apply=given["apply"], only_good=given["only_good"],
             )  # fmt: skip
         except CannotImport as problem:
-            raise _refused(problem) from None
+            raise refused(problem) from None
         return Response(ImportSerializer(made).data, status.HTTP_201_CREATED)
 
 
-class _One(GenericAPIView[Any]):
+class OneOfMine(GenericAPIView[Any]):
+    """Something about one of the asker's imports."""
+
     serializer_class: Any = ImportSerializer
     pagination_class = None
     filter_backends = ()
@@ -126,7 +136,7 @@ class _One(GenericAPIView[Any]):
         return found
 
 
-class OneImport(_One):
+class OneImport(OneOfMine):
     """One import."""
 
     @extend_schema(parameters=[ID], responses={200: ImportSerializer, 404: PROBLEM})
@@ -150,7 +160,7 @@ class OneImport(_One):
             else:
                 importing.apply(importing=row, only_good=only_good)
         except CannotImport as problem:
-            raise _refused(problem) from None
+            raise refused(problem) from None
         return Response(ImportSerializer(row).data)
 
     @extend_schema(parameters=[ID], responses={204: None, **ANSWERS})
@@ -159,11 +169,11 @@ class OneImport(_One):
         try:
             importing.discard(importing=self.own(id))
         except CannotImport as problem:
-            raise _refused(problem) from None
+            raise refused(problem) from None
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class UndoImport(_One):
+class UndoImport(OneOfMine):
     """Undoing an import."""
 
     @extend_schema(parameters=[ID], request=None, responses={200: ImportSerializer, **ANSWERS})
@@ -173,7 +183,7 @@ class UndoImport(_One):
         try:
             importing.undo(importing=row)
         except CannotImport as problem:
-            raise _refused(problem) from None
+            raise refused(problem) from None
         return Response(ImportSerializer(row).data)
 
 

@@ -20,9 +20,11 @@ from apps.bus.domain.message import to_instant
 from apps.bus.lease import Lease, only_one
 from apps.marketdata.domain.calendar import trade_date
 from apps.recorder import days as day_ledger
-from apps.recorder import evidence, services, writing
-from apps.recorder.imports.reading import MOST_BYTES, BadFile, manner_of, shape_of
+from apps.recorder import evidence, naming, services, writing
+from apps.recorder.brief import ROWS
+from apps.recorder.imports.reading import MOST_BYTES, BadFile, Shape, manner_of, shape_of
 from apps.recorder.imports.values import DayOrder, Decimals
+from apps.recorder.imports.zones import ZONES, agreeing
 from apps.recorder.models import Import, ImportedRow
 from apps.recorder.queries import broker_accounts
 from apps.recorder.staging import Staged, lay
@@ -65,14 +67,11 @@ def accept(
 
     Raises:  CannotImport  a choice is none that can be made, or the file is too large
     """
-    _known_choices(zone, decimals, days)
-    if account is not None and not broker_accounts(user).filter(pk=account).exists():
-        raise CannotImport("account", f"you have no broker account {account}")
-    wish = {"account": account, "apply": apply, "only_good": only_good}
-    importing = Import.objects.create(
-        user=user, file_name=_shown(name), sha256="", size=0, zone=zone, decimals=decimals, days=days,
-        made_by=user.get_username(), wish=wish if account or apply else {},
+    importing = begun(
+        user=user, name=name, zone=zone, decimals=decimals, days=days,
+        account=account, apply=apply, only_good=only_good,
     )  # fmt: skip
+    importing.save()
     try:
         importing.size, importing.sha256 = _keep(importing.path, chunks)
     except CannotImport:
@@ -80,9 +79,27 @@ def accept(
         importing.delete()
         raise
     importing.save(update_fields=["size", "sha256"])
-    _begin(importing, at_once=at_once)
+    begin_work(importing, at_once=at_once)
     importing.refresh_from_db()
     return importing
+
+
+def begun(
+    *, user: Any, name: str, zone: str, decimals: str = "", days: str = "", account: int | None = None,
+    apply: bool = False, only_good: bool = False,
+) -> Import:  # fmt: skip
+    """Return an import that is not kept yet, with the choices that were made for it.
+
+    Raises:  CannotImport  a choice is none that can be made
+    """
+    _known_choices(zone, decimals, days)
+    if account is not None and not broker_accounts(user).filter(pk=account).exists():
+        raise CannotImport("account", f"you have no broker account {account}")
+    wish = {"account": account, "apply": apply, "only_good": only_good}
+    return Import(
+        user=user, file_name=_shown(name), size=0, zone=zone, decimals=decimals, days=days,
+        made_by=user.get_username(), wish=wish if account or apply else {},
+    )  # fmt: skip
 
 
 def look_again(*, importing: Import, zone: str, decimals: str = "", days: str = "") -> None:
@@ -96,7 +113,7 @@ def look_again(*, importing: Import, zone: str, decimals: str = "", days: str = 
     Import.objects.filter(pk=importing.pk).update(
         zone=zone, decimals=decimals, days=days, state=State.LOOKING, share=0, reason="", wish={}
     )
-    _begin(importing)
+    begin_work(importing)
 
 
 def _known_choices(zone: str, decimals: str, days: str) -> None:
@@ -128,7 +145,13 @@ def _keep(path: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _begin(importing: Import, *, at_once: bool | None = None) -> None:
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def begin_work(importing: Import, *, at_once: bool | None = None) -> None:
+    """Have it worked on: a small one now, a larger one by the worker."""
     if importing.size <= AT_ONCE if at_once is None else at_once:
         work(importing.pk)
     else:
@@ -208,6 +231,8 @@ def _progress(
 def _look(importing: Import, lease: Lease) -> None:
     """Read the whole file, lay its rows down, and count what is new; nothing is imported."""
     try:
+        if not importing.sha256:
+            importing.sha256 = _digest(importing.path)
         shape = shape_of(importing.path)
         manner = manner_of(shape, importing.zone, importing.decimals, importing.days)
         done = lay(
@@ -224,7 +249,7 @@ def _look(importing: Import, lease: Lease) -> None:
     importing.layout = shape.layout.name
     importing.rows, importing.bad_rows, importing.problems = done.rows, done.bad_rows, done.problems
     importing.accounts = {
-        name: importing.accounts.get(name) or account_for(importing.user, name)
+        name: importing.accounts.get(name) or naming.account_for(importing, name)
         for name in contents.accounts
     }
     if (account := importing.wish.get("account")) is not None and len(contents.accounts) == 1:
@@ -233,24 +258,25 @@ def _look(importing: Import, lease: Lease) -> None:
         "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
         "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
         "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
-        "dates": sorted({one.day.isoformat() for one in staged.groups()}),
+        "dates": sorted({one.day.isoformat() for one in staged.groups()}), "apart": _apart(importing, staged, shape),
     }  # fmt: skip
     _count(importing, _progress(importing, lease, 0.6, 1))
-    found = ("layout", "rows", "bad_rows", "problems", "accounts", "seen")
+    found = ("sha256", "layout", "rows", "bad_rows", "problems", "accounts", "seen")
     _move(
         importing, State.LOOKING, State.READY, share=1,
         **{name: getattr(importing, name) for name in found},
     )  # fmt: skip
 
 
-def account_for(user: Any, name: str) -> int | None:
-    """Return which of a person's broker accounts a name in a file means; one who has a single one means it by no name."""
-    own = list(broker_accounts(user).filter(is_open=True))
-    word = name.strip().casefold()
-    found = [one for one in own if word and word in (one.name.casefold(), one.nickname.casefold(), one.remote.casefold())]  # fmt: skip
-    if not word and len(own) == 1:
-        found = own
-    return found[0].pk if len(found) == 1 else None
+def _apart(importing: Import, staged: Staged, shape: Shape) -> dict[str, Any]:
+    """Return how far the trade dates that the file tells are from those of its times, and in which zones they agree."""
+    count, row, told, day = staged.apart()
+    if not count:
+        return {}
+    own = getattr(importing.user, "time_zone", "")
+    among = [one for one in dict.fromkeys((own, *ZONES)) if one and one != importing.zone]
+    fitting = agreeing(staged.told_days(), importing.zone, among) if shape.needs_zone else []
+    return {"fills": count, "row": row, "told": told, "day": day, "zones": fitting}
 
 
 def choose_accounts(
@@ -282,7 +308,7 @@ def choose_accounts(
     if apply:
         _check(importing, only_good=only_good)
     _move(importing, State.READY, State.COUNTING, share=0, accounts=accounts, wish=wish, reason="")
-    _begin(importing, at_once=at_once)
+    begin_work(importing, at_once=at_once)
     importing.refresh_from_db()
 
 
@@ -313,7 +339,9 @@ def _count(importing: Import, progress: Callable[[float], None]) -> None:
                 if one.said.why and len(conflicts) < SHOWN_CONFLICTS:
                     conflicts.append(f"row {one.rows[0].row}: {one.said.why}")
         progress(number / len(groups))
-    importing.seen = importing.seen | {"counts": dict(counts), "conflicts": conflicts}
+    importing.seen = importing.seen | {
+        "counts": dict(counts), "conflicts": conflicts, "elsewhere": naming.elsewhere(importing),
+    }  # fmt: skip
 
 
 def _accounts(importing: Import) -> dict[str, BrokerAccount]:
@@ -330,7 +358,7 @@ def apply(*, importing: Import, only_good: bool = False, at_once: bool | None = 
     Raises:  CannotImport  it has bad rows and nobody said to leave them out, or none of its accounts is chosen
     """
     _start(importing, only_good=only_good)
-    _begin(importing, at_once=at_once)
+    begin_work(importing, at_once=at_once)
     importing.refresh_from_db()
 
 
@@ -410,7 +438,13 @@ def discard(*, importing: Import) -> None:
 
     Raises:  CannotImport
     """
-    if importing.state not in (State.READY, State.BAD, State.LOOKING, State.COUNTING):
+    if importing.state not in (
+        State.RECEIVING,
+        State.READY,
+        State.BAD,
+        State.LOOKING,
+        State.COUNTING,
+    ):
         raise CannotImport("import", "it was imported; undo it instead")
     if importing.evidence.exists():
         raise CannotImport("import", "a part of it was imported; undo it instead")
@@ -434,7 +468,7 @@ def undo(*, importing: Import, at_once: bool | None = None) -> None:
     )
     if not moved:
         raise CannotImport("import", "only what was imported can be undone")
-    _begin(importing, at_once=at_once)
+    begin_work(importing, at_once=at_once)
     importing.refresh_from_db()
 
 
@@ -442,7 +476,7 @@ def _undo(importing: Import, lease: Lease) -> None:
     """Take the evidence back, settle what rested on it, and only then call it undone."""
     whole = max(1, importing.evidence.count())
     progress = _progress(importing, lease)
-    while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:500]):
+    while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:ROWS]):
         evidence.take_back(rows)
         progress(1 - importing.evidence.count() / whole)
     lease.renew()
@@ -469,20 +503,22 @@ def _dates(seen: Mapping[str, Any]) -> list[date]:
 
 
 def settle_row(*, row: ImportedRow, is_another: bool) -> None:
-    """Say of a row in conflict whether it is another fill than the one that the desk has, or the same.
+    """Say of a row in conflict whether it is another fill than the one that the desk has, or the same: for every file.
 
     Raises:  CannotImport
     """
     if row.state != ImportedRow.State.CONFLICT:
         raise CannotImport("row", "it is settled already")
-    if not evidence.settle(row, is_another=is_another):
+    settled = evidence.settle(row, is_another=is_another)
+    if settled is None:
         raise CannotImport(
             "row",
             f"the desk has fill {row.name} already, and a broker's number names one fill; leave the row out",
         )
-    importing = row.importing
-    importing.counts = importing.counts | _counted(importing)
-    importing.save(update_fields=["counts", "moved_at"])
+    row.refresh_from_db()
+    for importing in Import.objects.filter(pk__in=settled):
+        importing.counts = importing.counts | _counted(importing)
+        importing.save(update_fields=["counts", "moved_at"])
     settle([row.account], row.at_ns, [trade_date(row.at_ns)])
 
 
@@ -509,7 +545,8 @@ def forget_uploads() -> int:
     """Delete files of uploads that nobody imported within a day, and return how many."""
     old = timezone.now() - timedelta(days=1)
     gone = 0
-    unwanted = Import.objects.filter(state__in=[State.READY, State.BAD], moved_at__lt=old)
+    over = [State.RECEIVING, State.READY, State.BAD]
+    unwanted = Import.objects.filter(state__in=over, moved_at__lt=old)
     for importing in unwanted.filter(evidence=None):  # else the fills of a part would stay
         gone += importing.path.exists()
         _forget_file(importing)

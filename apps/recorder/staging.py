@@ -14,10 +14,11 @@ from apps.marketdata.domain.calendar import trade_date
 from apps.recorder.imports.reading import Problem, Shape, read
 from apps.recorder.imports.row import FileFill
 from apps.recorder.imports.values import Manner
+from apps.recorder.imports.zones import Stretch
 
 KEPT_PROBLEMS: Final = 50
 _BATCH: Final = 2_000
-_COLUMNS: Final = "row, account, contract, side, quantity, price, at, grain, key, is_named, name, part, ord, fees, average, twin, day"
+_COLUMNS: Final = "row, account, contract, side, quantity, price, at, grain, key, is_named, name, part, ord, fees, average, twin, day, told"
 
 
 class Group(NamedTuple):
@@ -79,7 +80,7 @@ def _plain(fill: FileFill) -> tuple[object, ...]:
     return (
         fill.row, fill.account, fill.contract, str(fill.side), fill.quantity, str(fill.price), fill.at, fill.grain,
         fill.key, fill.is_named, fill.name, fill.part, fill.order,
-        None if fill.fees is None else str(fill.fees), fill.average, fill.twin, trade_date(fill.at).isoformat(),
+        None if fill.fees is None else str(fill.fees), fill.average, fill.twin, trade_date(fill.at).isoformat(), fill.told_day,
     )  # fmt: skip
 
 
@@ -151,6 +152,20 @@ class Staged:
         ((first, last),) = self._asked("SELECT min(at), max(at) FROM fills")
         return Contents({str(name): int(str(count)) for name, count in counts},
                         None if first is None else int(str(first)), None if last is None else int(str(last)))  # fmt: skip
+
+    def apart(self) -> tuple[int, int, str, str]:
+        """Return how many fills the file tells another trade date of than their times come to, and the first: row, told, day."""
+        query = "SELECT count(*), min(row), told, day FROM fills WHERE told <> '' AND told <> day"
+        ((count, row, told, day),) = self._asked(query)
+        return int(str(count)), int(str(row or 0)), str(told), str(day)
+
+    def told_days(self) -> list[Stretch]:
+        """Return the first and the last fill of each trade date that the file tells."""
+        query = "SELECT told, min(at), max(at) FROM fills WHERE told <> '' GROUP BY told"
+        return [
+            Stretch(date.fromisoformat(str(day)), int(str(first)), int(str(last)))
+            for day, first, last in self._asked(query)
+        ]
 
     def groups(self) -> list[Group]:
         """Return its accounts, contracts and days, oldest first."""

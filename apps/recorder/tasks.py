@@ -11,7 +11,16 @@ from apps.brokers.reading import poll
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.bus.lease import only_one
-from apps.recorder import days, excursions, importing, openings, outages, services, watching
+from apps.recorder import (
+    apart,
+    days,
+    excursions,
+    importing,
+    openings,
+    outages,
+    services,
+    watching,
+)
 from apps.recorder.subscribers import NAME
 
 HOLDS: Final = timedelta(seconds=150)  # longer than a hearing may last
@@ -47,9 +56,9 @@ def look_at_days() -> int:
 
 @shared_task(time_limit=7200, soft_time_limit=7100)
 def work_on_import(pk: int) -> None:
-    """Read, import or undo a file; after a crash it goes on where it stopped."""
+    """Read, import or undo a file, a large one in a process of its own; after a crash it goes on where it stopped."""
     try:
-        importing.work(pk)
+        apart.work(pk)
     except importing.CannotImport as problem:  # the row says it too
         log.info("import.waits", importing=pk, field=problem.field)
     except Exception:

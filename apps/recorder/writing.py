@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Max, Q, Sum
 
 from apps.brokers.domain.order import Side
 from apps.brokers.domain.told import BrokerFillSeen
@@ -16,6 +16,7 @@ from apps.bus import bus
 from apps.bus.domain.message import HOUR
 from apps.bus.models import FactRow
 from apps.marketdata.domain.calendar import trade_date
+from apps.recorder.brief import ROWS, brief
 from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.imports.matching import ZONES_APART, Had, Said, Verdict, match
 from apps.recorder.imports.row import FileFill
@@ -32,12 +33,13 @@ _STATES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Planned:
-    """A fill as the file tells it, with its verdict, and the rows that tell it."""
+    """A fill as the file tells it, with its verdict, and the rows that tell it. `by_hand`: a person left it out before."""
 
     said: Said
     rows: tuple[FileFill, ...]
+    by_hand: bool = False
 
 
 # ---- what is known ----
@@ -58,7 +60,10 @@ def plan(account: BrokerAccount, layout: str, fills: Iterable[FileFill]) -> list
         key: sorted({fill for row in rows for fill in row.of}) for key, rows in told.items()
     }
     had = _had(account, family, every, {fill for fills in evidence.values() for fill in fills})
-    match([one.said for one in planned], had, evidence)
+    left_out = {key for key, rows in told.items() if any(row.is_left_out for row in rows)}
+    match([one.said for one in planned], had, evidence, left_out)
+    for each in planned:
+        each.by_hand = each.said.key in left_out
     return planned
 
 
@@ -69,6 +74,7 @@ class _Told:
     part: str
     quantity: int
     of: tuple[int, ...]
+    is_left_out: bool
 
 
 def _told_before(account: BrokerAccount, family: str, keys: list[str]) -> dict[str, list[_Told]]:
@@ -79,7 +85,8 @@ def _told_before(account: BrokerAccount, family: str, keys: list[str]) -> dict[s
         rows = rows.exclude(state=ImportedRow.State.CONFLICT, stood=None).prefetch_related("stood")
         for row in rows:
             fills = tuple(one.fill_id for one in row.stood.all())
-            found[row.key].append(_Told(row.part, row.quantity, fills))
+            is_left_out = row.by_hand and not fills
+            found[row.key].append(_Told(row.part, row.quantity, fills, is_left_out))
     return found
 
 
@@ -131,26 +138,54 @@ def had_of(fill: BrokerFill, family: str, *, has_numbers: bool) -> Had:
 # ---- writing ----
 
 
-def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) -> dict[str, int]:
-    """Take over one contract and day of a file, in one transaction; doing it again changes nothing.
+def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) -> None:
+    """Take over one contract and day of a file, in short transactions; doing it again changes nothing.
 
-    Returns how many fills were new, known, or left to be settled.
+    What the desk has already comes first, in one: rows and fills that were matched together are kept together. New fills
+    follow a few at a time; one that was cut off is new the next time, too. Planning takes longest and holds no lock: if
+    the account's fills are others by then, it is done once more.
     """
-    counts: dict[str, int] = defaultdict(int)
-    with transaction.atomic():
-        account = BrokerAccount.objects.select_for_update().get(pk=account.pk)
-        planned = plan(account, importing.layout, fills)
-        made = _make(
-            importing, account, [one for one in planned if one.said.verdict is Verdict.NEW]
-        )
-        grown = _grow([one for one in planned if one.said.verdict is Verdict.GROWS])
-        _keep_evidence(importing, account, planned, made)
-        told = tell(account, [*made.values(), *grown])
-        transaction.on_commit(lambda: bus.tell(told))
-    for one in planned:
-        assert one.said.verdict is not None
-        counts["new" if one.said.verdict is Verdict.GROWS else one.said.verdict.value] += 1
-    return counts
+    rows = list(fills)
+    while rows:
+        before = _state(account, rows)
+        planned = plan(account, importing.layout, rows)
+        new = [one for one in planned if one.said.verdict is Verdict.NEW]
+        others = [one for one in planned if one.said.verdict is not Verdict.NEW]
+        portions = [others] if others else []
+        portions += [new[at : at + ROWS] for at in range(0, len(new), ROWS)]
+        for portion in portions:
+            with brief():
+                account = BrokerAccount.objects.select_for_update().get(pk=account.pk)
+                if _state(account, rows) != before:
+                    break
+                _write(importing, account, portion)
+                before = _state(account, rows)
+        else:
+            return
+
+
+def _write(importing: Import, account: BrokerAccount, planned: list[Planned]) -> None:
+    made = _make(importing, account, [one for one in planned if one.said.verdict is Verdict.NEW])
+    grown = _grow([one for one in planned if one.said.verdict is Verdict.GROWS])
+    _keep_evidence(importing, account, planned, made)
+    told = tell(account, [*made.values(), *grown])
+    transaction.on_commit(lambda: bus.tell(told))
+
+
+def _state(account: BrokerAccount, rows: Sequence[FileFill]) -> tuple[Any, ...]:
+    """Return what a plan for these rows rests on, in short: it changes with every fill of that contract and time."""
+    first, last = min(one.at for one in rows), max(one.at for one in rows)
+    near = BrokerFill.objects.filter(
+        account=account,
+        contract=rows[0].contract,
+        at_ns__gte=first - _REACH,
+        at_ns__lte=last + _REACH,
+    )
+    fills = near.aggregate(
+        many=Count("pk"), last=Max("pk"), size=Sum("quantity"), versions=Sum("version"),
+        active=Count("pk", filter=Q(is_active=True)),
+    )  # fmt: skip
+    return tuple(fills.values())
 
 
 def _make(
@@ -209,6 +244,7 @@ def _keep_evidence(
                 state=_STATES[one.said.verdict], row=row.row, contract=row.contract, side=row.side,
                 quantity=row.quantity, price=row.price, at_ns=row.at, grain_ns=row.grain, order=row.order,
                 name=row.name, average=row.average, fees=row.fees, why=one.said.why[:300],
+                by_hand=one.by_hand,
             )  # fmt: skip
             rows.append(evidence)
             stood.extend((evidence, fill) for fill in of)

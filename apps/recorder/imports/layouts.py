@@ -1,7 +1,7 @@
 """The layouts that are understood: by which columns each is known, and which fills a row of it tells."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +14,7 @@ from apps.recorder.imports.values import (
     moment,
     money,
     price,
+    told_day,
     whole,
 )
 
@@ -66,6 +67,9 @@ def _pair(
                 when.at, when.grain, key=_id(id_, cells), name=_id(id_, cells), part=part,
             )
         )  # fmt: skip
+    day = told_day(cells.get("Trade Date", ""), manner.days)
+    later = max(range(2), key=lambda place: told[place].at)  # it closed the pair, on that day
+    told[later] = replace(told[later], told_day=day)
     return told
 
 
@@ -106,6 +110,7 @@ def _fills(row: int, cells: Cells, manner: Manner) -> list[FileFill]:
             price("Price", cells["Price"], manner.decimals, what), when.at, when.grain,
             key=_id("Fill ID", cells), name=_id("Fill ID", cells), order=cells.get("Order ID", "")[:60],
             fees=money("commission", fee, manner.decimals) if fee else None,
+            told_day=told_day(cells.get("_tradeDate", ""), manner.days),
         )
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Which rows of a file are fills that the desk has already: the rule by which nothing is doubled.
 
 In this order, within one account, contract and side:
-  1. the same key of the same family of layouts was read before: known
+  1. the same key of the same family of layouts was read before, or a person left it out: known
   2. the broker's own number of the fill is known: known where price, side and contracts agree, else a conflict
   3. the same order, and its fills add up to the row: known
   4. one to one: same price, same contracts, times within the tolerance, the nearest first: known
@@ -14,7 +14,7 @@ one that the broker's API told, for rows that carry that broker's numbers. So tw
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -86,16 +86,20 @@ class Had:
 
 
 def match(
-    rows: Sequence[Said], fills: Sequence[Had], evidence: Mapping[str, Sequence[int]]
+    rows: Sequence[Said],
+    fills: Sequence[Had],
+    evidence: Mapping[str, Sequence[int]],
+    left_out: Container[str] = (),
 ) -> None:
     """Give each row its verdict.
 
-    evidence: the fills that keys of this family stood for before; none: a person left that row out
+    evidence: the fills that keys of this family stood for before
+    left_out: the keys of which a person said that the desk has the fill already; it is not asked again
     """
     by_id = {one.id: one for one in fills}
     by_name = {one.remote: one for one in fills}
     for row in rows:
-        if row.key in evidence and not evidence[row.key]:
+        if row.key in left_out or (row.key in evidence and not evidence[row.key]):
             row.known([])
         elif row.name and row.name in by_name:
             _by_name(row, by_name[row.name])

@@ -20,6 +20,7 @@ class FileFill:
     fees:     of its contracts, None where the file does not say
     twin:     names the row within the file where its key does not
     average:  the price is one of several fills of one order
+    told_day: the trade date as the file tells it, "" where it does not; of a pair the later fill's
     """
 
     row: int
@@ -38,6 +39,7 @@ class FileFill:
     fees: Decimal | None = None
     average: bool = False
     twin: str = ""
+    told_day: str = ""
 
 
 def plain(price: Decimal) -> str:

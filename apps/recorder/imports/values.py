@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -186,6 +186,20 @@ def moment(field: str, text: str, manner: Manner) -> Moment:
     below = int(fraction.ljust(9, "0")) if fraction else 0
     grain = SECOND // 10 ** min(9, len(fraction)) if part["second"] else 60 * SECOND
     return Moment(_instant(field, text, clock, part["offset"], manner.zone) + below, grain)
+
+
+_DAY: Final = re.compile(r"(?P<a>\d{1,4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,4})(?![\d:])")
+
+
+def told_day(text: str, days: DayOrder) -> str:
+    """Return a date that an export tells beside its times, as 2026-04-09; "" where it tells none that can be read."""
+    found = _DAY.match(text.strip()[:_LONGEST])
+    if found is None:
+        return ""
+    try:
+        return date(*_date(found.groupdict(), days)).isoformat()
+    except ValueError:
+        return ""
 
 
 def _date(part: dict[str, str], days: DayOrder) -> tuple[int, int, int]:

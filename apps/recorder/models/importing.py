@@ -18,6 +18,7 @@ class Import(Owned):
     class State(models.TextChoices):
         """How far it is."""
 
+        RECEIVING = "receiving", "Being uploaded"
         LOOKING = "looking", "Being read"
         COUNTING = "counting", "Being counted"
         READY = "ready", "Ready to import"
@@ -28,8 +29,14 @@ class Import(Owned):
         UNDONE = "undone", "Undone"
 
     file_name = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64)
-    size = models.BigIntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.BigIntegerField(
+        help_text="Bytes; of one that is being uploaded, those to come too."
+    )
+    modified_ms = models.BigIntegerField(
+        default=0,
+        help_text="When the sender's file was last changed: the same one is gone on with.",
+    )
     layout = models.CharField(max_length=24, blank=True)
     zone = models.CharField(max_length=64, help_text="Of times that do not say their own.")
     decimals = models.CharField(max_length=5, blank=True, help_text="point, comma; empty = found.")

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if options["account"]:
             chosen = dict(map(_account, options["account"]))
             importing.choose_accounts(importing=row, chosen=chosen, at_once=True)
-        for problem in row.problems:
+        for problem in (*row.problems, *_warnings(row)):
             self.stderr.write(problem)
         if options["look"]:
             self.stdout.write(
@@ -83,6 +83,18 @@ def _account(text: str) -> tuple[str, int]:
     if not equals or not pk.isdigit():
         raise CannotImport("--account", f"{text!r} is not of the form NAME=ID")
     return name, int(pk)
+
+
+def _warnings(row: Import) -> Iterator[str]:
+    """Yield what a person should look at before it is imported."""
+    if apart := row.seen.get("apart"):
+        zones = f"they agree in {', '.join(apart['zones'])}" if apart["zones"] else "check the zone"
+        yield (
+            f"--zone {row.zone}: {apart['fills']:,} fills fall on another trade date than the file says "
+            f"(row {apart['row']}: {apart['told']}, read as {apart['day']}); {zones}"
+        )
+    for name, before in row.seen.get("elsewhere", {}).items():
+        yield f"--account {name}={row.accounts[name]}: it went to {before['called']} ({before['account']}) last time"
 
 
 def _words(counts: dict[str, int]) -> str:
