@@ -150,7 +150,8 @@ def _was_cut(row: FactRow) -> bool:
     """Return whether a broker's connection stood otherwise than well just before."""
     of_it = FactRow.objects.filter(name=row.name, of=row.of, seq__lt=row.seq)
     before = of_it.order_by("-seq").first()
-    return before is not None and before.payload["state"] in ("lost", "refused", "displaced")
+    cut = ("lost", "paused", "refused", "displaced")
+    return before is not None and before.payload["state"] in cut
 
 
 def _was_lost(row: FactRow) -> bool:

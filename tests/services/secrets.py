@@ -51,6 +51,11 @@ class Watch:
         if kind is None:
             self.check()
 
+    def add(self, *secrets: str) -> None:
+        """Look for these too, in what was seen already as well as in what comes."""
+        assert all(len(secret) >= 6 for secret in secrets), "too short to look for"
+        self._secrets += secrets
+
     def see(self, where: str, what: object) -> None:
         """Look at something that people or other programs can see."""
         text = what.decode(errors="replace") if isinstance(what, bytes) else str(what)

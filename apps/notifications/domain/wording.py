@@ -215,7 +215,10 @@ def _feed(payloads: Sequence[Payload], context: Context) -> Notice | None:
     return None
 
 
-_LOST: Final = {"lost": Severity.WARNING, "refused": Severity.ALARM, "displaced": Severity.ALARM}
+_LOST: Final = {
+    "lost": Severity.WARNING, "paused": Severity.WARNING,
+    "refused": Severity.ALARM, "displaced": Severity.ALARM,
+}  # fmt: skip
 
 
 def _connection(payloads: Sequence[Payload], context: Context) -> Notice | None:
@@ -224,7 +227,8 @@ def _connection(payloads: Sequence[Payload], context: Context) -> Notice | None:
     if state in _LOST:
         hint = "look at your positions at the broker until it is back"
         body, batch = sentences(said.text, hint), f"connection:lost:{p['connection']}"
-        grace = 15 if state == "lost" else 0  # who only blinks is back before anybody is told
+        blinks = state in ("lost", "paused")  # who only blinks is back before anybody is told
+        grace = 15 if blinks else 0
         severity = _LOST[state]
         return Notice(
             Kind.CONNECTION, said.title, body, severity, "/connections/", "", batch, grace

@@ -195,6 +195,14 @@ def test_a_login_taken_over_elsewhere_is_an_alarm() -> None:
     assert (told_.severity, told_.title) == (Severity.ALARM, "My login is signed in elsewhere")
 
 
+def test_a_login_that_has_to_rest_is_a_warning_unless_it_is_over_at_once() -> None:
+    resting = {"state": "paused", "reason": "locked or a captcha demanded: resting for an hour"}
+    told_ = word("connection.changed", [REFUSED | resting])
+    assert told_ is not None
+    assert (told_.severity, told_.title, told_.grace_s) == (Severity.WARNING, "My login rests", 15)
+    assert "captcha demanded" in told_.body
+
+
 def test_a_lost_feed_said_again_is_no_news() -> None:
     lost = {"contract": "NQZ5", "state": "lost", "reason": "down for more than 60 s"}
     assert word("feed.changed", [lost], Context(was_lost=True)) is None

@@ -18,8 +18,11 @@ PASSWORD, KEY = "demo", "a-secret-key-5b1f"
 
 
 @contextmanager
-def desk_market() -> Iterator[ScriptedSimulator]:
-    """Run a simulator as the desk's own market, for code that runs in other threads and loops."""
+def desk_market(start: int = START, **plan: Any) -> Iterator[ScriptedSimulator]:
+    """Run a simulator as the desk's own market, for code that runs in other threads and loops.
+
+    start: where the market begins, ns UTC; plan: what else a `Plan` takes
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -28,7 +31,7 @@ def desk_market() -> Iterator[ScriptedSimulator]:
         return asyncio.run_coroutine_threadsafe(work, loop).result(10)
 
     async def make() -> ScriptedSimulator:
-        sim = ScriptedSimulator(GeneratedMarket(7, START, ("NQ",)), Plan(speed=0))
+        sim = ScriptedSimulator(GeneratedMarket(7, start, ("NQ",)), Plan(speed=0, **plan))
         await sim.start()
         return sim
 

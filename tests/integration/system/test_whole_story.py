@@ -22,6 +22,7 @@ from tests.services.discord import Discord, Fault
 pytestmark = pytest.mark.timeout(240)
 TRADER = "trader"  # name and password of the simulated broker's second user
 SNOWFLAKE = "4711"
+KEY = "broker-key-sec-2f60aa"
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def until(found: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 def connected(browser: Browser) -> dict[str, Any]:
     """Connect the simulated broker and use its account on the desk; return the broker's account."""
     login = {"environment": "simulator", "login": TRADER, "password": TRADER, "name": "My demo"}
+    login |= {"cid": "4242", "sec": KEY}
     made(browser.post("/api/accounts/add-tradovate/", json=login))
     account = until(
         lambda: browser.get("/api/accounts/get-all-at-accounts/")["results"],
@@ -142,7 +144,7 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     strategy = recording(browser, at_broker)
     discord.faults += [
         Fault("/messages", 429, {"retry_after": 0.4, "global": False}, {"Retry-After": "0.4"}),
-        Fault("/messages", 503, {}),
+        Fault("/messages", 504, {}, does=True, slow_s=2.0),
     ]
 
     stop = stop_below(browser)
@@ -173,10 +175,17 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     assert f"${abs(net):,.2f}" in browser.page(f"/recorders/{strategy}/")
 
     assert desk.end(seconds=30) == 0
-    kept = [path for path in desk.home.rglob("*") if path.is_file()]
-    written = "\n".join(path.read_bytes().decode(errors="replace") for path in kept)
-    for secret in (*secrets_of(discord), broker_token(desk)):
-        assert secret not in written
+    nowhere = (*secrets_of(discord), broker_token(desk), KEY)
+    kept_in = {  # what the desk keeps in a file of its own, for its owner, and nowhere else
+        desk.password: "demo.json",
+        desk.remembered()["webhook_token"]: "demo.json",
+        (desk.home / "secrets_key").read_text().strip(): "secrets_key",
+    }
+    for path in (one for one in desk.home.rglob("*") if one.is_file()):
+        written = path.read_bytes().decode(errors="replace")
+        assert not [secret for secret in nowhere if secret in written], path.name
+        found = [home for secret, home in kept_in.items() if secret in written]
+        assert set(found) <= {path.name}, path.name
 
 
 def test_a_desk_killed_beside_a_position_at_the_broker_closes_it_once(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ class Plan:
 
     faults: what goes wrong by itself; alerts_to: the webhook that hears the stand-in for TradingView;
     state_path: where the market's position is kept, and beside it what the broker knows; resume_not_after: the desk's own cursor, ns UTC
-    users: who may log in, each with his own name as password
+    users: who may log in, each with his own name as password, or with that of `passwords`
     first_id: of rows; a desk that keeps them for ever wants others after each start
     """
 
@@ -57,6 +57,7 @@ class Plan:
     alerts_to: str | None = None
     timing: Timing = field(default_factory=Timing)
     users: tuple[str, ...] = ("demo",)
+    passwords: Mapping[str, str] = field(default_factory=dict)
     first_id: int = 880_000
 
 
@@ -81,7 +82,9 @@ class Simulator:
         self.library = Library(market.roots(), market.front, lambda: self.clock.at)
         self.entities = Entities(self.library, self._heard, self.plan.first_id)
         self.streams = Streams(market, self.library, lambda: self.clock.at)
-        self.sessions = Sessions(self.plan.wall, self._displaced, self.plan.users)
+        self.sessions = Sessions(
+            self.plan.wall, self._displaced, self.plan.users, self.plan.passwords
+        )
         self.account = Account(self.entities, self.streams, lambda: self.clock.at)
         self.book = Book(
             self.entities, self.library, self.streams, self.account, lambda: self.clock.at

@@ -5,7 +5,7 @@ to do with the market.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from apps.bus.domain.message import SECOND
 TOKEN_SECONDS: Final = 90 * 60
 SESSIONS: Final = 2
 USER_ID: Final = 7001
-NAME: Final = "demo"  # the password is the same word, of any other user too
+NAME: Final = "demo"  # the password is the same word, of any other user too unless the plan has one
 BAD_LOGIN: Final = (
     "Incorrect username or password. Please try again, noting that passwords are case-sensitive."
 )
@@ -62,8 +62,10 @@ class Sessions:
         wall: Callable[[], float],
         on_displaced: Callable[[Session], None],
         users: tuple[str, ...] = (NAME,),
+        passwords: Mapping[str, str] | None = None,
     ) -> None:
         self._users = users
+        self._passwords = passwords or {}
         self.auth_error_mode = "body200"
         self.token_seconds = float(TOKEN_SECONDS)
         self._wall = wall
@@ -78,7 +80,7 @@ class Sessions:
         if (over := self._over("auth/accesstokenrequest")) is not None:
             return over
         name = asked.get("name")
-        if name not in self._users or asked.get("password") != name:
+        if name not in self._users or asked.get("password") != self._passwords.get(name, name):
             self._count("auth/accesstokenrequest")
             status = 401 if self.auth_error_mode == "http401" else 200
             return Answer(status, {"errorText": BAD_LOGIN})
