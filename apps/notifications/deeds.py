@@ -13,7 +13,6 @@ import structlog
 from django.utils import timezone
 
 from apps.brokers.queries import account_views
-from apps.brokers.secret import Unreadable
 from apps.brokers.services import wish_flatten
 from apps.bus import bus
 from apps.bus.domain.message import MINUTE, to_datetime
@@ -28,6 +27,7 @@ from apps.notifications.queries import link_back
 from apps.risk.services import wish_lock_out
 from apps.trades.services import Refused as NotGranted
 from apps.trades.services import granted
+from apps.users.secret import Unreadable
 
 log = structlog.get_logger(__name__)
 

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from django.db import models
 
-from apps.brokers.secret import SealedField
 from apps.notifications.domain.kinds import BREAKS_QUIET, Channel, Kind, Severity
 from apps.users.models import Owned
+from apps.users.secret import SealedField
 
 
 class Notice(Owned):

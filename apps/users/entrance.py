@@ -20,6 +20,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 
 from apps.users.models import User
+from apps.users.secret import seal, unseal
 
 log = structlog.get_logger(__name__)
 NO_LETTER = "No letter could be sent: the mail server does not answer. Try again later, or ask whoever runs the desk."
@@ -110,7 +111,18 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
-    """What second factors are called here."""
+    """What second factors are called here, and how their secrets are kept: sealed, as a broker's password is."""
+
+    def encrypt(self, text: str) -> str:
+        """Seal the key of an app, or the seed of recovery codes."""
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Open it again.
+
+        Raises:  Unreadable
+        """
+        return unseal(encrypted_text)
 
     def generate_authenticator_name(self, user: User, type: str) -> str:
         """Return a name for somebody's next passkey."""

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 import apps.brokers.domain.order
 import apps.brokers.domain.seen
-import apps.brokers.secret
+import apps.users.secret
 
 
 class Migration(migrations.Migration):
@@ -42,10 +42,10 @@ class Migration(migrations.Migration):
                     "login",
                     models.CharField(help_text="The user name at the broker.", max_length=80),
                 ),
-                ("password", apps.brokers.secret.SealedField(blank=True)),
+                ("password", apps.users.secret.SealedField(blank=True)),
                 ("app_id", models.CharField(blank=True, max_length=64)),
                 ("cid", models.CharField(blank=True, max_length=64)),
-                ("sec", apps.brokers.secret.SealedField(blank=True)),
+                ("sec", apps.users.secret.SealedField(blank=True)),
                 ("device_id", models.CharField(max_length=64)),
                 ("is_on", models.BooleanField(default=True)),
                 (
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("token", apps.brokers.secret.SealedField(blank=True)),
+                ("token", apps.users.secret.SealedField(blank=True)),
                 ("token_issued_at", models.BigIntegerField(default=0, help_text="ns UTC.")),
                 ("token_expires_at", models.BigIntegerField(default=0, help_text="ns UTC.")),
                 ("lease_by", models.CharField(blank=True, max_length=64)),

@@ -7,9 +7,9 @@ from django.db import models
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.seen import BROKER_ENDED, BrokerStatus
 from apps.brokers.models.desk import Account, money_field
-from apps.brokers.secret import SealedField
 from apps.signals.models import price_field
 from apps.users.models import Owned
+from apps.users.secret import SealedField
 
 AT_WORK: Final = [item.value for item in BrokerStatus if item not in BROKER_ENDED]
 

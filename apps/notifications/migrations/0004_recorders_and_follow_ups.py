@@ -4,8 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import apps.brokers.secret
 import apps.notifications.domain.kinds
+import apps.users.secret
 
 BROKE, BREAKS = ["risk_lock", "unprotected"], ["recorder_gap", "risk_lock", "unprotected"]
 USED, USUAL = ["discord", "toast"], ["discord", "email", "toast"]
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token",
-                    apps.brokers.secret.SealedField(
+                    apps.users.secret.SealedField(
                         help_text="Of the interaction; Discord takes it for 15 minutes."
                     ),
                 ),

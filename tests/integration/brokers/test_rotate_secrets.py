@@ -1,15 +1,19 @@
 """A key is taken out of use: secrets are written anew with the newest one, and nothing is lost meanwhile."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from apps.brokers.models import Connection
-from apps.brokers.secret import Unreadable
+from apps.users.secret import Unreadable, unseal
 from tests.cast import Actor
 from tests.integration.brokers.shared import a_connection
+from tests.integration.users.people import code_of, enter, give_second_factor, is_in, somebody
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -31,6 +35,33 @@ def test_before_rotating_it_is(alice: Actor, settings: Any) -> None:
     settings.SECRETS_KEYS = [NEW]
     with pytest.raises(Unreadable):
         Connection.objects.get()
+
+
+def test_second_factors_are_sealed_and_written_anew_as_well(settings: Any) -> None:
+    settings.SECRETS_KEYS = [OLD]
+    secret, codes = give_second_factor(somebody())
+    kept = {one.type: one.data for one in Authenticator.objects.all()}
+    assert secret not in str(kept) and not any(code in str(kept) for code in codes)
+    settings.SECRETS_KEYS = [NEW, OLD]
+    call_command("rotate_secrets")
+    settings.SECRETS_KEYS = [NEW]
+    browser = enter()
+    browser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    assert is_in(browser)
+    (recovery,) = Authenticator.objects.filter(type=Authenticator.Type.RECOVERY_CODES)
+    assert recovery.wrap().get_unused_codes() == codes
+
+
+def test_factors_from_before_are_sealed_by_the_migration_and_opened_by_its_way_back() -> None:
+    give_second_factor(somebody())
+    sealing = import_module("apps.users.migrations.0003_seal_second_factors")
+    sealing.open_all(apps, None)
+    plain = {one.pk: one.data for one in Authenticator.objects.all()}
+    sealing.seal_all(apps, None)
+    for one in Authenticator.objects.all():
+        (name,) = {"secret", "seed"} & set(one.data)
+        assert plain[one.pk][name] != one.data[name]
+        assert unseal(one.data[name]) == plain[one.pk][name]
 
 
 def test_what_no_key_opens_is_named_and_the_rest_is_done(

@@ -1,4 +1,4 @@
-"""`manage.py rotate_secrets`: every secret of a broker's login encrypted anew, with the newest key."""
+"""`manage.py rotate_secrets`: every secret of logins and second factors encrypted anew, with the newest key."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from django.db import connection as database
 from django.db import transaction
 
 from apps.brokers.models import Connection
-from apps.brokers.secret import Unreadable, rotate
+from apps.users.sealing import rotate_second_factors
+from apps.users.secret import Unreadable, rotate
 
 SEALED = ("password", "sec", "token")
 
@@ -39,9 +40,13 @@ class Command(BaseCommand):
                 done += 1
             except Unreadable:
                 unreadable.append(f"{number} ({name})")
-        self.stdout.write(f"{done} connections encrypted with the newest key")
+        factors, closed = rotate_second_factors()
+        unreadable += closed
+        self.stdout.write(
+            f"{done} connections and {factors} second factors encrypted with the newest key"
+        )
         if unreadable:
             raise CommandError(
                 f"can't be read with any key of SECRETS_KEYS: {', '.join(unreadable)}. Put the key they were "
-                "written with back, or let their owners type the passwords again."
+                "written with back, or let their owners type the passwords again; staff take an unreadable second factor away."
             )
