@@ -26,6 +26,7 @@ from apps.recorder.imports.reading import MOST_BYTES, BadFile, Shape, manner_of,
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.imports.zones import ZONES, agreeing
 from apps.recorder.models import Import, ImportedRow
+from apps.recorder.portions import Portions
 from apps.recorder.queries import broker_accounts
 from apps.recorder.staging import Staged, lay
 
@@ -390,10 +391,15 @@ def _apply(importing: Import, lease: Lease) -> None:
     staged, accounts = Staged(importing.staged), _accounts(importing)
     groups = [one for one in staged.groups() if one.account in accounts]
     progress = _progress(importing, lease)
+    # what another worker had written before it died is not known here, so all of it is settled once more
+    since = importing.seen.get("first") if importing.evidence.exists() else None
+    portions = Portions()
     for number, group in enumerate(groups, start=1):
-        writing.write(importing, accounts[group.account], staged.fills(group))
+        account = accounts[group.account]
+        portions.add(account, writing.write(importing, account, staged.fills(group)))
         progress(number / len(groups))
-    _done(importing, lease)
+    portions.settle()
+    _done(importing, lease, since=since)
     _forget_file(importing)
 
 
@@ -401,14 +407,14 @@ def _end_without_file(importing: Import, lease: Lease) -> None:
     """Keep what was imported before the upload was gone, as what it is: it can be undone. Nothing was: it is bad."""
     gone = "the upload was gone before all of it was imported; send it again: nothing is doubled"
     if importing.evidence.exists():
-        _done(importing, lease, gone)
+        _done(importing, lease, gone, since=importing.seen.get("first"))
     else:
         _move(importing, State.APPLYING, State.BAD, reason=gone)
 
 
-def _done(importing: Import, lease: Lease, reason: str = "") -> None:
+def _done(importing: Import, lease: Lease, reason: str = "", *, since: int | None) -> None:
     lease.renew()
-    _settle_all(importing)
+    _settle_all(importing, since)
     counts = _counted(importing) | {"repeated": importing.seen.get("repeated", 0)}
     _move(
         importing, State.APPLYING, State.DONE, share=1, counts=counts, reason=reason,
@@ -476,19 +482,24 @@ def _undo(importing: Import, lease: Lease) -> None:
     """Take the evidence back, settle what rested on it, and only then call it undone."""
     whole = max(1, importing.evidence.count())
     progress = _progress(importing, lease)
-    while rows := list(importing.evidence.order_by("account_id", "contract", "at_ns", "id")[:ROWS]):
+    portions = Portions()
+    latest = importing.evidence.order_by("account_id", "-at_ns", "-id").select_related("account")
+    while rows := list(latest[:ROWS]):  # the last first: what is before a portion stays as it is
         evidence.take_back(rows)
+        for one in rows:
+            portions.add(one.account, [one.at_ns])
         progress(1 - importing.evidence.count() / whole)
+    portions.settle()
     lease.renew()
-    _settle_all(importing)
+    _settle_all(importing, importing.seen.get("first"))
     _move(importing, State.UNDOING, State.UNDONE, share=1, undone_at=timezone.now())
 
 
-def _settle_all(importing: Import) -> None:
+def _settle_all(importing: Import, since: int | None) -> None:
     """Settle the accounts that an import is of; its row names them and its days, so it can be done again."""
     accounts = BrokerAccount.objects.of(importing.user).select_related("connection")
     chosen = [pk for pk in importing.accounts.values() if pk is not None]
-    settle(accounts.filter(pk__in=chosen), importing.seen.get("first"), _dates(importing.seen))
+    settle(accounts.filter(pk__in=chosen), since, _dates(importing.seen))
 
 
 def _dates(seen: Mapping[str, Any]) -> list[date]:

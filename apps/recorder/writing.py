@@ -138,14 +138,16 @@ def had_of(fill: BrokerFill, family: str, *, has_numbers: bool) -> Had:
 # ---- writing ----
 
 
-def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) -> None:
+def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) -> list[int]:
     """Take over one contract and day of a file, in short transactions; doing it again changes nothing.
 
     What the desk has already comes first, in one: rows and fills that were matched together are kept together. New fills
     follow a few at a time; one that was cut off is new the next time, too. Planning takes longest and holds no lock: if
     the account's fills are others by then, it is done once more.
+
+    Returns the times of the fills that are new or grew, ns UTC.
     """
-    rows = list(fills)
+    rows, changed = list(fills), list[int]()
     while rows:
         before = _state(account, rows)
         planned = plan(account, importing.layout, rows)
@@ -158,18 +160,21 @@ def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) 
                 account = BrokerAccount.objects.select_for_update().get(pk=account.pk)
                 if _state(account, rows) != before:
                     break
-                _write(importing, account, portion)
+                changed += _write(importing, account, portion)
                 before = _state(account, rows)
         else:
-            return
+            break
+    return changed
 
 
-def _write(importing: Import, account: BrokerAccount, planned: list[Planned]) -> None:
+def _write(importing: Import, account: BrokerAccount, planned: list[Planned]) -> list[int]:
     made = _make(importing, account, [one for one in planned if one.said.verdict is Verdict.NEW])
     grown = _grow([one for one in planned if one.said.verdict is Verdict.GROWS])
     _keep_evidence(importing, account, planned, made)
-    told = tell(account, [*made.values(), *grown])
+    changed = [*made.values(), *grown]
+    told = tell(account, changed)
     transaction.on_commit(lambda: bus.tell(told))
+    return [one.at_ns for one in changed]
 
 
 def _state(account: BrokerAccount, rows: Sequence[FileFill]) -> tuple[Any, ...]:

@@ -250,7 +250,7 @@ class Hearing(RuleBasedStateMachine):
 
     def equals_the_ledger(self) -> None:
         mine = {fill: one for fill, one in self.trades.items() if fill not in self.busted}
-        made = {one.view.row.pk: one.result for one in recorded.closed(self.user)}
+        made = {one.pk: one.result for one in recorded.closed(self.user)}
         for place, strategy in enumerate(self.strategies):
             trips, held = by_hand(mine.items(), place)
             rows = RecordedPosition.objects.filter(strategy=strategy)

@@ -49,9 +49,10 @@ def test_a_worker_that_has_lost_its_import_writes_no_end_of_it(
     found = uploaded(alice.user, ninja(BUY))
     write = importing.writing.write
 
-    def slow(*given: Any) -> None:
-        write(*given)
+    def slow(*given: Any) -> list[int]:
+        changed = write(*given)
         LeaseRow.objects.update(holder="another", held_until=timezone.now() + timedelta(minutes=1))
+        return changed
 
     monkeypatch.setattr(importing.writing, "write", slow)
     importing.apply(importing=found, at_once=True)

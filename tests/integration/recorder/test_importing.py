@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,7 +11,7 @@ from apps.brokers.domain.order import Side
 from apps.brokers.domain.seen import FillSeen
 from apps.brokers.domain.told import BrokerFillSeen
 from apps.brokers.mirror import take_in
-from apps.brokers.models import BrokerFill
+from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus.models import FactRow
 from apps.recorder import importing, services
 from apps.recorder.importing import CannotImport
@@ -267,3 +268,49 @@ def test_what_an_undone_import_had_recorded_goes_with_its_fills(alice: Actor) ->
     assert len(recorded(account)) == 1
     importing.undo(importing=done, at_once=True)
     assert (known(account), recorded(account)) == ([], [])
+
+
+def days(*numbers: int) -> str:
+    """Return a grid of round trips, one a day of January, each beginning where the one before was held overnight."""
+    lines = [ninja().rstrip("\n") + "\n"]
+    for day in numbers:
+        for name, side, size, time in (
+            ("a", "Buy", 2, "10:00:00 AM"),
+            ("b", "Sell", 1, "11:00:00 AM"),
+            ("c", "Sell", 1, "12:00:00 PM"),
+            ("d", "Buy", 1, "1:00:00 PM"),
+        ):
+            price = f"{21500 + 3 * day + size}.25"
+            lines.append(f"MNQ MAR25,{side},{size},{price},1/{day}/2025 {time},{name}{day},Entry,-,o{name}{day},n,$1.50,1,DEMO1,C,\n")  # fmt: skip
+    return "".join(lines)
+
+
+def test_a_large_file_is_settled_in_portions_and_comes_to_the_same(
+    alice: Actor, bob: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction derives the whole file, taken over or taken back, and positions are those of one piece."""
+    text = days(*range(6, 11), *range(13, 18))
+    whole = an_account(bob.user)
+    a_recorder(bob.user, whole, root="MNQ")
+    imported(bob.user, text)
+
+    account = an_account(alice.user)
+    a_recorder(alice.user, account, root="MNQ")
+    began: list[int | None] = []
+    settle = services.settle
+
+    def watched(*, account: BrokerAccount, since: int | None = None, **more: Any) -> int:
+        began.append(since)
+        return settle(account=account, since=since, **more)
+
+    monkeypatch.setattr(services, "settle", watched)
+    monkeypatch.setattr("apps.recorder.portions.PORTION", 5)
+    done = imported(alice.user, text)
+    assert len(began) == 6 and began == [*sorted(began[:-1]), None]
+    assert [one[1:] for one in recorded(account)] == [one[1:] for one in recorded(whole)] != []
+    began.clear()
+    importing.undo(importing=done, at_once=True)
+    assert (known(account), recorded(account)) == ([], [])
+    again = imported(alice.user, text)
+    assert again.counts["new"] == 40
+    assert [one[1:] for one in recorded(account)] == [one[1:] for one in recorded(whole)]
