@@ -192,7 +192,12 @@ def test_an_answer_that_got_lost_makes_no_second_message(desk: Desk, fault: Faul
     assert first == second == desk.delivery(row).nonce
 
 
-def test_after_the_nonce_is_forgotten_it_is_looked_up_before_it_is_sent_again(desk: Desk) -> None:
+def test_after_the_nonce_is_forgotten_it_is_looked_up_before_it_is_sent_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "apps.notifications.sending.IN_ORDER", 0
+    )  # both are tried before either is known
     desk.discord.faults.append(Fault(drops=True, does=True))
     desk.discord.faults.append(Fault(drops=True, does=False))
     arrived = desk.tell("arrived")
