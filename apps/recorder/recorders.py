@@ -265,7 +265,7 @@ def _set(recorder: Recorder, figures: dict[str, Any]) -> list[str]:
             raise BadRecorder(name, f"A recorder has no {name}.")
         if getattr(recorder, name) != value:
             setattr(recorder, name, value)
-            told.append(f"{name.replace('_', ' ')} {'none' if value is None else value}")
+            told.append(f"{name.replace('_', ' ')} {_in_words(value)}")
     if recorder.unit not in set(Unit) or recorder.ways not in set(Ways):
         raise BadRecorder("unit", "Use ticks, points, percent or dollars; both, long or short.")
     for name, least in (("size", 1), ("position_add", 0), ("trim", 0)):
@@ -276,6 +276,12 @@ def _set(recorder: Recorder, figures: dict[str, Any]) -> list[str]:
         if distance is not None and not 0 < distance <= MOST:
             raise BadRecorder(name, "Give a distance above 0, e.g. 20, or leave it empty.")
     return told
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():,f}"
+    return "none" if value is None else str(value)
 
 
 def _own(user_id: int, account: BrokerAccount | None) -> BrokerAccount | None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.bus import transport
-from apps.recorder.models import RecordedPosition
+from apps.recorder.models import RecordedPosition, RecorderLog
 from apps.recorder.services import settle
 from apps.signals.models import Strategy
 from tests.cast import Actor
@@ -54,6 +54,9 @@ def test_a_strategy_is_made_read_changed_and_deleted(alice: Actor) -> None:
     assert (changed["name"], changed["ways"], changed["is_active"]) == ("NQ Fader", "long", False)
     assert "webhook_token" not in asked(alice, path)
     assert asked(alice, "/api/strategies/")["count"] == 1
+    sent(alice, "patch", path, {"take_profit": "80"})
+    last = RecorderLog.objects.filter(strategy=made["id"]).latest("id")
+    assert last.text == "Changed: take profit 80.", "as a person writes it"
     sent(alice, "delete", path, status=204)
     assert not Strategy.objects.exists()
 
