@@ -163,5 +163,9 @@ def test_a_phone_at_a_broker_s_account_reaches_everything_and_scrolls_nowhere(
         phone.get_by_label(re.compile("menu$")).click()
         phone.get_by_label("More pages").get_by_role("link", name=name).click()
         expect(phone.get_by_role("heading", level=1)).to_be_visible()
+    page.goto("/manager/")
+    for width in (1600, 1440, 1366, 1280, 1100, 1024, 900, 768, 700):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
     phone.locator(".topbar").get_by_role("link", name="Kill").click()
     expect(phone.get_by_role("dialog")).to_contain_text("Kill switch: out of everything?")
