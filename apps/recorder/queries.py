@@ -155,6 +155,11 @@ class RecordedView:
         return self._price(self.row.entry)
 
     @property
+    def held_at(self) -> Decimal | None:
+        """Return the average price of the contracts that are still held, the first ones closed first; None: none are."""
+        return self._price(self.row.cost / self.row.size) if self.row.size else None
+
+    @property
     def exit(self) -> Decimal | None:
         """Return the average price of its exits."""
         return None if self.row.exit is None else self._price(self.row.exit)
@@ -171,12 +176,6 @@ class RecordedView:
             return None
         apart = (self.last * self.row.size - self.row.cost) * self.row.sign
         return (apart * self.instrument.point_value).quantize(ZERO)
-
-    @property
-    def points(self) -> Decimal | None:
-        """Return the points from its average entry to the exit, or to the last price."""
-        end = self.row.exit if not self.is_open else self.last
-        return None if end is None else (end - self.row.entry) * self.row.sign
 
     @property
     def r(self) -> Fraction | None:

@@ -71,6 +71,18 @@ def test_the_list_tells_state_open_today_and_the_last_event(alice: Actor, traded
     assert "Opened long 1 NQZ5 at 20,020.00." in shown
 
 
+def test_what_is_held_stands_at_its_own_price_once_the_first_contract_is_gone(
+    alice: Actor, traded: Recorder
+) -> None:
+    """Open is what is left of one bought at 20,020.00 and one at 20,026.00: the second, as the open P&L counts it."""
+    assert traded.account is not None
+    a_fill(traded.account, 1, "20026.00", 4)
+    a_fill(traded.account, -1, "20021.00", 5)
+    settle(account=traded.account)
+    shown = words(page(alice, f"/recorders/{traded.strategy_id}/region/now/"))
+    assert "LONG 1 NQZ5 at 20,026.00, now" in shown, shown
+
+
 def test_a_strategys_page_has_figures_calendar_fills_and_log(
     alice: Actor, traded: Recorder
 ) -> None:
