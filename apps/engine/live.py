@@ -312,6 +312,8 @@ class LiveEngine:
             ticks = tuple(tick for _, tick in run)
             self._together.append((TicksArrived(contract, ticks, live=True), self._wall()))
         last = merged[-1][1].at if merged else self.at
+        if not self._has_clock:
+            self._order.heard(self.at)  # while it was live, its clock came by itself
         for start in range(0, len(merged), TOGETHER):
             chunk = merged[start : start + TOGETHER]
             for contract in sorted({contract for contract, _ in chunk}):

@@ -78,6 +78,10 @@ class InOrder:
             yield from self.until(instant)
         yield from self._merged(ticks[start:])
 
+    def heard(self, at: int) -> None:
+        """Note up to when clock and ticks were heard otherwise, one by one: they are not told once more."""
+        self._clock = max(self._clock, at)
+
     def _next_instant(self) -> int:
         """Return the next instant at which something else than a tick is heard."""
         second = self._clock - self._clock % SECOND + SECOND

@@ -16,7 +16,7 @@ from apps.bus.domain.message import MINUTE, SECOND, Fact, Message, to_instant, t
 from apps.engine.domain.engine import build_engine
 from apps.engine.domain.order import InOrder
 from apps.marketdata.domain.instrument import instrument
-from apps.marketdata.domain.messages import ContractListed
+from apps.marketdata.domain.messages import ClockTicked, ContractListed
 from apps.marketdata.domain.tick import Tick
 from apps.signals.domain.messages import Alert
 from apps.signals.domain.settings import settings_for
@@ -104,3 +104,22 @@ def test_the_market_of_this_law_has_orders_that_fill_and_end() -> None:
 @example(44, list(range(BEGIN + 6 * SECOND // 5, END, 3 * SECOND)))
 def test_nothing_depends_on_how_often_the_market_says_its_time(seed: int, cuts: list[int]) -> None:
     assert Both(seed).hear(cuts) == in_one_piece(seed)
+
+
+def test_a_clock_that_came_by_itself_is_not_told_once_more() -> None:
+    """A real market was live for days; now missed ticks are heard together: from where it was, not from the start."""
+    both = Both(44)
+    told: list[Message] = []
+    handle = both.engine.handle
+
+    def watched(said: Message) -> Iterable[Message]:
+        told.append(said)
+        return handle(said)
+
+    both.engine.handle = watched  # type: ignore[method-assign, assignment]
+    days_later = BEGIN + 5 * 24 * 60 * MINUTE
+    both.order.heard(days_later)
+    both.order.alerts.clear()
+    list(both.order.together((), days_later + 3 * SECOND))
+    clock = [said.at for said in told if isinstance(said, ClockTicked)]
+    assert clock == [days_later + n * SECOND for n in (1, 2, 3)]
