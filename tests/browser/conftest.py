@@ -33,6 +33,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="session")
+def slow_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Another one in its morning: notices don't rain, and entries are allowed for long."""
+    running = Desk(tmp_path_factory.mktemp("desk"), SPEED="10")
+    try:
+        yield running.ready()
+    finally:
+        running.kill()
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests."""
     with sync_playwright() as playwright:

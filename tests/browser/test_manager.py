@@ -1,7 +1,6 @@
 """A trader at the Trade Manager: he sends a bracketed order, sees it filled, moves its stop, and gets out."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +14,9 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A market of its own that begins in the morning and is slow: at the session's end no entry is allowed any more."""
-    running = Desk(tmp_path_factory.mktemp("desk"), SPEED="10")
-    try:
-        yield running.ready()
-    finally:
-        running.kill()
+def desk(slow_desk: Desk) -> Desk:
+    """A market that is still in its morning: at the session's end no entry is allowed any more."""
+    return slow_desk
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +32,7 @@ def panel(page: Page, name: str) -> Locator:
 def flat(page: Page) -> None:
     """Begin with nothing open: what signals have bought in between is closed as well."""
     page.goto("/manager/")
+    expect(page.locator(".feed-light")).to_have_attribute("data-feed", "live")
     page.get_by_role("link", name=re.compile("^Flatten account")).click()
     page.get_by_role("dialog").get_by_role("button", name="Flatten now").click()
     expect(page.locator(".notice").first).to_contain_text("closing positions")

@@ -1,11 +1,26 @@
 """A notice finds the trader on whatever page he is: the bell counts, a toast says it, the centre has it, without a reload."""
 
-import pytest
-from playwright.sync_api import expect
+from typing import Any
 
-from tests.browser.conftest import PATIENCE_MS, Opened
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import PATIENCE_MS, Opened, signed_in
+from tests.services.desk import Desk
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def desk(slow_desk: Desk) -> Desk:
+    """A market in which a notice comes now and then, not each second."""
+    return slow_desk
+
+
+@pytest.fixture(scope="module")
+def cookies(desk: Desk, browser: Browser) -> list[Any]:
+    """What the browser keeps of a sign-in there."""
+    return signed_in(desk, browser)
 
 
 @pytest.mark.parametrize("touched", [False, True])

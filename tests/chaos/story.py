@@ -291,6 +291,6 @@ class Story:
         """Return the one-minute candles that closed in time."""
         end = to_datetime(self.begin() + (self.minutes - 1) * MINUTE)
         return self._read(
-            "select open_at, open, high, low, close, volume, trades, complete from marketdata_candle "
-            f"where seconds = 60 and open_at < '{end:%Y-%m-%d %H:%M:%S}' order by open_at"
+            "select contract, open_at, open, high, low, close, volume, trades, complete from marketdata_candle "
+            f"where seconds = 60 and open_at < '{end:%Y-%m-%d %H:%M:%S}' order by contract, open_at"
         )

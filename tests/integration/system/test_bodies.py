@@ -1,6 +1,7 @@
 """What is posted to the real server: kept once, not parsed twice, and a large file costs a slice of memory at a time."""
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,13 +41,24 @@ def memory(desk: Desk, which: str = "VmHWM") -> float:
     return int(found[1]) / 1024
 
 
+def settled(desk: Desk) -> float:
+    """Return the most that the desk has taken, once it has taken its first hours of market in and grows no more."""
+    seen = [memory(desk)]
+    for _ in range(60):
+        threading.Event().wait(1)
+        seen.append(memory(desk))
+        if len(seen) > 5 and seen[-1] - seen[-6] < 2:
+            break
+    return seen[-1]
+
+
 def test_a_form_is_parsed_once(desk: Desk, browser: httpx.Client) -> None:
-    before = memory(desk, "VmRSS")
+    before = settled(desk)
     sent = browser.post(
         "/recorders/import/", files={"file": ("a.csv", b"x" * 30 * MB)}, data={"zone": "UTC"}
     )
     assert sent.status_code == 200 and "import" in str(sent.url)
-    assert memory(desk) - max(before, 0) < 150, "Twisted's own parse took 250 MB and more"
+    assert memory(desk) - before < 150, "Twisted's own parse took 250 MB and more"
 
 
 def test_a_body_that_is_too_large_is_not_kept(desk: Desk, browser: httpx.Client) -> None:
