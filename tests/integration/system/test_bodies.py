@@ -44,10 +44,10 @@ def memory(desk: Desk, which: str = "VmHWM") -> float:
 def settled(desk: Desk) -> float:
     """Return the most that the desk has taken, once it has taken its first hours of market in and grows no more."""
     seen = [memory(desk)]
-    for _ in range(60):
+    for _ in range(100):
         threading.Event().wait(1)
         seen.append(memory(desk))
-        if len(seen) > 5 and seen[-1] - seen[-6] < 2:
+        if len(seen) > 25 and seen[-1] - seen[-13] < 2:
             break
     return seen[-1]
 
