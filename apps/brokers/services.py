@@ -134,10 +134,12 @@ def set_route(
 
 def end_route(*, route: Route, source: str = "api") -> None:
     """Let no signal of a strategy reach an account any more. Orders and positions stay as they are."""
-    user, strategy, account = route.user_id, route.strategy_id, route.account_id
+    wish = ListRoute(
+        id=wish_id(), user=route.user_id, strategy=route.strategy_id, account=route.account_id
+    )
+    # first: cut off in between, the route still stands on the page and sends nothing, never the other way round
+    bus.submit(wish, user=route.user_id, source=source)
     route.delete()
-    wish = ListRoute(id=wish_id(), user=user, strategy=strategy, account=account)
-    bus.submit(wish, user=user, source=source)
 
 
 def place_order(

@@ -9,7 +9,7 @@ from django import forms
 from apps.brokers.domain.account import BadAccount
 from apps.brokers.domain.routing import Mode, Route, route_for
 from apps.brokers.domain.ticket import MOST_TARGETS
-from apps.dashboards.settings_form import Group
+from apps.dashboards.settings_form import Group, choice_field, text_field
 from apps.marketdata.domain.instrument import instrument
 
 MODES: Final = (
@@ -26,35 +26,21 @@ GROUPS: Final = (
 _TARGET: Final = re.compile(r"(?P<r>[^\s×x*]+?)\s*R?\s*(?:[×x*]\s*(?P<size>\S+))?", re.IGNORECASE)
 
 
-def _text(label: str, hint: str, unit: str = "", **more: str) -> forms.CharField:
-    attrs = {"class": "input", "autocomplete": "off", **more}
-    if unit:
-        attrs["inputmode"] = "decimal"
-    field = forms.CharField(
-        label=label, help_text=hint, required=False, max_length=120, widget=forms.TextInput(attrs)
-    )
-    field.unit = unit  # type: ignore[attr-defined]
-    return field
-
-
-def _choice(label: str, hint: str, choices: Any) -> forms.ChoiceField:
-    widget = forms.Select(attrs={"class": "input"})
-    return forms.ChoiceField(label=label, help_text=hint, choices=choices, widget=widget)
-
-
 class RouteForm(forms.Form):
     """A route. `given` is what `set_route` takes; what can't be used is said by the engine's own reader, at its field."""
 
-    mode = _choice("Its signals", "The firm's word on automation holds whatever is chosen here.", MODES)  # fmt: skip
-    root = _choice("Traded is", "A micro moves at the same prices for a tenth of the money.", ())
-    size_by = _choice("Size", "", SIZES)
-    quantity = _text("Contracts", "Counts where the size is a number of contracts.", "ct")
-    risk_percent = _text("Risk", "Counts where the size is a part of the balance. Rounded down to whole contracts.", "%")  # fmt: skip
-    targets = _text("Targets", "In R, with commas; after × how many contracts, else the rest: 1 × 1, 2. Empty: the stop alone ends it.", "R")  # fmt: skip
-    break_even_r = _text("Stop to entry at", "Empty: the stop stays where it was.", "R")
-    windows = _text("Hours", "New York time, with commas. Empty: always.", placeholder="09:30-11:30, 14:00-15:30")  # fmt: skip
-    cooldown_s = _text("Pause", "Between two entries. Empty: none.", "s")
-    most_trades = _text("At most", "Entries a trading day. Empty: no bound.", "a day")
+    mode = choice_field("Its signals", "The firm's word on automation holds whatever is chosen here.", MODES)  # fmt: skip
+    root = choice_field(
+        "Traded is", "A micro moves at the same prices for a tenth of the money.", ()
+    )
+    size_by = choice_field("Size", "", SIZES)
+    quantity = text_field("Contracts", "Counts where the size is a number of contracts.", "ct")
+    risk_percent = text_field("Risk", "Counts where the size is a part of the balance. Rounded down to whole contracts.", "%")  # fmt: skip
+    targets = text_field("Targets", "In R, with commas; after × how many contracts, else the rest: 1 × 1, 2. Empty: the stop alone ends it.", "R")  # fmt: skip
+    break_even_r = text_field("Stop to entry at", "Empty: the stop stays where it was.", "R")
+    windows = text_field("Hours", "New York time, with commas. Empty: always.", "", placeholder="09:30-11:30, 14:00-15:30")  # fmt: skip
+    cooldown_s = text_field("Pause", "Between two entries. Empty: none.", "s")
+    most_trades = text_field("At most", "Entries a trading day. Empty: no bound.", "a day")
 
     def __init__(self, data: Any, *, symbol_root: str, now: Route | None = None) -> None:
         super().__init__(data, initial=_written(now))

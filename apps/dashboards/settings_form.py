@@ -37,8 +37,9 @@ GROUPS: Final = (
 )  # fmt: skip
 
 
-def _text(label: str, hint: str, unit: str) -> forms.CharField:
-    widget = forms.TextInput(attrs={"class": "input", "autocomplete": "off"})
+def text_field(label: str, hint: str, unit: str, **attrs: str) -> forms.CharField:
+    """Return a field whose value the domain reads itself, with its unit beside it."""
+    widget = forms.TextInput(attrs={"class": "input", "autocomplete": "off", **attrs})
     if unit:
         widget.attrs["inputmode"] = "decimal"
     field = forms.CharField(
@@ -52,7 +53,8 @@ def _switch(label: str, hint: str) -> forms.BooleanField:
     return forms.BooleanField(label=label, help_text=hint, required=False)
 
 
-def _choice(label: str, hint: str, choices: Any) -> forms.ChoiceField:
+def choice_field(label: str, hint: str, choices: Any) -> forms.ChoiceField:
+    """Return a choice with its hint."""
     widget = forms.Select(attrs={"class": "input"})
     return forms.ChoiceField(label=label, help_text=hint, choices=choices, widget=widget)
 
@@ -71,29 +73,31 @@ class SettingsForm(forms.Form):
     `given` is what settings_for takes; which values can't be used is said there, and shown at the field.
     """
 
-    timeframe_s = _choice("Candles", "Of the chart that the alerts come from.",
+    timeframe_s = choice_field("Candles", "Of the chart that the alerts come from.",
         [(str(60 * one), f"{one} min") for one in MINUTES])  # fmt: skip
-    time_basis = _choice("An alert's time is", "As your alert's message writes it.", BASES)
-    stale_tolerance = _text("Stale tolerance",
+    time_basis = choice_field("An alert's time is", "As your alert's message writes it.", BASES)
+    stale_tolerance = text_field("Stale tolerance",
         "A signal is refused when the market is this far past its candle already.", "pts")  # fmt: skip
-    alert_grace_s = _text("Alert grace", "How long after a close an alert is still in time.", "s")
+    alert_grace_s = text_field(
+        "Alert grace", "How long after a close an alert is still in time.", "s"
+    )
     session_filter = _switch("Only in sessions", "Off: signals count at any hour.")
     market_calendar = _switch("Only on trading days", "Off: holidays do not matter.")
     required_timeframes = forms.MultipleChoiceField(
         label="Higher time frames that must agree", choices=FRAMES, required=False,
         help_text="None ticked: none has to.", widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
-    buffer = _text("Buffer", "Between the pivot and the stop.", "pts")
-    left = _text("Candles to the left", "How far back a pivot is looked for.", "")
+    buffer = text_field("Buffer", "Between the pivot and the stop.", "pts")
+    left = text_field("Candles to the left", "How far back a pivot is looked for.", "")
     double_pivot = _switch("Double pivots", "Off: pivots of three candles only.")
     require_body = _switch(
         "Confirmation needs a body", "On: it must close in the signal's direction."
     )
-    be_trigger_r = _text("Break-even at", "From here on the stop is the entry.", "R")
-    targets = _text("Targets in R", "With commas between them.", "")
-    plan_target_r = _text("Your plan takes profit at", "Empty: it has no target.", "R")
+    be_trigger_r = text_field("Break-even at", "From here on the stop is the entry.", "R")
+    targets = text_field("Targets in R", "With commas between them.", "")
+    plan_target_r = text_field("Your plan takes profit at", "Empty: it has no target.", "R")
     plan_break_even = _switch("Your plan goes to break-even", "Off: it keeps the first stop.")
-    jump = _text("Suspicious jump",
+    jump = text_field("Suspicious jump",
         "For replays. Live prices are held to the instrument's own, for all traders alike.", "pts")  # fmt: skip
 
     def __init__(self, data: Any, *, strategy: Strategy) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.brokers import services
 from apps.brokers.models import Account, AccountGroup, Route
 from apps.brokers.store import load_routes
 from apps.bus import transport
@@ -165,3 +166,23 @@ def test_the_page_says_what_keeps_an_order_here(alice: Actor) -> None:
     alice.client.post(f"/strategies/{strategy.pk}/routes/{there.pk}/", WHOLE)
     shown = alice.client.get(f"/strategies/{strategy.pk}/routes/").content.decode()
     assert "Its orders stay here until" in shown
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_an_ending_that_is_cut_off_leaves_the_route_to_be_ended_again(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is told first: a route that is gone from the page must never send on."""
+    strategy, account = a_strategy(alice.user), an_account(alice.user)
+    alice.client.post(f"/strategies/{strategy.pk}/routes/{account.pk}/", WHOLE)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(Route, "delete", killed)
+    with pytest.raises(Killed):
+        services.end_route(route=Route.objects.get())
+    assert wishes()[-1]["config"] is None and Route.objects.exists()
