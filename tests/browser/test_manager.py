@@ -70,7 +70,7 @@ def test_an_order_is_sent_filled_moved_and_flattened(opened: Opened) -> None:
     stop.fill(str(nearer))
     mine.get_by_role("button", name=re.compile("^Move .*protects")).click()
     expect(page.locator(".notice").first).to_contain_text(f"moved to {nearer}")
-    expect(page.locator(".position .stop-text").first).to_contain_text(f"{nearer:,}")
+    expect(mine.locator(".stop-text")).to_contain_text(f"{nearer:,}")
 
     flat(page)
     page.get_by_role("link", name=re.compile("^History")).click()
