@@ -75,7 +75,9 @@ class Books:
     # ---- a day is over ----
 
     def roll(self, account: Account, at: int) -> Iterator[Message]:
-        """Close every day of an account that is over at this instant, as of its end."""
+        """Close every day of an account that is over at this instant, as of its end; at 0 no time is known yet."""
+        if not at:
+            return
         if not account.day_ends:
             account.begin_day(at)
             self.changed_accounts[account.id] = account

@@ -6,8 +6,12 @@ from decimal import Decimal
 import pytest
 
 from apps.brokers.domain.account import BadAccount, amount, day_of, new_account
-from apps.bus.domain.message import to_datetime, to_instant
+from apps.brokers.domain.facts import DayClosed
+from apps.brokers.domain.messages import ListAccount
+from apps.bus.domain.message import DAY, to_datetime, to_instant
+from apps.engine.domain.engine import build_engine
 from apps.marketdata.domain.instrument import instrument
+from apps.marketdata.domain.messages import ClockTicked, TimeTold
 
 CHICAGO = "America/Chicago"
 
@@ -76,3 +80,17 @@ def test_a_setting_that_cannot_be_used_is_named(config: dict[str, object], field
 def test_an_amount_has_at_most_four_decimals() -> None:
     with pytest.raises(BadAccount, match="decimals"):
         amount("amount", "1.00001")
+
+
+def test_an_account_that_is_older_than_the_market_s_time_begins_with_it() -> None:
+    """Listed, and told that no time is known yet, it has no days since 1970 to close."""
+    engine = build_engine()
+    wish = ListAccount(id="a1", user=1, account=1, config={"start_balance": "50000"})
+    first = at("2026-03-09T15:00")
+    said = [
+        told
+        for message in (wish, TimeTold(0), ClockTicked(first), ClockTicked(first + DAY))
+        for told in engine.handle(message)
+    ]
+    days = [one.trade_date for one in said if isinstance(one, DayClosed)]
+    assert days == [date(2026, 3, 9)]
