@@ -268,10 +268,8 @@ class LiveEngine:
                     self._readings.hear_price(item.contract, wall)
             case ClockTicked():
                 self._heard = self._monotonic()
-                if self._together or self._is_told_together():
-                    self._hear_together(
-                        item.at - 1
-                    )  # what trades at this very instant is still to come
+                if self._together or self._is_told_together():  # the instant itself goes on
+                    self._hear_together(item.at - 1)
                 else:
                     self._take(self._order.until(item.at))
                     self._take(self.engine.handle(item))
@@ -296,9 +294,14 @@ class LiveEngine:
         return len(self._fronts()) > 1 and (self._has_clock or catches_up)
 
     def _hear_what_waited(self, item: FeedItem) -> None:
-        """Take in all ticks where no clock of the market's own will tell up to when they are complete."""
+        """Take in all ticks where no clock of the market's own will tell up to when they are complete.
+
+        When such a market goes live its time is told: whoever hears that it is live has heard what was missed.
+        """
         if not (self._has_clock and isinstance(item, FeedChanged)) or item.state in OVER:
             self._hear_together(NEVER)
+        elif item.state is FeedState.LIVE:
+            self._hear_together(item.at - 1)  # the instant itself goes on
 
     def _hear_together(self, until: int) -> None:
         """Take in what has waited up to an instant, merged by time; at one time the contracts follow by name."""
@@ -472,7 +475,7 @@ class LiveEngine:
             if self.at or row.market_at is not None:  # else it waits until the market has a time
                 self._hold(row, command)
         elif (
-            self._caught_up
+            (self._caught_up and self.at)
             or isinstance(command, posted.KeepOutsideView)
             or self._is_from_broker(command)
         ):

@@ -13,7 +13,7 @@ from apps.bus.domain.message import SECOND
 from apps.bus.models import FactRow, Heartbeat, Inbox
 from apps.bus.only import AnotherRuns
 from apps.engine.live import LiveEngine
-from apps.marketdata.domain.messages import ClockTicked
+from apps.marketdata.domain.messages import ClockTicked, ContractListed
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark, TickRow
 from apps.system.domain.health import Status, examine
@@ -161,6 +161,26 @@ def test_a_wish_waits_until_the_missed_ticks_are_worked_off(
     assert answers(late) == [("command.refused", "EXPIRED")]
     assert answers(soon) == [("trade.entered", "")]
     assert Trade.objects.get(key="m1").entry_price == Decimal("20012.00")
+
+
+def test_a_market_that_says_its_time_is_live_once_what_was_missed_is_heard() -> None:
+    """Contracts of one market wait for each other. A wish is granted at the price to which they lead, not before."""
+    micro = ContractListed("MNQZ5", "MNQ", jump=200)
+    engine = LiveEngine([LISTED, micro], has_clock=True, monotonic=Hand())
+    engine.load()
+    wish = bus.submit(enter(), user=USER, source="test")
+    try:
+        missed = ticks("20005.25", "20012.00", live=False)
+        let(engine, FeedChanged(FeedState.CATCHING_UP, "", 0, 2), missed)
+        assert answers(wish) == []
+        let(engine, FeedChanged(FeedState.LIVE, "", START + 5 * SECOND, 3))
+        assert transport.market_time() == transport.MarketTime(START + SECOND, True)
+        assert answers(wish) == [("trade.entered", "")]
+        assert Trade.objects.get(key="m1").entry_price == Decimal("20012.00")
+        told = list(FactRow.objects.filter(name="feed.changed").order_by("seq"))
+        assert [row.payload["state"] for row in told] == ["catching_up", "live"]
+    finally:
+        engine._only.release()
 
 
 def test_another_traders_trade_cannot_be_closed(begin: Callable[..., LiveEngine]) -> None:
