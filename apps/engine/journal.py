@@ -4,7 +4,7 @@ The rows are the snapshot, so a start and a recovery are the same code: load the
 the cursor, go on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -115,8 +115,8 @@ class Journal:
             risk_store.save(engine.guard)
             paper_store.save(engine.venue)
             abroad_store.save(engine.abroad)
-            for contract, seconds, candle in turn.candles:
-                market_store.save_candles(contract, seconds, [candle])
+            for (contract, seconds), candles in _last_words(turn.candles).items():
+                market_store.save_candles(contract, seconds, list(candles.values()))
             market_store.save_tapes(
                 # which ids the open candle has seen is in the tick table
                 replace(market.tapes[contract].state(), ids=[])
@@ -157,6 +157,16 @@ class Journal:
                 if day not in self._days:
                     partitions.make(partitions.ahead(day, 1))
                     self._days.add(day)
+
+
+def _last_words(
+    closed: Iterable[tuple[str, int, Candle]],
+) -> dict[tuple[str, int], dict[int, Candle]]:
+    """Return closed candles by contract and length, each once, as it was closed last."""
+    found: dict[tuple[str, int], dict[int, Candle]] = {}
+    for contract, seconds, candle in closed:
+        found.setdefault((contract, seconds), {})[candle.at] = candle
+    return found
 
 
 def beat(name: str, state: str, detail: Mapping[str, Any]) -> None:
