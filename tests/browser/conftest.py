@@ -1,11 +1,12 @@
 """A real Chromium in front of the whole desk, fed by the simulator."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.services.chromium import chromium
 from tests.services.desk import Desk
@@ -59,7 +60,7 @@ def cookies(desk: Desk, browser: Browser) -> list[Any]:
 
 
 def signed_in(desk: Desk, browser: Browser) -> list[Any]:
-    """Sign in as the desk's trader; return the cookies."""
+    """Sign in as the desk's trader and wait until the market's first hours are heard; return the cookies."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{desk.url}/accounts/login/")
@@ -67,6 +68,8 @@ def signed_in(desk: Desk, browser: Browser) -> list[Any]:
     page.get_by_label("Password").fill(desk.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{desk.url}/")
+    live = re.compile("live|ended")
+    expect(page.locator("feed-light")).to_have_attribute("data-state", live, timeout=PATIENCE_MS)
     kept = context.cookies()
     context.close()
     return kept

@@ -32,7 +32,7 @@ def panel(page: Page, name: str) -> Locator:
 def flat(page: Page) -> None:
     """Begin with nothing open: what signals have bought in between is closed as well."""
     notice = page.locator(".notice").first
-    for _ in range(10):  # a desk that has just begun is still busy with its first hours of market
+    for _ in range(10):  # where the machine is busy an answer may come too late
         page.goto("/manager/")
         page.get_by_role("link", name=re.compile("^Flatten account")).click()
         page.get_by_role("dialog").get_by_role("button", name="Flatten now").click()
