@@ -125,7 +125,7 @@ async def test_after_a_broken_socket_what_was_missed_is_read(
     market: ScriptedSimulator, row: Connection
 ) -> None:
     async with reading():
-        await until(lambda: Connection.objects.get().state == "ok")
+        await until(lambda: Connection.objects.get().heard_at)  # not by a poll, by the socket
         for connection in list(market.connections):
             market.run(connection.close())
         await until(lambda: "lost" in states())
