@@ -636,7 +636,7 @@ class Abroad(RuleBasedStateMachine):
 
 TestAbroad = Abroad.TestCase
 TestAbroad.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None,
+    max_examples=150, stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 

@@ -85,7 +85,7 @@ targets = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(multipliers, targets)
 def test_every_account_holds_its_multiple_of_the_target_whatever_is_lost_or_repeated(sizes, script):
     desk, before, sent = Desk(sizes), 0, set()
@@ -117,7 +117,7 @@ def test_every_account_holds_its_multiple_of_the_target_whatever_is_lost_or_repe
     assert desk.held(len(sizes) + 1) == desk.held(len(sizes) + 2) == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(multipliers, st.lists(st.tuples(st.booleans(), st.integers(1, 5)), max_size=8))
 def test_plain_orders_add_up_and_go_only_where_they_were_sent(sizes, orders):
     desk, wanted = Desk(sizes), dict.fromkeys(range(1, len(sizes) + 1), 0)

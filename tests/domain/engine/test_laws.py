@@ -170,7 +170,7 @@ def whole(market: Market, ticks: list[Tick], **kwargs: Any) -> Run:
 
 
 @given(SEEDS, st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_same_tape_says_the_same_bytes(seed: int, received: bool) -> None:
     first, again = (
         [json.dumps(told(fact), sort_keys=True) for fact in replay.facts(ticks=market.ticks)]
@@ -181,7 +181,7 @@ def test_same_tape_says_the_same_bytes(seed: int, received: bool) -> None:
 
 
 @given(SEEDS, st.booleans(), CUTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_cut_into_batches_and_no_sifting_at_all_say_the_same(
     seed: int, received: bool, chance: Random
 ) -> None:
@@ -204,7 +204,7 @@ def test_any_cut_into_batches_and_no_sifting_at_all_say_the_same(
 
 
 @given(SEEDS, st.booleans(), CUTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_clock_messages_change_nothing_wherever_they_come(
     seed: int, received: bool, chance: Random
 ) -> None:
@@ -228,7 +228,7 @@ def test_clock_messages_change_nothing_wherever_they_come(
 
 
 @given(SEEDS, st.booleans(), CUTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_killed_anywhere_and_resumed_it_says_the_same_facts(
     seed: int, received: bool, chance: Random
 ) -> None:
@@ -247,7 +247,7 @@ def test_killed_anywhere_and_resumed_it_says_the_same_facts(
 
 
 @given(SEEDS, st.integers(0, 40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_comes_later_changes_nothing_said_before(seed: int, count: int) -> None:
     market = made(seed)
     longer, shorter = (
@@ -261,7 +261,7 @@ def test_what_comes_later_changes_nothing_said_before(seed: int, count: int) -> 
 
 
 @given(SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_mirrored_market_gives_mirrored_records(seed: int) -> None:
     market = made(seed, received=True)
     upside_down = Market(
@@ -283,7 +283,7 @@ def test_mirrored_market_gives_mirrored_records(seed: int) -> None:
 
 
 @given(SEEDS, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_mfe_never_falls_mae_never_rises_and_nothing_happens_twice(
     seed: int, received: bool
 ) -> None:
@@ -308,7 +308,7 @@ def test_mfe_never_falls_mae_never_rises_and_nothing_happens_twice(
 
 
 @given(SEEDS, CUTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_candles_are_those_of_an_independent_aggregation(seed: int, chance: Random) -> None:
     market = made(seed)
     run = whole(market, market.ticks)
@@ -321,7 +321,7 @@ def test_candles_are_those_of_an_independent_aggregation(seed: int, chance: Rand
 
 
 @given(SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_four_prices_of_a_candle_as_ticks_agree_with_the_candle(seed: int) -> None:
     market = made(seed)
     for call in market.calls:

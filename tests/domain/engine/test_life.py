@@ -184,4 +184,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestLife.settings = settings(max_examples=60, stateful_step_count=60)

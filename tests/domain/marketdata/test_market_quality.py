@@ -94,14 +94,14 @@ def market(jump: int | None = JUMP) -> Market:
 
 
 @given(STEPS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_only_believed_ticks_make_the_candles(steps: list[tuple[int, int]]):
     ticks = tape(steps)
     assert closed_by(market(), ticks) == closed_by(market(None), believed(ticks))
 
 
 @given(STEPS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_hold_ends_once_and_a_refused_tick_has_its_reason(steps: list[tuple[int, int]]):
     stage, said = market(), []
     ticks = tape(steps)

@@ -324,7 +324,6 @@ TestAnyFlow, TestAnyCandles = AnyFlow.TestCase, AnyCandles.TestCase
 TestAnyFlow.settings = TestAnyCandles.settings = settings(
     max_examples=150,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.brokers.domain.order import OrderType
@@ -99,7 +99,6 @@ def test_a_deviation_names_the_fill_that_did_it() -> None:
     assert (one.kind, one.fill, one.at) == ("add", "f9", 77)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([-3, -2, -1, 1, 2, 3]), st.integers(90, 110)), max_size=12))  # fmt: skip
 def test_what_is_said_of_a_position_stays_said_when_more_fills_come(
     told: list[tuple[int, int]],

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.bus.domain.message import MINUTE
@@ -77,7 +77,6 @@ def test_the_closed_market_is_no_hole() -> None:
 PRICE = st.integers(90, 110).map(Decimal)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([-1, 1]), PRICE), max_size=8), st.lists(PRICE, min_size=8, max_size=8))  # fmt: skip
 def test_it_is_the_worth_at_every_price(
     more: list[tuple[int, Decimal]], seen: list[Decimal]

@@ -273,7 +273,7 @@ def _crossed(waits: dict[str, Any], contract: str, price: int) -> list[str]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**6))
 @example(3)
 def test_it_says_what_a_guard_says_that_reckons_at_every_price(seed: int) -> None:

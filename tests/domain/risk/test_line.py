@@ -87,7 +87,7 @@ def walk(
     return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 10**9))
 def test_the_line_is_where_a_slow_walk_first_breaks_a_rule(seed: int) -> None:
     compare(Random(seed))

@@ -296,7 +296,7 @@ def on_days(past):
     return made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PAST, KINDS, LOCKS)
 def test_floors_agree_with_the_guard_and_never_fall(past, kind, lock):
     """Two witnesses: the walk in whole numbers, and `limits.trailed` that guards the account of today."""
@@ -332,7 +332,7 @@ def test_floors_agree_with_the_guard_and_never_fall(past, kind, lock):
         assert walker.floor == units(floor)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(PAST, KINDS, LOCKS, st.sampled_from([None, "soft", "hard"]))
 def test_the_table_adds_up(past, kind, lock, action):
     more = {} if action is None else {"daily_loss": {"amount": "700", "action": action}}
@@ -351,7 +351,7 @@ def test_the_table_adds_up(past, kind, lock, action):
         assert made.profit == sum((net for of_day in past for net, _, _ in of_day), Decimal(0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PAST, st.randoms(use_true_random=False))
 def test_the_order_within_days_changes_no_sum(past, chance):
     wide = rules(amount="90000", consistency={"share": "0.4", "basis": Basis.POSITIVE_DAYS})
@@ -361,7 +361,7 @@ def test_the_order_within_days_changes_no_sum(past, chance):
     assert (one.profit, one.days, one.consistency) == (other.profit, other.days, other.consistency)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PAST, KINDS)
 def test_knowing_the_excursions_never_makes_it_better(past, kind):
     """Closed trades alone can only be too kind: what they break, the ticks break too, and not later."""

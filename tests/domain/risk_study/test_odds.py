@@ -119,7 +119,7 @@ def test_nonsense_is_refused(bad):
         pass_probability([], rules(), seed=1, **bad)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(-900, 900), min_size=1, max_size=25),
     st.integers(1, 7),

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.marketdata.domain.instrument import instrument
@@ -186,7 +186,6 @@ def test_where_touching_is_allowed_the_whole_buffer_counts():
 CENTS = st.integers(-80, 120).map(Decimal)
 
 
-@settings(deadline=None)
 @given(
     st.lists(CENTS, max_size=5),
     st.sampled_from(["0.3", "0.4", "0.5", "0.55", "1"]),

@@ -84,19 +84,19 @@ def check(body: bytes) -> None:
         assert fingerprint(answer.given) == fingerprint(read(body))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(body):
     check(body)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES | WORDS, max_size=8))
 def test_any_object_gets_an_answer(fields):
     check(json.dumps(fields).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["SIGNAL:", "JADNQ: buy, ", ""]), st.sampled_from(":,="), LINES)
 def test_any_line_gets_an_answer(start, between, pieces):
     check((start + between.join(pieces)).encode("utf-8", "surrogatepass"))

@@ -93,7 +93,7 @@ def naive_bias(candles: list[Candle]) -> list[Direction | None]:
 
 
 @given(st.lists(st.tuples(*[st.integers(-6, 6)] * 4), max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_zones_in_heaps_give_the_bias_of_zones_in_plain_lists(
     moves: list[tuple[int, int, int, int]],
 ) -> None:

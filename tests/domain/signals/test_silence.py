@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.bus.domain.message import DAY, HOUR, MINUTE, SECOND
@@ -128,7 +128,6 @@ def test_only_open_hours_count(since: str, until: str, minutes: int) -> None:
 INSTANT = st.integers(at("2025-11-24T00:00:00Z"), at("2025-12-12T00:00:00Z"))
 
 
-@settings(deadline=None)
 @given(st.lists(INSTANT, min_size=3, max_size=3).map(sorted))
 def test_open_time_adds_up_and_is_no_longer_than_time(three: list[int]) -> None:
     first, _middle, last = three
@@ -138,7 +137,6 @@ def test_open_time_adds_up_and_is_no_longer_than_time(three: list[int]) -> None:
     assert 0 <= whole <= last - first
 
 
-@settings(deadline=None)
 @given(st.lists(INSTANT, max_size=40), INSTANT, st.integers(0, 3 * DAY))
 def test_silence_only_grows_and_an_alert_ends_it(times: list[int], now: int, more: int) -> None:
     def stands(times: list[int], now: int) -> Silence:

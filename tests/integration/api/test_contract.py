@@ -39,7 +39,6 @@ def test_no_request_breaks_an_address(alice: Actor) -> None:
         @given(case=operation.as_strategy())
         @settings(
             max_examples=8,
-            deadline=None,
             database=None,
             phases=[Phase.generate],
             derandomize=True,

@@ -66,7 +66,7 @@ def work(desk: Desk, open_line: Any = Line) -> None:
         desk.wait(1)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(steps=st.lists(STEP, min_size=3, max_size=14))
 def test_at_most_once_and_never_forgotten(desk: Desk, steps: list[tuple[str, Any]]) -> None:
     server = desk.discord

@@ -300,7 +300,7 @@ def test_any_hearing_of_a_day_records_its_ledger_with_fees_and_net(alice: Actor)
     run_state_machine_as_test(
         law,
         settings=settings(
-            max_examples=15, stateful_step_count=12, deadline=None, database=None,
+            max_examples=15, stateful_step_count=12, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -24,7 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=False)
 NS = 10**9
 PER_LAYOUT = settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

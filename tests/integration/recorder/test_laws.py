@@ -21,7 +21,7 @@ from .rows import BEGAN, a_broker_account, a_fill, a_recorder, an_order
 pytestmark = pytest.mark.django_db
 POINT = 20  # dollars of NQ
 LAW = settings(
-    max_examples=30, deadline=None, database=None,
+    max_examples=30, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 
