@@ -49,16 +49,6 @@ class Wishing(GenericAPIView[Any]):
     filter_backends = ()
 
 
-def read(kind: type[Any], data: Any) -> Any:
-    """Return what was sent, as a serializer that found it right.
-
-    Raises:  ValidationError
-    """
-    wish = kind(data=data)
-    wish.is_valid(raise_exception=True)
-    return wish
-
-
 @contextmanager
 def granted(*fields: str) -> Iterator[None]:
     """Answer what the engine refuses: 400 where one of these fields is to blame, else 409; 503 if it is silent."""

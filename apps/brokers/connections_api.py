@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.brokers import connecting
-from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted, read
-from apps.brokers.fields import Asked, MoneyField
+from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted
+from apps.brokers.fields import MoneyField
 from apps.brokers.models import Account, BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
+from apps.users.asked import Asked, read
 
 REFUSALS = {400: PROBLEM, 409: PROBLEM}
 

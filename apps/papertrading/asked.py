@@ -10,9 +10,10 @@ from rest_framework import serializers
 from apps.brokers.asked import AccountAsked, choices
 from apps.brokers.domain.routing import Mode
 from apps.brokers.domain.ticket import MOST_TARGETS
-from apps.brokers.fields import Asked, AskedDecimal, Contracts, text_of
+from apps.brokers.fields import AskedDecimal, Contracts, text_of
 from apps.marketdata.domain.instrument import INSTRUMENTS
 from apps.papertrading.domain.settings import paper_settings
+from apps.users.asked import Asked
 
 
 class ChangeAsked(Asked):
