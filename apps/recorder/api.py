@@ -123,11 +123,8 @@ class Strategies(_Owning, Listing):
         """Make a strategy with its recorder. Its webhook's secret is told this one time."""
         given = self.figures(dict(read(StrategyWriteSerializer, request.data).validated_data))
         _recording_stays(given, False)
-        active = given.pop("is_active", None)
         try:
             made, secret = recorders.create(user=request.user, **given)
-            if active is False:
-                recorders.change(recorder=made, by=request.user.get_username(), is_active=False)
         except BadRecorder as bad:
             raise _refused(bad) from None
         return self.told(made.strategy_id, status.HTTP_201_CREATED, secret)

@@ -1,6 +1,6 @@
 """How the API writes strategies, recorded positions and fills. Money and prices are decimal text."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -10,7 +10,10 @@ from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.domain.terms import LogKind, PositionStatus, Reason, Unit, Ways
 from apps.recorder.queries import RecordedView, RecorderView
+from apps.signals.domain.silence import MOST_MINUTES, NEVER
 from apps.users.asked import Asked
+
+QUIET: Final = "Open market without alerts after which you are told that they stopped; null: by its own rhythm, 0: never."
 
 
 class StrategySerializer(serializers.Serializer[RecorderView]):
@@ -44,6 +47,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     trim = serializers.IntegerField(source="recorder.trim", default=None, allow_null=True)
     ways = serializers.ChoiceField(
         list(Ways), source="recorder.ways", default=None, allow_null=True
+    )
+    quiet_minutes = serializers.IntegerField(
+        source="strategy.quiet_minutes", allow_null=True, help_text=QUIET
     )
     tag = serializers.SerializerMethodField(help_text="Begin an order's clOrdId with it.")
     net_today = MoneyField()
@@ -102,6 +108,9 @@ class StrategyWriteSerializer(Asked):
     )
     trim = serializers.IntegerField(required=False, min_value=0, max_value=10_000)
     ways = serializers.ChoiceField(list(Ways), required=False)
+    quiet_minutes = serializers.IntegerField(
+        required=False, allow_null=True, min_value=NEVER, max_value=MOST_MINUTES, help_text=QUIET
+    )
     is_recording = serializers.BooleanField(
         required=False, help_text="As it is; `recorder/start/` and `recorder/stop/` switch it."
     )
