@@ -64,7 +64,10 @@ def problem_of(refused: Refused, fields: tuple[str, ...] = ()) -> APIException:
     """Return the answer to a refusal."""
     code, detail = refused.reason.lower(), refused.detail[:1].upper() + refused.detail[1:]
     if refused.field.partition(".")[0].partition("[")[0] in fields:
-        return ValidationError({refused.field: [refused.detail]}, code=code)
+        told: dict[str, list[str]] = {}
+        for field, wrong in refused.told:
+            told.setdefault(field, []).append(wrong)
+        return ValidationError(told, code=code)
     return NotGranted(detail, code)
 
 

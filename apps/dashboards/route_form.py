@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from django import forms
 
-from apps.brokers.domain.account import BadAccount
-from apps.brokers.domain.routing import Mode, Route, route_for
+from apps.brokers.domain.routing import BadRoute, Mode, Route, route_for
 from apps.brokers.domain.ticket import MOST_TARGETS
 from apps.dashboards.settings_form import Group, choice_field, text_field
 from apps.marketdata.domain.instrument import instrument
@@ -75,11 +74,11 @@ class RouteForm(forms.Form):
             "cooldown_s": given.get("cooldown_s") or 0,
             "most_trades": given.get("most_trades") or 0,
         }
-        if not self.errors:
-            try:
-                route_for(0, 0, 0, self.given)
-            except BadAccount as problem:
-                self.refuse(*_place(str(problem)))
+        try:
+            route_for(0, 0, 0, self.given)
+        except BadRoute as bad:
+            for problem in bad.problems:
+                self.refuse(*_place(problem))
         return given
 
     def refuse(self, field: str, detail: str) -> None:
