@@ -39,7 +39,7 @@ class RouteForm(forms.Form):
     break_even_r = text_field("Stop to entry at", "Empty: the stop stays where it was.", "R")
     windows = text_field("Hours", "New York time, with commas. Empty: always.", "", placeholder="09:30-11:30, 14:00-15:30")  # fmt: skip
     cooldown_s = text_field("Pause", "Between two entries. Empty: none.", "s")
-    most_trades = text_field("At most", "Entries a trading day. Empty: no bound.", "a day")
+    most_trades = text_field("At most", "Entries a trading day. Empty: no bound.", "")
 
     def __init__(self, data: Any, *, symbol_root: str, now: Route | None = None) -> None:
         super().__init__(data, initial=_written(now))

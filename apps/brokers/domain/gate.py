@@ -23,8 +23,9 @@ def windows(said: object) -> tuple[str, ...]:
     read = tuple(str(one).strip() for one in listed if str(one).strip())
     bad = [one for one in read if _WINDOW.fullmatch(one) is None or one[:5] == one[6:]]
     if bad:
-        said_so = f"{bad[0]!r} is no window" if len(bad) == 1 else f"{bad} are no windows"
-        raise BadAccount(f"windows: {said_so}; write e.g. 09:30-11:30, New York")
+        are = "is no window" if len(bad) == 1 else "are no windows"
+        named = " and ".join(map(repr, bad))
+        raise BadAccount(f"windows: {named} {are}; write e.g. 09:30-11:30, New York")
     return read
 
 

@@ -13,6 +13,7 @@ from apps.recorder.models import Import, Recorder
 from apps.risk.models import RuleSet
 from apps.risk.services import seed_presets
 from apps.signals.models import Strategy
+from apps.signals.services import create_strategy
 from tests.architecture.test_bodies import bodies
 from tests.cast import Actor
 from tests.factories import NOW, at
@@ -176,3 +177,13 @@ def test_recording_is_not_switched_by_the_way(alice: Actor) -> None:
     assert "is_recording" in refusals(ask(alice.client, "post", "/api/strategies/", new))
     assert ask(alice.client, "post", "/api/strategies/", new | {"is_recording": False}).status_code == 201  # fmt: skip
     assert not Recorder.objects.filter(is_recording=True).exists()
+
+
+# ---- the webhook is another matter ----
+
+
+def test_a_sender_may_add_to_an_alert_what_he_likes(alice: Actor) -> None:
+    _, token = create_strategy(user=alice.user, name="NQ FVG")
+    alert = {"symbol": "NQ1!", "direction": "long", "stop_los": "19990", "plot_0": "{{plot_0}}", "my": {"own": [1]}}  # fmt: skip
+    answer = Client().post(f"/webhook/{token}/", alert, content_type="application/json")
+    assert (answer.status_code, answer.json()["status"]) == (200, "accepted"), answer.content

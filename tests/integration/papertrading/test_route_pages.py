@@ -108,7 +108,7 @@ def test_everything_that_cannot_be_used_is_said_at_once_each_at_its_field(alice:
     form = alice.client.post(path, WHOLE | ALL_WRONG | {"root": "GC"}).context["form"]
     assert set(form.errors) == {*ALL_WRONG, "root"}
     assert [len(form.errors[name]) for name in ("quantity", "targets", "windows")] == [1, 2, 1]
-    assert "['9:30-11', '10:00-10:00'] are no windows" in form.errors["windows"][0]
+    assert "'9:30-11' and '10:00-10:00' are no windows" in form.errors["windows"][0]
     half = alice.client.post(path, WHOLE | {"size_by": "risk", "targets": "1 × 1 × 1", "cooldown_s": "x"})  # fmt: skip
     errors = half.context["form"].errors
     assert {name: len(told) for name, told in errors.items()} == {
