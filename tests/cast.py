@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.test import Client
 
-from apps.users.models import User
+from apps.users.models import Scope, User
+from apps.users.services import make_token
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,10 @@ def actor(name: str, *, staff: bool = False) -> Actor:
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     client.get("/api/auth/check-auth/")  # a session's first request notes that it is in use
     return Actor(user, client)
+
+
+def program(user: User, *, may_change: bool = False) -> Client:
+    """Return a program with a token of his, read-only unless it may change things."""
+    scope = Scope.FULL if may_change else Scope.READ
+    _, secret = make_token(user=user, name="program", scope=scope)
+    return Client(headers={"authorization": f"Bearer {secret}"})

@@ -20,10 +20,11 @@ from apps.analytics.serializers import (
     StrategyPerformanceSerializer,
     SummarySerializer,
 )
-from apps.brokers.answers import ID, PROBLEM, own_account, read
+from apps.brokers.answers import ID, PROBLEM, own_account
 from apps.recorder.queries import broker_account
 from apps.signals.models import Strategy
 from apps.trades.domain.outcome import Variant
+from apps.users.asked import read
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
 

@@ -49,16 +49,6 @@ class Wishing(GenericAPIView[Any]):
     filter_backends = ()
 
 
-def read(kind: type[Any], data: Any) -> Any:
-    """Return what was sent, as a serializer that found it right.
-
-    Raises:  ValidationError
-    """
-    wish = kind(data=data)
-    wish.is_valid(raise_exception=True)
-    return wish
-
-
 @contextmanager
 def granted(*fields: str) -> Iterator[None]:
     """Answer what the engine refuses: 400 where one of these fields is to blame, else 409; 503 if it is silent."""
@@ -74,7 +64,10 @@ def problem_of(refused: Refused, fields: tuple[str, ...] = ()) -> APIException:
     """Return the answer to a refusal."""
     code, detail = refused.reason.lower(), refused.detail[:1].upper() + refused.detail[1:]
     if refused.field.partition(".")[0].partition("[")[0] in fields:
-        return ValidationError({refused.field: [refused.detail]}, code=code)
+        told: dict[str, list[str]] = {}
+        for field, wrong in refused.told:
+            told.setdefault(field, []).append(wrong)
+        return ValidationError(told, code=code)
     return NotGranted(detail, code)
 
 

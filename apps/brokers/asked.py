@@ -9,9 +9,10 @@ from rest_framework.exceptions import ValidationError
 
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ticket import MOST_CONTRACTS, MOST_TARGETS
-from apps.brokers.fields import Asked, AskedDecimal, Contracts, text_of
+from apps.brokers.fields import AskedDecimal, Contracts, text_of
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.marketdata.domain.instrument import Instrument
+from apps.users.asked import Asked
 
 Notice = dict[str, str]
 

@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.brokers import connecting
-from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted, read
-from apps.brokers.fields import Asked, MoneyField
-from apps.brokers.models import Account, BrokerAccount, Connection
+from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted
+from apps.brokers.fields import MoneyField
+from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
+from apps.users.asked import Asked, read
 
 REFUSALS = {400: PROBLEM, 409: PROBLEM}
 
@@ -98,24 +99,6 @@ class ConnectionChangeAsked(Asked):
     )
     app_id = serializers.CharField(max_length=64, required=False, allow_blank=True)
     is_on = serializers.BooleanField(required=False)
-
-
-class AdoptAsked(Asked):
-    """Under which name an account is used on this desk."""
-
-    name = serializers.CharField(max_length=40)
-    firm = serializers.CharField(max_length=40, default="", allow_blank=True)
-
-
-class AdoptedSerializer(serializers.ModelSerializer[Account]):
-    """The desk's own account."""
-
-    class Meta:
-        """What is shown."""
-
-        model = Account
-        fields = ("id", "name", "kind", "firm", "is_open")
-        read_only_fields = fields
 
 
 class BrokerAccounts(Listing):
@@ -225,23 +208,6 @@ class Reconnect(Wishing):
         with granted():
             row = connecting.reconnect(connection=_own(request, id))
         return Response(ConnectionSerializer(row).data)
-
-
-class Adopt(Wishing):
-    """Uses a broker's account on this desk."""
-
-    serializer_class = AdoptAsked
-
-    @extend_schema(parameters=[ID], responses={201: AdoptedSerializer, 404: PROBLEM, **REFUSALS})
-    def post(self, request: Request, id: int) -> Response:
-        """Use an account of a broker on this desk, under a name of its own."""
-        found = broker_accounts(request.user).filter(pk=id).first()
-        if found is None:
-            raise NotFound(f"You have no broker account {id}.")
-        wish = read(AdoptAsked, request.data)
-        with granted(*wish.fields):
-            made = connecting.adopt(account=found, source="api", **wish.validated_data)
-        return Response(AdoptedSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 def _own(request: Request, id: int) -> Connection:

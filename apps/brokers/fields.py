@@ -1,6 +1,5 @@
 """How the API writes money and prices of what is traded, and how it reads what a trader sends."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -76,27 +75,6 @@ class Contracts(serializers.IntegerField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"min_value": 1, "max_value": 500} | options))
-
-
-class Asked(serializers.Serializer[Any]):
-    """The base of what a trader sends. A field that is not known is refused: a misspelt stop would be none."""
-
-    @classmethod
-    def up_to(cls, most: int) -> Any:
-        """Return a list of such parts, which may be left out."""
-        options: dict[str, Any] = {"many": True, "required": False, "max_length": most}
-        return cls(**options)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Name each field that does not exist."""
-        if isinstance(data, Mapping):
-            known = sorted(self.fields)
-            unknown = [name for name in data if name not in self.fields]
-            unknown = [str(name) for name in unknown if name != "csrfmiddlewaretoken"]
-            if unknown:
-                cure = f"There is no such field; known are {', '.join(known)}."
-                raise serializers.ValidationError({name: [cure] for name in unknown[:10]})
-        return super().to_internal_value(data)
 
 
 def text_of(value: Decimal | None) -> str | None:

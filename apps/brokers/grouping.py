@@ -51,10 +51,10 @@ def change_group(
 
 def end_group(*, group: AccountGroup, source: str = "api") -> None:
     """Delete a group; an alert that names it from now on is refused. Positions stay as they are."""
-    user, pk = group.user_id, group.pk
+    # first: cut off in between, the group still stands on the page and sends nothing, never the other way round
+    bus.submit(_wish(group.user_id, group.pk, None), user=group.user_id, source=source)
     with transaction.atomic():
         group.delete()
-    bus.submit(_wish(user, pk, None), user=user, source=source)
 
 
 def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:

@@ -25,7 +25,7 @@ from apps.brokers.domain.messages import (
     TakePayout,
 )
 from apps.brokers.domain.order import Role
-from apps.brokers.domain.routing import route_for
+from apps.brokers.domain.routing import BadRoute, route_for
 from apps.brokers.models import OPEN, Account, BrokerAccount, Order, Position, Route
 from apps.brokers.store import config_of, to_position
 from apps.bus import bus, transport
@@ -112,13 +112,14 @@ def set_route(
 
     `config`: mode (observe, approve, automatic), quantity or risk_percent, root, targets, break_even_r.
 
-    Raises:  Refused
+    Raises:  Refused  telling all that can't be used
     """
     try:
         read = route_for(strategy.pk, account.pk, user.pk, config)
-    except BadAccount as problem:
-        field, _, detail = str(problem).partition(": ")
-        raise Refused("BAD_VALUE", detail, field) from None
+    except BadRoute as bad:
+        parts = (problem.partition(": ") for problem in bad.problems)
+        (field, detail), *others = ((field, detail) for field, _, detail in parts)
+        raise Refused("BAD_VALUE", detail, field, others) from None
     plain = read.plain()
     route, _ = Route.objects.update_or_create(
         strategy=strategy,

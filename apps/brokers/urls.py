@@ -11,5 +11,4 @@ urlpatterns = [
     path("accounts/connections/", api.Connections.as_view(), name="connections"),
     path("accounts/connections/<row:id>/", api.ConnectionItem.as_view(), name="connection"),
     path("accounts/connections/<row:id>/reconnect/", api.Reconnect.as_view(), name="reconnect"),
-    path("accounts/<row:id>/adopt/", api.Adopt.as_view(), name="adopt"),
 ]

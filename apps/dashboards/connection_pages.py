@@ -17,14 +17,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.brokers import connecting
 from apps.brokers.logins import usage_of
-from apps.brokers.models import Account, BrokerAccount, Connection
+from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.brokers.tradovate.quota import PER_HOUR, PER_MINUTE
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.prop_forms import RuleSetField, RulesForm
-from apps.risk.models import RuleSetVersion
-from apps.risk.services import give_rules
+from apps.risk import adopting
+from apps.risk.adopting import Adopted
 from apps.trades.domain.telling import sentence
 from apps.trades.services import Refused
 
@@ -237,35 +237,33 @@ def adopt(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
-            made = connecting.adopt(account=found, name=given["name"])
+            made = adopting.adopt(
+                account=found, name=given["name"], version=given["rule_set"], floor=given["floor"]
+            )
         except Refused as refused:
             _blame(form, refused)
         else:
-            _rule(request, made, given["rule_set"], given["floor"])
+            _tell(request, made)
             return redirect("desk:connections")
     return _question(
         request, "connections/_adopt.html", f"Use {found.name}", {"form": form, "account": found}
     )
 
 
-def _rule(
-    request: HttpRequest, made: Account, version: RuleSetVersion | None, floor: str | None
-) -> None:
-    """Put an account that was just adopted under its rules. It is used all the same where they can't hold."""
-    try:
-        if version is not None:
-            give_rules(account=made, version=version, floor=floor)
-    except Refused as refused:
+def _tell(request: HttpRequest, made: Adopted) -> None:
+    """Say that an account is used now, and whether its rules hold."""
+    name = made.account.name
+    if made.not_ruled:
         messages.warning(
             request,
-            f"{made.name} is used on this desk now, without a rule set: {refused.detail}. "
+            f"{name} is used on this desk now, without a rule set: {made.not_ruled}. "
             "Choose its rules in Prop Portfolio before it trades.",
         )
     else:
-        under = f", under {version.rule_set}" if version is not None else ""
+        under = f", under {made.version.rule_set}" if made.version is not None else ""
         messages.success(
             request,
-            f"{made.name} is used on this desk now{under}. Its orders stay here until you let them out under Live orders.",
+            f"{name} is used on this desk now{under}. Its orders stay here until you let them out under Live orders.",
         )
 
 

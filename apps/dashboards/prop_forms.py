@@ -12,7 +12,7 @@ from apps.risk.domain.rules import rules_for
 from apps.risk.domain.standing import OwnLimits
 from apps.risk.domain.wording import in_short, unsure_words
 from apps.risk.models import RuleSet, RuleSetVersion
-from apps.risk.portfolio import rule_sets
+from apps.risk.portfolio import newest_version, rule_sets
 from apps.signals.models import Strategy
 
 NUMBER: Final = {"class": "input", "inputmode": "decimal", "autocomplete": "off"}
@@ -81,7 +81,7 @@ class RuleSetField(forms.ChoiceField):
         chosen = super().clean(value)
         if not chosen:
             return None
-        return RuleSetVersion.objects.filter(rule_set=int(chosen)).order_by("-number").first()
+        return newest_version(int(chosen))
 
 
 class OpenForm(forms.Form):

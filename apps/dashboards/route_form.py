@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from django import forms
 
-from apps.brokers.domain.account import BadAccount
-from apps.brokers.domain.routing import Mode, Route, route_for
+from apps.brokers.domain.routing import BadRoute, Mode, Route, route_for
 from apps.brokers.domain.ticket import MOST_TARGETS
 from apps.dashboards.settings_form import Group, choice_field, text_field
 from apps.marketdata.domain.instrument import instrument
@@ -40,7 +39,7 @@ class RouteForm(forms.Form):
     break_even_r = text_field("Stop to entry at", "Empty: the stop stays where it was.", "R")
     windows = text_field("Hours", "New York time, with commas. Empty: always.", "", placeholder="09:30-11:30, 14:00-15:30")  # fmt: skip
     cooldown_s = text_field("Pause", "Between two entries. Empty: none.", "s")
-    most_trades = text_field("At most", "Entries a trading day. Empty: no bound.", "a day")
+    most_trades = text_field("At most", "Entries a trading day. Empty: no bound.", "")
 
     def __init__(self, data: Any, *, symbol_root: str, now: Route | None = None) -> None:
         super().__init__(data, initial=_written(now))
@@ -75,11 +74,11 @@ class RouteForm(forms.Form):
             "cooldown_s": given.get("cooldown_s") or 0,
             "most_trades": given.get("most_trades") or 0,
         }
-        if not self.errors:
-            try:
-                route_for(0, 0, 0, self.given)
-            except BadAccount as problem:
-                self.refuse(*_place(str(problem)))
+        try:
+            route_for(0, 0, 0, self.given)
+        except BadRoute as bad:
+            for problem in bad.problems:
+                self.refuse(*_place(problem))
         return given
 
     def refuse(self, field: str, detail: str) -> None:

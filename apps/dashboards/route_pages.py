@@ -113,7 +113,8 @@ def route(request: HttpRequest, pk: int, account: int) -> HttpResponse:
                 user=request.user, strategy=strategy, account=into, source="page", **form.given
             )
         except Refused as refused:
-            form.refuse(refused.field.partition(".")[0], refused.detail)
+            for field, detail in refused.told:
+                form.refuse(field.partition(".")[0], detail)
         else:
             messages.success(
                 request, f"{strategy.name} into {into.name}: kept, for signals from now on."

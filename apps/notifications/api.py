@@ -19,6 +19,7 @@ from apps.notifications.serializers import (
     ReadSerializer,
     ToggleSerializer,
 )
+from apps.users.asked import read
 
 PROBLEM = OpenApiResponse(description="Problem details.")
 
@@ -57,8 +58,7 @@ class Read(GenericAPIView[Any]):
     @extend_schema(responses={200: ReadAnswerSerializer, 400: PROBLEM})
     def post(self, request: Request) -> Response:
         """Mark your notices as read: those with these ids, or all of them."""
-        wish = ReadSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
+        wish = read(ReadSerializer, request.data)
         marked = services.mark_read(user=request.user, ids=wish.validated_data.get("ids"))
         return Response({"marked": marked, "unread": queries.unread(request.user)})
 
@@ -73,8 +73,7 @@ class ToggleDiscord(GenericAPIView[Any]):
     @extend_schema(responses={200: DiscordSerializer, 400: PROBLEM})
     def post(self, request: Request) -> Response:
         """Turn direct messages on or off, and say how it stands."""
-        wish = ToggleSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
+        wish = read(ToggleSerializer, request.data)
         on = services.switch_discord(user=request.user, on=wish.validated_data.get("enabled"))
         link = choices.link_of(request.user)
         body = {

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.notifications.models import Notice
+from apps.users.asked import Asked
 
 
 class NoticeRowSerializer(serializers.ModelSerializer[Notice]):
@@ -23,7 +24,7 @@ class NoticeRowSerializer(serializers.ModelSerializer[Notice]):
         return row.read_at is not None
 
 
-class ReadSerializer(serializers.Serializer[Any]):
+class ReadSerializer(Asked):
     """Which notices were read; without `ids` all of them."""
 
     ids = serializers.ListField(
@@ -38,7 +39,7 @@ class ReadAnswerSerializer(serializers.Serializer[Any]):
     unread = serializers.IntegerField()
 
 
-class ToggleSerializer(serializers.Serializer[Any]):
+class ToggleSerializer(Asked):
     """Direct messages on or off; without a wish they are turned round."""
 
     enabled = serializers.BooleanField(required=False, allow_null=True, default=None)

@@ -21,7 +21,6 @@ from apps.brokers.answers import (
     granted,
     key_of,
     own_account,
-    read,
 )
 from apps.brokers.models import Order, Position
 from apps.brokers.queries import PositionView
@@ -36,6 +35,7 @@ from apps.papertrading.serializers import (
     OrderSerializer,
     PositionSerializer,
 )
+from apps.users.asked import read
 
 # ---- what there is ----
 

@@ -8,11 +8,14 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.brokers.asked import AccountAsked, choices
-from apps.brokers.domain.routing import Mode
+from apps.brokers.domain.account import BadAccount
+from apps.brokers.domain.gate import windows
+from apps.brokers.domain.routing import MOST_MULTIPLE, Mode
 from apps.brokers.domain.ticket import MOST_TARGETS
-from apps.brokers.fields import Asked, AskedDecimal, Contracts, text_of
+from apps.brokers.fields import AskedDecimal, Contracts, text_of
 from apps.marketdata.domain.instrument import INSTRUMENTS
 from apps.papertrading.domain.settings import paper_settings
+from apps.users.asked import Asked
 
 
 class ChangeAsked(Asked):
@@ -127,7 +130,7 @@ class PaperAccountAsked(Asked):
 class RouteTargetAsked(Asked):
     """A target of a routed order."""
 
-    r = AskedDecimal(max_digits=8, decimal_places=4, required=True)
+    r = AskedDecimal(max_digits=8, decimal_places=4, required=True, max_value=MOST_MULTIPLE)
     quantity = Contracts(required=False, allow_null=True, default=None, help_text="Null: the rest.")
 
     def plain(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,12 +142,14 @@ class SizingAsked(Asked):
     """How large an order for a signal is, in what it trades, and how it ends."""
 
     quantity = Contracts(required=False, allow_null=True, default=None)
-    risk_percent = AskedDecimal(max_digits=7, decimal_places=4)
+    risk_percent = AskedDecimal(max_digits=7, decimal_places=4, max_value=MOST_MULTIPLE)
     root = serializers.ChoiceField(  # type: ignore[assignment]  # it is declared, so it is a field
         choices=["", *INSTRUMENTS], required=False, help_text="Traded instead, e.g. MNQ for NQ."
     )
     targets = RouteTargetAsked.up_to(MOST_TARGETS)
-    break_even_r = AskedDecimal(max_digits=8, decimal_places=4, default=Decimal(1), allow_null=True)
+    break_even_r = AskedDecimal(
+        max_digits=8, decimal_places=4, default=Decimal(1), allow_null=True, max_value=MOST_MULTIPLE
+    )
 
     def sizing(self) -> dict[str, Any]:
         """Return what was given as routes keep it, without what was left out."""
@@ -180,6 +185,13 @@ class RouteAsked(SizingAsked):
         max_value=1_000,
         help_text="Entries a trading day; 0: no bound.",
     )
+
+    def validate_windows(self, given: list[str]) -> list[str]:
+        """Refuse one that begins when it ends, as the engine would."""
+        try:
+            return list(windows(given))
+        except BadAccount as problem:
+            raise serializers.ValidationError(f"{str(problem).partition(': ')[2]}.") from None
 
     def gates(self) -> dict[str, Any]:
         """Return when entries are let through, as it was given."""

@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.brokers import grouping
-from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted, own_account, read
+from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted, own_account
 from apps.brokers.models import AccountGroup
 from apps.papertrading.asked import GroupAsked
 from apps.papertrading.serializers import GroupSerializer
+from apps.users.asked import read
 
 _BAD = {400: PROBLEM, 404: PROBLEM}
 

@@ -21,7 +21,6 @@ from apps.brokers.answers import (
     granted,
     key_of,
     own_account,
-    read,
 )
 from apps.brokers.asked import AccountAsked, Notice, OrderAsked, on_grid
 from apps.brokers.domain.order import OrderStatus
@@ -38,6 +37,7 @@ from apps.papertrading.serializers import (
 )
 from apps.signals.models import Strategy
 from apps.trades.api import NotGranted
+from apps.users.asked import read
 
 
 class PlaceOrder(Wishing):

@@ -20,7 +20,6 @@ from apps.brokers.answers import (
     key_of,
     own_account,
     problem_of,
-    read,
     reasons_of,
 )
 from apps.brokers.domain.order import OrderStatus
@@ -32,6 +31,7 @@ from apps.signals.models import Strategy
 from apps.signals.queries import rows as signal_rows
 from apps.trades.api import EngineSilent
 from apps.trades.services import NoAnswer, Refused
+from apps.users.asked import read
 
 
 class ExecuteSignal(Wishing):

@@ -12,7 +12,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.brokers.answers import ID, PROBLEM, Listing, read
+from apps.brokers.answers import ID, PROBLEM, Listing
 from apps.bus.domain.message import to_instant
 from apps.recorder import deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder
@@ -33,6 +33,7 @@ from apps.recorder.serializers import (
 from apps.signals.models import Strategy
 from apps.trades.api import NotGranted
 from apps.trades.queries import market_day
+from apps.users.asked import read
 from apps.users.paging import Pages
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
@@ -91,6 +92,16 @@ def _refused(bad: BadRecorder) -> Exception:
     return ValidationError({bad.field: [bad.detail]})
 
 
+def _recording_stays(given: dict[str, Any], is_recording: bool) -> None:
+    """Take what was said of recording out of a body: another address switches that.
+
+    Raises:  ValidationError  it says otherwise than it is
+    """
+    if given.pop("is_recording", is_recording) != is_recording:
+        cure = "It is switched at /api/recorder/start/<id>/ and /api/recorder/stop/<id>/."
+        raise ValidationError({"is_recording": [cure]})
+
+
 class Strategies(_Owning, Listing):
     """All strategies of the asker."""
 
@@ -111,11 +122,9 @@ class Strategies(_Owning, Listing):
     def post(self, request: Request) -> Response:
         """Make a strategy with its recorder. Its webhook's secret is told this one time."""
         given = self.figures(dict(read(StrategyWriteSerializer, request.data).validated_data))
-        active = given.pop("is_active", None)
+        _recording_stays(given, False)
         try:
             made, secret = recorders.create(user=request.user, **given)
-            if active is False:
-                recorders.change(recorder=made, by=request.user.get_username(), is_active=False)
         except BadRecorder as bad:
             raise _refused(bad) from None
         return self.told(made.strategy_id, status.HTTP_201_CREATED, secret)
@@ -156,11 +165,11 @@ class OneStrategy(_Owning):
 
     def _change(self, request: Request, id: int, *, partial: bool) -> Response:
         own = self.own(id)
-        sent = StrategyWriteSerializer(data=request.data, partial=partial)
-        sent.is_valid(raise_exception=True)
-        given = self.figures(dict(sent.validated_data))
+        sent = read(StrategyWriteSerializer, request.data, partial=partial)
+        given, kept = self.figures(dict(sent.validated_data)), queries.recorder_of(own)
+        _recording_stays(given, kept is not None and kept.is_recording)
         try:
-            recorder = queries.recorder_of(own) or recorders.bind(strategy=own)
+            recorder = kept or recorders.bind(strategy=own)
             recorders.change(recorder=recorder, by=request.user.get_username(), **given)
         except BadRecorder as bad:
             raise _refused(bad) from None

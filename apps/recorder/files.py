@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import FILE
@@ -12,6 +13,12 @@ from apps.users.models import User
 NAME: Final = "Files"
 LONGEST: Final = 40
 MOST: Final = 50
+
+
+def accounts(user: Any) -> QuerySet[BrokerAccount]:
+    """Return a trader's accounts for files, oldest first."""
+    rows: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user)
+    return rows.filter(connection__broker=FILE)
 
 
 def open_account(*, user: Any, name: str) -> BrokerAccount:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -13,13 +13,14 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.brokers.answers import ID, PROBLEM, Listing, read
+from apps.brokers.answers import ID, PROBLEM, Listing
 from apps.bus.domain.message import to_instant
 from apps.recorder import days, importing, queries
 from apps.recorder.domain.completeness import Completeness
 from apps.recorder.importing import CannotImport
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import
+from apps.users.asked import Asked, read
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
 MOST_DAYS = 400
@@ -38,7 +39,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
         read_only_fields = fields
 
 
-class ChoicesSerializer(serializers.Serializer[Any]):
+class ChoicesSerializer(Asked):
     """How a file is read, and whether it is imported at once."""
 
     zone = serializers.CharField(
@@ -65,7 +66,7 @@ class UploadSerializer(ChoicesSerializer):
     )
 
 
-class ImportWishSerializer(serializers.Serializer[Any]):
+class ImportWishSerializer(Asked):
     """Import what a preview showed. `accounts`: names in the file to broker accounts, null leaves a name out."""
 
     accounts = serializers.DictField(
@@ -74,6 +75,7 @@ class ImportWishSerializer(serializers.Serializer[Any]):
     only_good = serializers.BooleanField(default=False)
 
 
+@extend_schema_serializer(component_name="RecordedDay")
 class DaySerializer(serializers.Serializer[Any]):
     """A trade date. `state` empty: closed, or yet to come."""
 
@@ -145,8 +147,9 @@ class OneImport(OneOfMine):
         return Response(ImportSerializer(self.own(id)).data)
 
     @extend_schema(
-        parameters=[ID], request=ImportWishSerializer, responses={200: ImportSerializer, **ANSWERS}
-    )
+        operation_id="recorder_import_apply",
+        parameters=[ID], request=ImportWishSerializer, responses={200: ImportSerializer, **ANSWERS},
+    )  # fmt: skip
     def post(self, request: Request, id: int) -> Response:
         """Import what its preview shows."""
         row = self.own(id)

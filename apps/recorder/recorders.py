@@ -31,6 +31,8 @@ def create(
     symbol: str,
     root: str = "",
     account: BrokerAccount | None = None,
+    is_active: bool = True,
+    quiet_minutes: int | None = None,
     **figures: Any,
 ) -> tuple[Recorder, str]:
     """Make a strategy with its recorder, which does not record yet; return it with the strategy's secret.
@@ -47,6 +49,10 @@ def create(
                 "symbol",
                 f"There are no defaults for {product} yet ({bad}). Use NQ, MNQ, ES or MES.",
             ) from None
+        own = {"is_active": is_active, "quiet_minutes": quiet_minutes}
+        _change_strategy(
+            strategy, {key: own[key] for key in own if own[key] != getattr(strategy, key)}
+        )
         recorder = bind(strategy=strategy, account=account, root=root, **figures)
     return recorder, secret
 
@@ -73,6 +79,8 @@ def change(
 ) -> Recorder:  # fmt: skip
     """Change what a recorder is; while it records, another account or product begins a stretch of its own.
 
+    `changes`: account, root, the figures, and quiet_minutes, of which None is a value: told by its own rhythm.
+
     Raises:  BadRecorder
     """
     strategy = recorder.strategy
@@ -80,6 +88,9 @@ def change(
     wanted = {
         key: value for key, value in own.items() if value not in (None, getattr(strategy, key))
     }
+    quiet = changes.pop("quiet_minutes", strategy.quiet_minutes)
+    if quiet != strategy.quiet_minutes:
+        wanted["quiet_minutes"] = quiet
     place = recorder.account_id, recorder.root
     with transaction.atomic():
         recorder = _locked(recorder)
@@ -87,18 +98,13 @@ def change(
             _free(recorder.user_id, str(name))
         if "symbol" in wanted:
             recorder.root = _root(str(symbol))
-        if wanted:
-            try:
-                strategies.change_strategy(strategy=strategy, **wanted)
-            except BadSetting as bad:
-                raise BadRecorder(
-                    "symbol", f"It does not fit its signals' settings: {bad}."
-                ) from None
+        _change_strategy(strategy, wanted)
         if "account" in changes:
             recorder.account = _own(recorder.user_id, changes.pop("account"))
         if "root" in changes:
             recorder.root = _root(changes.pop("root"))
-        told = [*wanted, *_set(recorder, changes)]
+        told = [_quiet_words(quiet) if key == "quiet_minutes" else key for key in wanted]
+        told += _set(recorder, changes)
         moved = place != (recorder.account_id, recorder.root)
         recorder.save()
         if moved and recorder.is_recording:
@@ -213,6 +219,18 @@ def delete(*, strategy: Strategy) -> None:
 # ---- inside ----
 
 
+def _change_strategy(strategy: Strategy, wanted: dict[str, Any]) -> None:
+    if not wanted:
+        return
+    try:
+        strategies.change_strategy(strategy=strategy, **wanted)
+    except BadSetting as bad:
+        if bad.name in wanted:
+            raise BadRecorder(bad.name, f"{str(bad).partition(': ')[2]}.") from None
+        detail = f"It does not fit its signals' settings: {bad}."
+        raise BadRecorder("symbol", detail) from None
+
+
 def _locked(recorder: Recorder) -> Recorder:
     """Return the recorder's row, locked until the transaction is over."""
     rows = Recorder.objects.select_related(
@@ -276,6 +294,12 @@ def _set(recorder: Recorder, figures: dict[str, Any]) -> list[str]:
         if distance is not None and not 0 < distance <= MOST:
             raise BadRecorder(name, "Give a distance above 0, e.g. 20, or leave it empty.")
     return told
+
+
+def _quiet_words(minutes: int | None) -> str:
+    if minutes is None:
+        return "told of silence by its own rhythm"
+    return f"told of silence after {minutes:,} minutes" if minutes else "never told of silence"
 
 
 def _in_words(value: Any) -> str:

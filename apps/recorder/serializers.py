@@ -1,7 +1,8 @@
 """How the API writes strategies, recorded positions and fills. Money and prices are decimal text."""
 
-from typing import Any
+from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from apps.brokers.fields import InstantField, MoneyField
@@ -9,6 +10,10 @@ from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.domain.terms import LogKind, PositionStatus, Reason, Unit, Ways
 from apps.recorder.queries import RecordedView, RecorderView
+from apps.signals.domain.silence import MOST_MINUTES, NEVER
+from apps.users.asked import Asked
+
+QUIET: Final = "Open market without alerts after which you are told that they stopped; null: by its own rhythm, 0: never."
 
 
 class StrategySerializer(serializers.Serializer[RecorderView]):
@@ -43,6 +48,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     ways = serializers.ChoiceField(
         list(Ways), source="recorder.ways", default=None, allow_null=True
     )
+    quiet_minutes = serializers.IntegerField(
+        source="strategy.quiet_minutes", allow_null=True, help_text=QUIET
+    )
     tag = serializers.SerializerMethodField(help_text="Begin an order's clOrdId with it.")
     net_today = MoneyField()
     net = MoneyField()
@@ -66,8 +74,19 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
         return tag_of(view.strategy.pk)
 
 
-class StrategyWriteSerializer(serializers.Serializer[Any]):
-    """What a trader says of a strategy. Distances are in `unit`, dollars and fills of one contract."""
+class StrategyMadeSerializer(StrategySerializer):
+    """A new strategy with its secret, which cannot be read again."""
+
+    webhook_token = serializers.CharField(source="secret")
+
+
+class StrategyWriteSerializer(Asked):
+    """What a trader says of a strategy. Distances are in `unit`, dollars and fills of one contract.
+
+    A strategy may be sent back as it was read, with what is to be otherwise changed in it.
+    """
+
+    echoes = frozenset(StrategyMadeSerializer().fields)
 
     name = serializers.CharField(max_length=80)
     symbol = serializers.CharField(max_length=16, help_text="In any spelling, e.g. NQ1!.")
@@ -89,12 +108,12 @@ class StrategyWriteSerializer(serializers.Serializer[Any]):
     )
     trim = serializers.IntegerField(required=False, min_value=0, max_value=10_000)
     ways = serializers.ChoiceField(list(Ways), required=False)
-
-
-class StrategyMadeSerializer(StrategySerializer):
-    """A new strategy with its secret, which cannot be read again."""
-
-    webhook_token = serializers.CharField(source="secret")
+    quiet_minutes = serializers.IntegerField(
+        required=False, allow_null=True, min_value=NEVER, max_value=MOST_MINUTES, help_text=QUIET
+    )
+    is_recording = serializers.BooleanField(
+        required=False, help_text="As it is; `recorder/start/` and `recorder/stop/` switch it."
+    )
 
 
 class ShareSerializer(serializers.Serializer[Any]):
@@ -115,6 +134,7 @@ class ShareSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="StrategyPosition")
 class PositionSerializer(serializers.Serializer[RecordedView]):
     """A recorded position from flat to flat. Figures in dollars are null where a contract cannot be valued."""
 
@@ -160,6 +180,7 @@ class PositionSerializer(serializers.Serializer[RecordedView]):
         return str(view.row.account)
 
 
+@extend_schema_serializer(component_name="RecordedPosition")
 class RecordedSerializer(PositionSerializer):
     """A recorded position with its fills."""
 
@@ -181,26 +202,26 @@ class UndecidedSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
-class PartSerializer(serializers.Serializer[Any]):
+class PartSerializer(Asked):
     """A strategy, null = nobody's, and its contracts."""
 
     strategy = serializers.IntegerField(allow_null=True, min_value=1, max_value=2**62)
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000)
 
 
-class AssignmentSerializer(serializers.Serializer[Any]):
+class AssignmentSerializer(Asked):
     """Whose a fill is: shares that are the whole fill."""
 
     shares = PartSerializer(many=True, allow_empty=False)
 
 
-class StartSerializer(serializers.Serializer[Any]):
+class StartSerializer(Asked):
     """From when a recorder records; left out: from now."""
 
     since = serializers.DateTimeField(required=False, help_text="An earlier moment, ISO-8601.")
 
 
-class NameSerializer(serializers.Serializer[Any]):
+class NameSerializer(Asked):
     """How a copy is called; left out: the old name with a number."""
 
     name = serializers.CharField(max_length=80, required=False, allow_blank=True)

@@ -10,11 +10,12 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.brokers.answers import ID, PROBLEM, read
+from apps.brokers.answers import ID, PROBLEM
 from apps.recorder import receiving
 from apps.recorder.import_api import ANSWERS, ChoicesSerializer, OneOfMine, refused
 from apps.recorder.importing import CannotImport
 from apps.recorder.models import Import
+from apps.users.asked import read
 from apps.users.problems import MEDIA_TYPE, details
 
 _PIECE = 64 * 1024

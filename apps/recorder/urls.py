@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.recorder import api, import_api, upload_api
+from apps.recorder import api, files_api, import_api, upload_api
 
 urlpatterns = [
     path("strategies/", api.Strategies.as_view(), name="strategies"),
@@ -21,6 +21,7 @@ urlpatterns = [
     ),
     path("recorder/logs/<row:id>/", api.RecorderLogs.as_view(), name="recorder-logs"),
     path("recorder/import/", import_api.Imports.as_view(), name="recorder-imports"),
+    path("recorder/import/accounts/", files_api.FileAccounts.as_view(), name="file-accounts"),
     path("recorder/import/upload/", upload_api.Uploads.as_view(), name="recorder-uploads"),
     path("recorder/import/<row:id>/content/", upload_api.Slices.as_view(), name="recorder-slices"),
     path("recorder/import/<row:id>/", import_api.OneImport.as_view(), name="recorder-import"),

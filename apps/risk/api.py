@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.brokers import live
 from apps.brokers import queries as books
-from apps.brokers.answers import PROBLEM, WISH, Listing, Wishing, granted, key_of, own_account, read
+from apps.brokers.answers import PROBLEM, WISH, Listing, Wishing, granted, key_of, own_account
 from apps.brokers.asked import AccountAsked, OrderAsked
 from apps.brokers.models import Account
 from apps.marketdata import price
@@ -30,6 +30,7 @@ from apps.risk.serializers import (
     RiskStatusSerializer,
     VerdictSerializer,
 )
+from apps.users.asked import read
 
 ACCOUNT = OpenApiParameter("account", int, description="One account; all open ones if left out.")
 LIST = {400: PROBLEM, 404: PROBLEM}

@@ -143,6 +143,12 @@ def rule_sets() -> QuerySet[RuleSet]:
     )
 
 
+def newest_version(rule_set: int) -> RuleSetVersion | None:
+    """Return the newest version of a rule set that is offered, None if there is none."""
+    offered = RuleSetVersion.objects.filter(rule_set=rule_set, rule_set__is_active=True)
+    return offered.select_related("rule_set").order_by("-number").first()
+
+
 def studies(user: Any) -> QuerySet[Study]:
     """Return a trader's studies, newest first."""
     rows: QuerySet[Study] = Study.objects.of(user).select_related("version__rule_set", "account")

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.brokers.fields import Asked, AskedDecimal, InstantField, MoneyField, text_of
+from apps.brokers.fields import AskedDecimal, InstantField, MoneyField, text_of
 from apps.brokers.queries import AccountView
 from apps.bus.domain.message import MINUTE, to_instant
 from apps.bus.models import FactRow
@@ -18,6 +18,7 @@ from apps.risk.domain.line import Line
 from apps.risk.domain.standing import Lock
 from apps.risk.portfolio import UnderRules
 from apps.risk.status import Exposure, LimitNow
+from apps.users.asked import Asked
 
 
 class PercentField(serializers.CharField):

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from apps.risk import api
+from apps.risk import adopt_api, api
 
 urlpatterns = [
+    path("accounts/<row:id>/adopt/", adopt_api.Adopt.as_view(), name="adopt"),
+    path("risk/rule-sets/", adopt_api.RuleSets.as_view(), name="rule-sets"),
     path("realtime/risk-status/", api.RiskStatus.as_view(), name="risk-status"),
     path("realtime/daily-pnl/", api.DailyPnl.as_view(), name="daily-pnl"),
     path("realtime/exposure/", api.ExposureNow.as_view(), name="exposure"),

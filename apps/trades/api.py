@@ -26,6 +26,7 @@ from apps.trades.serializers import (
     StatsSerializer,
     TradeSerializer,
 )
+from apps.users.asked import read
 
 PROBLEM = OpenApiResponse(description="Problem details.")
 ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
@@ -159,9 +160,7 @@ class CreateEntry(GenericAPIView[Any]):
     )
     def post(self, request: Request) -> Response:
         """Enter a Signal Lab trade at the market's last price."""
-        wish = self.get_serializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        given = dict(wish.validated_data)
+        given = dict(read(EntrySerializer, request.data).validated_data)
         stop: Decimal = given.pop("stop_price")
         target, break_even = given.pop("plan_target_r"), given.pop("plan_break_even")
         plan = services.plan_settings(target, break_even is not False)

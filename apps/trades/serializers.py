@@ -11,6 +11,7 @@ from apps.marketdata.domain.instrument import OffTick, instrument
 from apps.marketdata.fields import MomentField, PriceField, RField
 from apps.signals.domain.validation import read_direction
 from apps.trades.queries import PathStep, TradeView
+from apps.users.asked import Asked
 
 
 class TrackSerializer(serializers.Serializer[Any]):
@@ -139,7 +140,7 @@ class StatsQuerySerializer(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
-class EntrySerializer(serializers.Serializer[Any]):
+class EntrySerializer(Asked):
     """A trade that a person wants to enter at the market's last price."""
 
     symbol = serializers.CharField(max_length=32, required=False, help_text="NQ, NQ1!, NQZ6 ...")

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,11 +22,22 @@ _FIELD: Final = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
 
 
 class Refused(Exception):
-    """A wish that was not granted. `reason` is its code, `field` what to change, if that is known."""
+    """A wish that was not granted. `reason` is its code, `field` what to change, if that is known.
 
-    def __init__(self, reason: str, detail: str, field: str = "") -> None:
+    others: what else is wrong with it, as far as that is known: field and detail each
+    """
+
+    def __init__(
+        self, reason: str, detail: str, field: str = "", others: Iterable[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.field = reason, detail, field
+        self.others = tuple(others)
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """Return everything that is wrong with it."""
+        return ((self.field, self.detail), *self.others)
 
 
 class NoAnswer(Exception):

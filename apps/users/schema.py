@@ -3,7 +3,10 @@
 from typing import Any
 
 from drf_spectacular.authentication import SessionScheme
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+)
 
 
 class SignInScheme(SessionScheme):
@@ -28,3 +31,17 @@ class TokenScheme(OpenApiAuthenticationExtension):
             "scheme": "bearer",
             "description": "Made under Settings, API tokens. A read-only one may only GET.",
         }
+
+
+class AskedBody(OpenApiSerializerExtension):
+    """A body in which a field that is not known is refused."""
+
+    target_class = "apps.users.asked.Asked"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        """Say that there are no other fields, and which may come back as they were read."""
+        shape = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        for name in sorted(self.target.echoes - set(self.target.fields)):
+            shape["properties"][name] = {"readOnly": True, "description": "It changes nothing."}
+        return shape | {"additionalProperties": False}

@@ -30,6 +30,7 @@ from apps.marketdata.price import moment
 from apps.notifications import services as notifications
 from apps.notifications.domain.kinds import Kind
 from apps.notifications.domain.wording import Notice
+from apps.recorder import files
 from apps.recorder.models import AccountDayMark, Import, ImportedRow, Recorder
 from apps.recorder.services import settle
 from tests.cast import Actor
@@ -121,6 +122,8 @@ PATHS = (
     "/api/strategies/{strategy}/positions/",
     "/api/recorder/positions/{strategy}/",
     "/api/recorder/undecided/",
+    "/api/recorder/import/accounts/",
+    "/api/risk/rule-sets/",
     "/api/dashboard/summary/?books=recorded",
     "/api/strategy/performance/",
     "/api/dashboard/summary/",
@@ -165,6 +168,7 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
             status="sent", contract="NQZ5", at_ns=1,
         )  # fmt: skip
         a_fill(an_order(account, status="filled", ended_ns=position.opened_ns))
+        files.open_account(user=user, name=f"File {minute}")
         told = Notice(Kind.CLOSED, "NQ closed", "", path="/manager/")
         notifications.notify(user=user, key=f"n{minute}", told=told, now=moment(bar))
     recorder = Recorder.objects.filter(user=user).first() or a_recorder(

@@ -21,9 +21,11 @@ def windows(said: object) -> tuple[str, ...]:
     """
     listed = said.split(",") if isinstance(said, str) else list(said or ())  # type: ignore[call-overload]
     read = tuple(str(one).strip() for one in listed if str(one).strip())
-    for one in read:
-        if _WINDOW.fullmatch(one) is None or one[:5] == one[6:]:
-            raise BadAccount(f"windows: {one!r} is no window; write e.g. 09:30-11:30, New York")
+    bad = [one for one in read if _WINDOW.fullmatch(one) is None or one[:5] == one[6:]]
+    if bad:
+        are = "is no window" if len(bad) == 1 else "are no windows"
+        named = " and ".join(map(repr, bad))
+        raise BadAccount(f"windows: {named} {are}; write e.g. 09:30-11:30, New York")
     return read
 
 

@@ -1,10 +1,10 @@
 """Router, the fourth stage: which accounts a strategy's signals go to, how large, and whether a person is asked first."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from apps.brokers.domain.account import BadAccount
 from apps.brokers.domain.facts import (
@@ -29,6 +29,9 @@ from apps.marketdata.domain.messages import ClockTicked, ContractListed, TimeTol
 from apps.signals.domain.indicator import Direction
 from apps.signals.domain.messages import ConfirmationFound, EntryDue
 from apps.trades.domain.messages import CommandRefused
+
+T = TypeVar("T")
+MOST_MULTIPLE: Final = 100  # of the risk, and per cent of the balance
 
 
 class Mode(StrEnum):
@@ -78,43 +81,78 @@ class Route:
         }
 
 
+class BadRoute(BadAccount):
+    """A route that can't be used. The text is the first refusal; `problems` are all, each begins with its field."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(problems[0])
+        self.problems = tuple(problems)
+
+
+class _Reading:
+    """Reads value by value and remembers what can't be used, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def take(self, instead: T, reader: Callable[..., T], *said: Any) -> T:
+        """Return what is read; where that can't be used, something to go on with."""
+        try:
+            return reader(*said)
+        except (BadAccount, BadOrder) as problem:
+            self.problems.append(str(problem))
+            return instead
+
+
 def route_for(strategy: int, account: int, user: int, config: Mapping[str, Any]) -> Route:
     """Return a route as a page or the admin wrote it.
 
-    Raises:  BadAccount  a value that can't be used, by its field
+    Raises:  BadRoute  values that can't be used, all of them, by their fields
     """
-    try:
-        mode = Mode(config.get("mode", "observe"))
-    except ValueError:
-        raise BadAccount(f"mode: {config['mode']!r} is none of {', '.join(Mode)}") from None
-    root = str(config.get("root") or "")
-    if root and root not in INSTRUMENTS:
-        raise BadAccount(f"root: {root!r} is no instrument")
-    percent = _multiple("risk_percent", config.get("risk_percent"))
-    try:
-        quantity = whole("quantity", config.get("quantity") or 1)
-        targets = tuple(
-            (
-                str(_multiple("targets.r", one.get("r")) or _missing("targets.r")),
-                None if one.get("quantity") in (None, "") else whole("targets", one["quantity"]),
-            )
-            for one in config.get("targets") or ()
-        )
-    except BadOrder as problem:
-        raise BadAccount(str(problem)) from None
-    even = _multiple("break_even_r", config.get("break_even_r"))
-    return Route(
-        strategy, account, user, mode, quantity, percent, root, targets, even,
-        windows(config.get("windows")), _count("cooldown_s", config, 86_400),
-        _count("most_trades", config, 1_000),
+    reading = _Reading()
+    route = Route(
+        strategy, account, user,
+        mode=reading.take(Mode.OBSERVE, _mode, config.get("mode", "observe")),
+        root=reading.take("", _root, str(config.get("root") or "")),
+        quantity=reading.take(1, whole, "quantity", config.get("quantity") or 1),
+        risk_percent=reading.take(None, _multiple, "risk_percent", config.get("risk_percent")),
+        targets=tuple(_target(reading, one) for one in config.get("targets") or ()),
+        break_even_r=reading.take(None, _multiple, "break_even_r", config.get("break_even_r")),
+        windows=reading.take((), windows, config.get("windows")),
+        cooldown_s=reading.take(0, _count, "cooldown_s", config.get("cooldown_s"), 86_400),
+        most_trades=reading.take(0, _count, "most_trades", config.get("most_trades"), 1_000),
     )  # fmt: skip
+    if reading.problems:
+        raise BadRoute(reading.problems)
+    return route
 
 
-def _count(name: str, config: Mapping[str, Any], most: int) -> int:
-    said = config.get(name) or 0
-    if isinstance(said, bool) or not str(said).isdecimal() or int(str(said)) > most:
+def _mode(said: object) -> Mode:
+    try:
+        return Mode(said)  # type: ignore[arg-type]  # whatever it is, it is one of them or refused
+    except ValueError:
+        raise BadAccount(f"mode: {said!r} is none of {', '.join(Mode)}") from None
+
+
+def _root(said: str) -> str:
+    if said and said not in INSTRUMENTS:
+        raise BadAccount(f"root: {said!r} is no instrument")
+    return said
+
+
+def _target(reading: _Reading, said: Mapping[str, Any]) -> tuple[str, int | None]:
+    size = said.get("quantity")
+    return (
+        reading.take("", _needed, "targets.r", said.get("r")),
+        None if size in (None, "") else reading.take(1, whole, "targets", size),
+    )
+
+
+def _count(name: str, said: object, most: int) -> int:
+    text = str(said or 0)
+    if isinstance(said, bool) or not text.isdecimal() or len(text) > 9 or int(text) > most:
         raise BadAccount(f"{name}: {said!r} must be a whole number, 0 to {most}; 0 is no bound")
-    return int(str(said))
+    return int(text)
 
 
 def _multiple(name: str, value: object) -> str | None:
@@ -124,13 +162,16 @@ def _multiple(name: str, value: object) -> str | None:
         read = Decimal(str(value))
     except InvalidOperation:
         raise BadAccount(f"{name}: {value!r} is no number") from None
-    if not read.is_finite() or not 0 < read <= 100:
-        raise BadAccount(f"{name}: {value!r} must be above 0 and at most 100")
+    if not read.is_finite() or not 0 < read <= MOST_MULTIPLE:
+        raise BadAccount(f"{name}: {value!r} must be above 0 and at most {MOST_MULTIPLE}")
     return f"{read.normalize():f}"
 
 
-def _missing(name: str) -> str:
-    raise BadAccount(f"{name}: is missing")
+def _needed(name: str, value: object) -> str:
+    read = _multiple(name, value)
+    if read is None:
+        raise BadAccount(f"{name}: is missing")
+    return read
 
 
 @dataclass

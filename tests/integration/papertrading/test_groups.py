@@ -200,3 +200,44 @@ def test_the_editor_keeps_what_is_ticked_and_asks_before_it_deletes(
     alice.client.post(f"/settings/groups/{group.pk}/delete/")
     assert not AccountGroup.objects.exists()
     assert Account.objects.count() == 2
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("door", ["api", "page"])
+def test_an_ending_that_is_cut_off_sends_nothing_more_and_is_ended_by_the_next(
+    alice: Actor, desk: Desk, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    """The engine is told first: a group that is gone from the page must never send on."""
+    strategy, token = services.create_strategy(user=alice.user, name="JADNQ", symbol="NQ1!")
+    account = send(alice, "post", "paper-trading/open-account/", {"name": "Alpha"}).json()["id"]
+    route = {"account": account, "mode": "automatic"}
+    send(alice, "put", f"strategies/{strategy.pk}/routes/", route)
+    group = made(alice, "topstep", (account, "1")).json()["id"]
+    desk.wait()
+
+    def end() -> Any:
+        if door == "api":
+            return alice.client.delete(f"/api/accounts/groups/{group}/")
+        return alice.client.post(f"/settings/groups/{group}/delete/")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as cut:
+        cut.setattr(AccountGroup, "delete", killed)
+        with pytest.raises(Killed):
+            end()
+    desk.wait()
+    assert AccountGroup.objects.exists(), "it still stands there, to be ended again"
+    refused = posted(desk, f"/webhook/{token}/", id="after")
+    desk.trades("20005.25", "20005.50")
+    fact = FactRow.objects.get(of=refused.json()["id"])
+    assert (fact.name, fact.payload["reason"]) == ("signal.order_alert_refused", "NO_GROUP")
+    assert not Order.objects.exists()
+    assert end().status_code in (204, 302)
+    desk.wait()
+    assert not AccountGroup.objects.exists() and load_routes(None).groups == []
+    assert not FactRow.objects.filter(name="command.refused").exists()

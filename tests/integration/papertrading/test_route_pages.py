@@ -8,10 +8,12 @@ import pytest
 from django.test import Client
 
 from apps.brokers import services
+from apps.brokers.answers import problem_of
 from apps.brokers.models import Account, AccountGroup, Route
 from apps.brokers.store import load_routes
 from apps.bus import transport
 from apps.bus.models import Inbox
+from apps.trades.services import Refused
 from tests.cast import Actor
 from tests.factories import NOW, a_strategy, at
 from tests.integration.papertrading.rows import Desk, an_account, send, trading
@@ -92,6 +94,60 @@ def test_what_cannot_be_used_is_said_at_its_field_and_nothing_is_kept(
     assert list(form.errors) == [field]
     assert said.lower() in (form[field].label + " ".join(form.errors[field])).lower()
     assert (Route.objects.count(), wishes()) == (0, [])
+
+
+ALL_WRONG = {
+    "quantity": "0", "targets": "1, 200, x", "windows": "9:30-11, 10:00-10:00, 09:30-11:30", "cooldown_s": "-5",
+    "most_trades": "9" * 5000, "break_even_r": "101",
+}  # fmt: skip
+
+
+def test_everything_that_cannot_be_used_is_said_at_once_each_at_its_field(alice: Actor) -> None:
+    strategy, account = a_strategy(alice.user), an_account(alice.user)
+    path = f"/strategies/{strategy.pk}/routes/{account.pk}/"
+    form = alice.client.post(path, WHOLE | ALL_WRONG | {"root": "GC"}).context["form"]
+    assert set(form.errors) == {*ALL_WRONG, "root"}
+    assert [len(form.errors[name]) for name in ("quantity", "targets", "windows")] == [1, 2, 1]
+    assert "'9:30-11' and '10:00-10:00' are no windows" in form.errors["windows"][0]
+    half = alice.client.post(path, WHOLE | {"size_by": "risk", "targets": "1 × 1 × 1", "cooldown_s": "x"})  # fmt: skip
+    errors = half.context["form"].errors
+    assert {name: len(told) for name, told in errors.items()} == {
+        "risk_percent": 1, "targets": 1, "cooldown_s": 1,
+    }  # fmt: skip
+    assert (Route.objects.count(), wishes()) == (0, [])
+
+
+def test_by_api_too_everything_is_said_at_once(alice: Actor) -> None:
+    strategy, account = a_strategy(alice.user), an_account(alice.user)
+    body = {
+        "account": account.pk, "mode": "automatic", "root": "XX", "quantity": 0, "risk_percent": "101", "cooldown_s": -5,
+        "targets": [{"r": "1"}, {"r": "200"}, {"r": "x"}], "windows": ["10:00-10:00"], "break_even_r": "101",
+        "most_trads": 1,
+    }  # fmt: skip
+    answer = send(alice, "put", f"strategies/{strategy.pk}/routes/", body)
+    assert answer.status_code == 400, answer.content
+    assert sorted(one["field"] for one in answer.json()["errors"]) == [
+        "break_even_r", "cooldown_s", "most_trads", "quantity", "risk_percent", "root", "targets.1.r", "targets.2.r",
+        "windows",
+    ]  # fmt: skip
+    assert (Route.objects.count(), wishes()) == (0, [])
+
+
+def test_the_service_refuses_all_of_it_and_names_each(alice: Actor) -> None:
+    """Whoever calls it: what the first readers let through is told whole as well."""
+    strategy, account = a_strategy(alice.user), an_account(alice.user)
+    with pytest.raises(Refused) as refused:
+        services.set_route(
+            user=alice.user, strategy=strategy, account=account, mode="reckless", quantity="two",
+            targets=[{"r": None}, {"r": "2", "quantity": 0}], break_even_r="x",
+        )  # fmt: skip
+    assert [field for field, _ in refused.value.told] == [
+        "mode", "quantity", "targets.r", "targets", "break_even_r",
+    ]  # fmt: skip
+    answer = problem_of(refused.value, ("mode", "targets"))
+    assert isinstance(answer.detail, dict)
+    assert list(answer.detail) == ["mode", "quantity", "targets.r", "targets", "break_even_r"]
+    assert not Route.objects.exists()
 
 
 def test_a_part_of_the_balance_has_to_be_said(alice: Actor) -> None:

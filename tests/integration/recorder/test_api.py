@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 
 from apps.bus import transport
+from apps.recorder import recorders
+from apps.recorder.domain.terms import BadRecorder
 from apps.recorder.models import RecordedPosition, RecorderLog
 from apps.recorder.services import settle
 from apps.signals.models import Strategy
-from tests.cast import Actor
+from tests.cast import Actor, program
 from tests.factories import a_price
 
 from .rows import BEGAN, a_broker_account, a_fill, a_recorder
@@ -239,3 +241,62 @@ def test_strangers_get_nothing(alice: Actor, bob: Actor) -> None:
         assert bob.client.post(f"/api/{path}").status_code == 404
         assert Client().post(f"/api/{path}").status_code == 401
     assert asked(bob, "/api/strategies/")["count"] == 0
+
+
+# ---- when its signals stop ----
+
+
+def test_the_alarm_for_signals_that_stop_is_read_and_set(alice: Actor) -> None:
+    made = sent(alice, "post", "/api/strategies/", NEW | {"quiet_minutes": 45}, 201)
+    assert made["quiet_minutes"] == 45
+    path = f"/api/strategies/{made['id']}/"
+    for minutes in (0, 10_000, None):
+        assert sent(alice, "patch", path, {"quiet_minutes": minutes})["quiet_minutes"] == minutes
+        assert Strategy.objects.get().quiet_minutes == minutes
+        assert asked(alice, path)["quiet_minutes"] == minutes
+    sent(alice, "patch", path, {"quiet_minutes": 60})
+    assert sent(alice, "put", path, NEW)["quiet_minutes"] == 60, "what is left out stays"
+    lines = RecorderLog.objects.filter(strategy=made["id"]).order_by("id")
+    assert [line.text for line in lines] == [
+        "Changed: never told of silence.", "Changed: told of silence after 10,000 minutes.",
+        "Changed: told of silence by its own rhythm.", "Changed: told of silence after 60 minutes.",
+    ]  # fmt: skip
+    plain = sent(alice, "post", "/api/strategies/", {"name": "B", "symbol": "NQ1!"}, 201)
+    assert plain["quiet_minutes"] is None
+
+
+@pytest.mark.parametrize("minutes", [-1, 10_001, "soon", 1.5, True, [5], "9" * 400])
+def test_minutes_that_are_none_are_refused_and_nothing_is_kept(alice: Actor, minutes: Any) -> None:
+    recorder = a_recorder(alice.user, None, since=None)
+    path = f"/api/strategies/{recorder.strategy_id}/"
+    told = sent(alice, "patch", path, {"quiet_minutes": minutes, "name": "Other"}, 400)
+    assert [error["field"] for error in told["errors"]] == ["quiet_minutes"]
+    sent(alice, "post", "/api/strategies/", NEW | {"quiet_minutes": minutes, "name": "N"}, 400)
+    assert list(Strategy.objects.values_list("name", "quiet_minutes")) == [("NQ Fade", None)]
+
+
+def test_the_service_itself_refuses_them_by_their_field(alice: Actor) -> None:
+    recorder = a_recorder(alice.user, None, since=None)
+    with pytest.raises(BadRecorder, match="10001 must be 0 to 10,000 minutes") as refused:
+        recorders.change(recorder=recorder, by="alice", quiet_minutes=10_001, size=7)
+    assert refused.value.field == "quiet_minutes"
+    with pytest.raises(BadRecorder, match="must be 0 to 10,000"):
+        recorders.create(user=alice.user, name="N", symbol="NQ1!", quiet_minutes=-1)
+    assert list(Strategy.objects.values_list("name", "quiet_minutes")) == [("NQ Fade", None)]
+    recorder.refresh_from_db()
+    assert recorder.size == 1
+
+
+def test_nobody_else_sets_the_alarm(alice: Actor, bob: Actor) -> None:
+    recorder = a_recorder(alice.user, None, since=None)
+    path = f"/api/strategies/{recorder.strategy_id}/"
+    sent(bob, "patch", path, {"quiet_minutes": 0}, 404)
+    nobody = Client().patch(path, {"quiet_minutes": 0}, content_type="application/json")
+    assert nobody.status_code == 401
+    reader = program(alice.user)
+    refused = reader.patch(path, {"quiet_minutes": 0}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "READ_ONLY_TOKEN")
+    assert reader.get(path).json()["quiet_minutes"] is None
+    writer = program(alice.user, may_change=True)
+    done = writer.patch(path, {"quiet_minutes": 0}, content_type="application/json")
+    assert done.json()["quiet_minutes"] == 0

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.brokers.models import BrokerAccount, Connection
@@ -11,7 +12,7 @@ from apps.bus import transport
 from apps.recorder import days, files, recorders
 from apps.recorder.importing import CannotImport
 from apps.recorder.queries import broker_accounts as for_recorders
-from tests.cast import Actor
+from tests.cast import Actor, program
 
 from .imported import imported, ninja
 from .rows import BEGAN, recorded
@@ -76,3 +77,73 @@ def test_a_name_that_is_none_is_refused(alice: Actor, name: str) -> None:
 def test_strangers_make_none(client: Client) -> None:
     assert client.post(PATH, {"name": "DEMO1"}).status_code == 302
     assert not BrokerAccount.objects.exists()
+
+
+# ---- by API ----
+
+API = "/api/recorder/import/accounts/"
+JSON = {"content_type": "application/json"}
+
+
+def test_by_api_it_is_made_listed_and_imported_into(alice: Actor, bob: Actor) -> None:
+    files.open_account(user=bob.user, name="DEMO1")
+    Connection.objects.create(user=alice.user, name="Mine", environment="demo", login="me", device_id="d")  # fmt: skip
+    made = alice.client.post(API, {"name": "  DEMO1 "}, **JSON)
+    assert made.status_code == 201, made.content
+    again = alice.client.post(API, {"name": "DEMO1"}, **JSON)
+    assert (again.status_code, again.json()) == (200, made.json())
+    account = made.json()
+    assert account["name"] == "DEMO1"
+    assert alice.client.get(API).json()["results"] == [account]
+    file = SimpleUploadedFile(
+        "f.csv", ninja(("Buy", 1, "21500.00", "10:00:00 AM", "x1")).encode(), "text/csv"
+    )
+    form = {"file": file, "zone": "America/Chicago", "account": account["id"], "apply": "true"}
+    done = alice.client.post("/api/recorder/import/", form)
+    assert (done.status_code, done.json()["state"]) == (201, "done"), done.content
+    fill = BrokerAccount.objects.get(pk=account["id"]).fills.get()
+    assert (fill.side, fill.quantity) == ("buy", 1)
+    assert alice.client.get(f"/api/recorder/days/{account['id']}/").status_code == 200
+    strategy = {"name": "NQ Fade", "symbol": "NQ1!", "account": account["id"]}
+    assert alice.client.post("/api/strategies/", strategy, **JSON).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "required"), ({"name": ""}, "blank"), ({"name": None}, "null"), ({"name": "x" * 41}, "at most 40 letters"),
+        ({"name": "x" * 201}, "200"), ({"name": "a\x00b"}, "Null"), ({"name": "a\x07b"}, "at most 40 letters"),
+        ({"name": [1]}, "string"),
+    ],
+)  # fmt: skip
+def test_by_api_a_name_that_is_none_is_refused_by_its_field(
+    alice: Actor, body: dict[str, Any], said: str
+) -> None:
+    answer = alice.client.post(API, body, **JSON)
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "name" and said in error["detail"]
+    assert not BrokerAccount.objects.exists()
+
+
+def test_by_api_there_are_not_too_many(alice: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST", 1)
+    assert alice.client.post(API, {"name": "A"}, **JSON).status_code == 201
+    answer = alice.client.post(API, {"name": "B"}, **JSON)
+    assert answer.status_code == 400
+    assert "use one of them" in answer.json()["errors"][0]["detail"]
+    assert alice.client.post(API, {"name": "A"}, **JSON).status_code == 200
+
+
+def test_by_api_everybody_has_his_own_and_nobody_none(alice: Actor, bob: Actor) -> None:
+    mine = files.open_account(user=alice.user, name="DEMO1")
+    assert bob.client.get(API).json()["results"] == []
+    theirs = bob.client.post(API, {"name": "DEMO1"}, **JSON)
+    assert (theirs.status_code, theirs.json()["id"] == mine.pk) == (201, False)
+    for ask in (Client().get(API), Client().post(API, {"name": "X"}, **JSON)):
+        assert ask.status_code == 401
+    reader = program(alice.user)
+    assert [one["id"] for one in reader.get(API).json()["results"]] == [mine.pk]
+    assert reader.post(API, {"name": "X"}, **JSON).json()["code"] == "READ_ONLY_TOKEN"
+    assert BrokerAccount.objects.count() == 2
+    assert program(alice.user, may_change=True).post(API, {"name": "X"}, **JSON).status_code == 201
