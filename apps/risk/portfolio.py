@@ -15,7 +15,8 @@ from apps.risk.domain.check import minis_after
 from apps.risk.domain.limits import Limit
 from apps.risk.domain.line import Line, families, family_of, liquidation
 from apps.risk.domain.planner import PaidOut, Plan, plan
-from apps.risk.domain.rules import Rules, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.domain.standing import Standing, limits_of
 from apps.risk.history import payouts_of
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion, Study

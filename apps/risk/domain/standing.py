@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from apps.brokers.domain.messages import (
     AccountBooked,
 )
+from apps.risk.domain.fields import MOST_MONEY, BadRule
 from apps.risk.domain.limits import (
     LOCKED_AT,
     Level,
@@ -24,14 +25,8 @@ from apps.risk.domain.limits import (
     tier_of,
     trailed,
 )
-from apps.risk.domain.rules import (
-    MOST_MONEY,
-    BadRule,
-    Basis,
-    DrawdownType,
-    Rules,
-    rules_for,
-)
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Basis, DrawdownType, Rules
 
 N = TypeVar("N", int, Decimal)
 
