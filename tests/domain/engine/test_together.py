@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apps.brokers.domain.messages import ListAccount, ListRoute
@@ -95,6 +95,7 @@ def test_the_market_of_this_law_has_orders_that_fill_and_end() -> None:
     assert "position.closed" in names
 
 
+@settings(deadline=None)  # the first of each market plays it whole
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.integers(BEGIN, END).map(lambda at: at // 1_000_000 * 1_000_000)),
