@@ -130,24 +130,21 @@ class Reader:
         return self.money(name, least=least)
 
     def clock(self, name: str) -> time | None:
-        """Return a time of day written HH:MM."""
-        value = self._take(name)
-        if value in (None, ""):
-            return None
-        try:
-            return time.fromisoformat(str(value))
-        except ValueError:
-            raise self._bad(name, value, "must be a time of day like 15:10") from None
+        """Return a time of day written HH:MM, None where it is absent."""
+        return self._parsed(name, time.fromisoformat, "must be a time of day like 15:10")
 
     def day(self, name: str) -> date | None:
-        """Return a date written YYYY-MM-DD."""
+        """Return a date written YYYY-MM-DD, None where it is absent."""
+        return self._parsed(name, date.fromisoformat, "must be a date like 2026-11-21")
+
+    def _parsed(self, name: str, parse: Callable[[str], T], cure: str) -> T | None:
         value = self._take(name)
         if value in (None, ""):
             return None
         try:
-            return date.fromisoformat(str(value))
+            return parse(str(value))
         except ValueError:
-            raise self._bad(name, value, "must be a date like 2026-11-21") from None
+            raise self._bad(name, value, cure) from None
 
     def part(self, name: str, read: "Callable[[Reader], T]") -> T | None:
         """Return an inner object, None where it is absent."""
