@@ -97,20 +97,28 @@ class Line(ABC):
     def account_kind(self) -> str:
         """Return what kind of account that is."""
 
-    @property
+    @cached_property
     @abstractmethod
+    def view(self) -> Any:
+        """Return it as every other page reads it."""
+
+    @property
     def entry(self) -> Decimal:
         """Return the average price of its entries."""
+        entry: Decimal = self.view.entry
+        return entry
 
     @property
-    @abstractmethod
     def exit(self) -> Decimal | None:
         """Return the average price of its exits."""
+        exit: Decimal | None = self.view.exit
+        return exit
 
     @property
-    @abstractmethod
     def net(self) -> Decimal:
-        """Return what it made, after fees."""
+        """Return what it made, after the fees that are known."""
+        net: Decimal = self.view.net
+        return net
 
     @property
     def strategy_name(self) -> str:

@@ -48,25 +48,10 @@ class Closed(Line):
         """Return what kind of account that is."""
         return self.row.account.kind
 
-    @property
-    def entry(self) -> Decimal:
-        """Return the average price of its entries."""
-        return self.view.entry
-
     @cached_property
     def view(self) -> PositionView:
         """Return it as every other page reads it."""
         return PositionView(self.row, None)
-
-    @property
-    def net(self) -> Decimal:
-        """Return what it made, after fees."""
-        return self.view.net
-
-    @property
-    def exit(self) -> Decimal | None:
-        """Return the average price of its exits."""
-        return self.view.exit
 
 
 def closed(user: Any, scope: Scope = EVERYTHING) -> list[Brief]:

@@ -66,22 +66,6 @@ class Recorded(Line):
         """Return where that account is: demo, live or simulator."""
         return str(self.row.account.connection.environment)
 
-    @property
-    def entry(self) -> Decimal:
-        """Return the average price of its entries."""
-        return self.view.entry
-
-    @property
-    def exit(self) -> Decimal | None:
-        """Return the average price of its exits."""
-        return self.view.exit
-
-    @property
-    def net(self) -> Decimal:
-        """Return what it made, after the fees that are known."""
-        assert self.view.net is not None
-        return self.view.net
-
 
 def in_full(user: Any, briefs: Sequence[Brief]) -> list[Recorded]:
     """Return positions with their rows, in the order in which they are given, in four queries."""
