@@ -15,10 +15,11 @@ from apps.risk.domain.messages import (
     SetOwnLimits,
     SetRules,
 )
+from apps.risk.domain.own_limits import own_limits
 from apps.risk.domain.reading import rules_for
 from apps.risk.domain.rules import Rules
 from apps.risk.domain.spoken import when
-from apps.risk.domain.standing import BLOCKS, Lock, LockKind, own_limits
+from apps.risk.domain.standing import BLOCKS, Lock, LockKind
 from apps.risk.domain.watch import Watch
 from apps.trades.domain.messages import CommandRefused
 
