@@ -120,7 +120,7 @@ def _wish(number: int, risks: tuple[int, int]) -> Wish:
 def _enter(engine: Engine, run: Run, index: int, tick: Tick, wish: Wish) -> None:
     """Have the desk hold a confirmed signal and let the book enter it at the last price."""
     signal, sign, risk = wish
-    engine.desk.confirmed[signal.key] = signal
+    engine.desk.places.confirmed[signal.key] = signal
     due = EntryDue(
         signal=signal.key,
         user=1,

@@ -31,7 +31,7 @@ from apps.marketdata.domain.tick import Tick
 from apps.risk.domain.check import check
 from apps.risk.domain.messages import SetRules
 from apps.risk.domain.presets import PRESETS
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.domain.standing import Standing
 from benchmarks.measure import Result, percentile
 

@@ -9,9 +9,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.analytics import queries, recorded
+from apps.analytics import lab, queries, recorded
+from apps.analytics.books import Performance, Scope, by_strategy, performance_of, strategy
 from apps.analytics.domain.performance import measure
-from apps.analytics.queries import Performance, Scope
 from apps.analytics.serializers import (
     AnalyticsScopeSerializer,
     CurvesSerializer,
@@ -52,15 +52,15 @@ class _Measuring(GenericAPIView[Any]):
         """Return what the positions of these books came to."""
         user = self.request.user
         if books == "recorded":
-            return recorded.performance_of(recorded.closed(user, scope))
-        return queries.performance_of(queries.closed(user, scope))
+            return performance_of(recorded.closed(user, scope))
+        return performance_of(queries.closed(user, scope))
 
     def own_strategy(self, id: int) -> Strategy:
         """Return one of the asker's strategies.
 
         Raises:  NotFound  he has no such strategy, whoever else has
         """
-        found = queries.strategy(self.request.user, id)
+        found = strategy(self.request.user, id)
         if found is None:
             raise NotFound(f"You have no strategy {id}.")
         return found
@@ -83,14 +83,14 @@ class StrategyAnalytics(_Measuring):
         row = self.own_strategy(id)
         asked = read(AnalyticsScopeSerializer, request.query_params)
         scope, given = self.scope(asked, row.pk), asked.validated_data
-        lab = queries.lab_performance(
+        in_lab = lab.performance(
             request.user, scope,
             variant=Variant(given["variant"]),
             target=Fraction(given["target"]), fee_r=Fraction(given["fee_r"]),
         )  # fmt: skip
         found = self.made(Scope(None, row.pk, scope.since, scope.until), "recorded")
         body = {
-            "row": row, "performance": self.made(scope, given["books"]), "lab": lab,
+            "row": row, "performance": self.made(scope, given["books"]), "lab": in_lab,
             "recorded": found,
         }  # fmt: skip
         return Response(self.get_serializer(body).data)
@@ -113,7 +113,7 @@ class StrategyPerformance(_Measuring):
         rows = told.closed(request.user, self.scope(asked))
         body = {
             "all": measure([one.result for one in rows]),
-            "strategies": told.by_strategy(request.user, rows),
+            "strategies": by_strategy(request.user, rows),
         }
         return Response(self.get_serializer(body).data)
 

@@ -10,26 +10,25 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from apps.analytics.domain import performance
-from apps.analytics.domain.performance import Result
-from apps.analytics.queries import (
-    MONEY_PARTS,
+from apps.analytics.books import (
+    EVERYTHING,
     Brief,
     Line,
-    OfStrategy,
-    Performance,
     Scope,
     Summary,
+    of_each,
+    rows_of,
     strategies,
 )
+from apps.analytics.domain import profit
+from apps.analytics.domain.money import MONEY_PARTS
+from apps.analytics.domain.result import Result
 from apps.brokers.models import BrokerAccount
 from apps.recorder.models import RecordedPosition
 from apps.recorder.queries import RecordedView, positions
 from apps.signals.models import Strategy
 from apps.trades.queries import market_day
 
-EVERYTHING: Final = Scope()
-_AT_ONCE: Final = 5_000  # names in one query
 # Rows are read as tuples that answer by the model's names: thousands of model objects would take most of the time.
 _COLUMNS: Final = tuple(
     field.attname for field in RecordedPosition._meta.concrete_fields if field.attname != "key"
@@ -67,39 +66,13 @@ class Recorded(Line):
         """Return where that account is: demo, live or simulator."""
         return str(self.row.account.connection.environment)
 
-    @property
-    def entry(self) -> Decimal:
-        """Return the average price of its entries."""
-        return self.view.entry
-
-    @property
-    def exit(self) -> Decimal | None:
-        """Return the average price of its exits."""
-        return self.view.exit
-
-    @property
-    def net(self) -> Decimal:
-        """Return what it made, after the fees that are known."""
-        assert self.view.net is not None
-        return self.view.net
-
 
 def in_full(user: Any, briefs: Sequence[Brief]) -> list[Recorded]:
     """Return positions with their rows, in the order in which they are given, in four queries."""
     rows = positions(user).select_related(None)
     rows = rows.prefetch_related("account__connection", "strategy")
-    numbers = [one.pk for one in briefs]
-    known = {
-        row.pk: row
-        for start in range(0, len(numbers), _AT_ONCE)
-        for row in rows.filter(pk__in=numbers[start : start + _AT_ONCE])
-    }
+    known = rows_of(rows, briefs)
     return [Recorded(known[one.pk], one.result) for one in briefs if one.pk in known]
-
-
-def performance_of(rows: Iterable[Brief]) -> Performance:
-    """Return what these positions came to."""
-    return Performance([one.result for one in rows])
 
 
 def count(user: Any, scope: Scope = EVERYTHING) -> int:
@@ -126,14 +99,6 @@ def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
     return Summary(market_day(), [one.result for one in closed(user, scope)], held)
 
 
-def by_strategy(user: Any, rows: Iterable[Brief]) -> list[OfStrategy]:
-    """Return each strategy of a trader with what its recorder found, those without positions too."""
-    groups = _grouped(rows)
-    return [
-        OfStrategy(row, performance.measure(groups.get(row.pk, ()))) for row in strategies(user)
-    ]
-
-
 # ---- what strategies are told by ----
 
 
@@ -156,42 +121,35 @@ class Glance:
     @cached_property
     def net(self) -> Decimal:
         """Return dollars after the fees that are known."""
-        return _dollars(performance.net(self.results))
+        return _dollars(profit.net(self.results))
 
     @cached_property
     def net_today(self) -> Decimal:
         """Return the same of those that were closed today."""
-        return _dollars(performance.net(self._today))
+        return _dollars(profit.net(self._today))
 
     @cached_property
     def win_rate(self) -> Fraction | None:
         """Return wins / trades, None without trades."""
-        return performance.win_rate(self.results)
+        return profit.win_rate(self.results)
 
     @property
     def fees_unknown(self) -> int:
         """Return of how many the broker has not said all fees yet."""
-        return performance.fees_unknown(self.results)
+        return profit.fees_unknown(self.results)
 
     @property
     def fees_unknown_today(self) -> int:
         """Return the same of today's."""
-        return performance.fees_unknown(self._today)
+        return profit.fees_unknown(self._today)
 
 
 def of_strategies(user: Any, numbers: Iterable[int], day: date) -> Mapping[int, Glance]:
     """Return each strategy's figures, those without trades too, in one query; `day` counts as today."""
     asked = list(numbers)
     only = Scope(strategy=asked[0]) if len(asked) == 1 else EVERYTHING
-    groups = _grouped(closed(user, only))
+    groups = of_each(closed(user, only))
     return {pk: Glance(day, groups.get(pk, ())) for pk in asked}
-
-
-def _grouped(rows: Iterable[Brief]) -> dict[int | None, list[Result]]:
-    groups: dict[int | None, list[Result]] = {}
-    for one in rows:
-        groups.setdefault(one.strategy_id, []).append(one.result)
-    return groups
 
 
 def _dollars(amount: Fraction) -> Decimal:

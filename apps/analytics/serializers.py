@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from apps.analytics.queries import as_text, in_cents
+from apps.analytics.domain.money import as_text, in_cents
 from apps.marketdata.fields import RField
 from apps.trades.domain.outcome import Variant
 

@@ -18,7 +18,7 @@ from apps.bus.domain.message import to_datetime, to_instant
 from apps.dashboards import shell
 from apps.recorder import files, importing
 from apps.recorder.days import Cell, days_of
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.imports.zones import ZONES
 from apps.recorder.models import Import, ImportedRow

@@ -15,9 +15,11 @@ from urllib.parse import urlencode
 from django import forms
 
 from apps.analytics import queries, recorded
-from apps.analytics.domain import performance as domain
-from apps.analytics.domain.performance import Level, Period
-from apps.analytics.queries import BY_HAND, Brief, Line, Scope, in_cents
+from apps.analytics.books import BY_HAND, Brief, Line, Scope, strategy
+from apps.analytics.domain.amounts import total
+from apps.analytics.domain.money import as_text, in_cents
+from apps.analytics.domain.periods import Level, Period, first_of_month
+from apps.analytics.domain.periods import monday as monday_of
 from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
@@ -88,7 +90,7 @@ class PerformanceFilter(forms.Form):
         mine = {row.pk: row.name for row in self.chosen.source.traded(self.user)}
         asked = str(self.data.get("strategy", ""))
         if asked.isdecimal() and int(asked[:18]) not in mine:
-            row = queries.strategy(self.user, int(asked[:18]))
+            row = strategy(self.user, int(asked[:18]))
             mine |= {row.pk: f"{row.name}, nothing here"} if row else {}
         by_hand = self.chosen is Books.DESK and (
             asked == str(BY_HAND) or queries.has_by_hand(self.user)
@@ -210,16 +212,16 @@ def month_of(days: Sequence[Period], wanted: str) -> Month | None:
     """Return the month that is asked for as 2025-12, else the last one with a trade; None without days."""
     if not days:
         return None
-    months = sorted({one.start.replace(day=1) for one in days})
+    months = sorted({first_of_month(one.start) for one in days})
     try:
         first = date.fromisoformat(f"{wanted}-01")
     except ValueError:
         first = months[-1]
     if not YEARS[0] <= first.year <= YEARS[1]:
         first = months[-1]
-    known = {one.start: one for one in days if one.start.replace(day=1) == first}
+    known = {one.start: one for one in days if first_of_month(one.start) == first}
     most = max((abs(one.net) for one in known.values()), default=Fraction(0))
-    weeks, monday = [], domain.monday(first)
+    weeks, monday = [], monday_of(first)
     while monday <= _last(first):
         weeks.append(_week(monday, first, known, most))
         monday += timedelta(days=7)
@@ -227,7 +229,7 @@ def month_of(days: Sequence[Period], wanted: str) -> Month | None:
         first=first,
         weeks=[one for one in weeks if any(one.cells)],
         trades=sum(one.trades for one in known.values()),
-        net=domain.total(one.net for one in known.values()),
+        net=total(one.net for one in known.values()),
         earlier=max((one for one in months if one < first), default=None),
         later=min((one for one in months if one > first), default=None),
     )
@@ -244,7 +246,7 @@ def _week(monday: date, first: date, known: dict[date, Period], most: Fraction) 
             for day in dates
         ],
         sum(one.trades for one in mine),
-        domain.total(one.net for one in mine),
+        total(one.net for one in mine),
     )
 
 
@@ -262,7 +264,7 @@ def _last(first: date) -> date:
 
 def whole(amount: Fraction) -> Decimal:
     """Return dollars without cents, ties away from zero."""
-    return queries.in_cents(amount / 100).scaleb(2).quantize(Decimal(1), ROUND_HALF_UP)
+    return in_cents(amount / 100).scaleb(2).quantize(Decimal(1), ROUND_HALF_UP)
 
 
 # ---- the list ----
@@ -310,7 +312,7 @@ def _line(one: Line) -> tuple[Any, ...]:
 
 def _money(amount: Fraction | None) -> str:
     """Return dollars as the API tells them, empty where there are none."""
-    return "" if amount is None else queries.as_text(amount)
+    return "" if amount is None else as_text(amount)
 
 
 def _price(value: Decimal | None) -> str:

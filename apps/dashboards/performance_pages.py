@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from apps.analytics.books import by_strategy, performance_of
 from apps.dashboards import performance, shell
 from apps.dashboards.performance import Books, PerformanceFilter
 from apps.trades.queries import market_day
@@ -28,7 +29,7 @@ def page(request: HttpRequest) -> HttpResponse:
     source = filters.chosen.source
     rows = source.closed(request.user, filters.scope)
     listed, day = performance.on_day(rows, request.GET.get("day", ""))
-    made = source.performance_of(rows)
+    made = performance_of(rows)
     found = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "filters": filters,
@@ -43,9 +44,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "today": market_day(),
         "found": found,
         "shown": source.in_full(request.user, list(found.object_list)),
-        "of_strategies": source.by_strategy(request.user, rows)
-        if filters.scope.strategy is None
-        else [],
+        "of_strategies": by_strategy(request.user, rows) if filters.scope.strategy is None else [],
     }
     return render(request, "performance/page.html", around | context)
 
@@ -57,7 +56,7 @@ def curve(request: HttpRequest) -> HttpResponse:
     """Give the chart the summed net at the close of each day, and its highest close."""
     filters = PerformanceFilter(request.GET, user=request.user)
     source = filters.chosen.source
-    levels = source.performance_of(source.closed(request.user, filters.scope)).curve
+    levels = performance_of(source.closed(request.user, filters.scope)).curve
     return JsonResponse(performance.drawn(levels))
 
 

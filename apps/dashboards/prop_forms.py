@@ -8,8 +8,8 @@ from django import forms
 
 from apps.brokers.models import Account
 from apps.bus.domain.message import MINUTE
-from apps.risk.domain.rules import rules_for
-from apps.risk.domain.standing import OwnLimits
+from apps.risk.domain.own_limits import OwnLimits
+from apps.risk.domain.reading import rules_for
 from apps.risk.domain.wording import in_short, unsure_words
 from apps.risk.models import RuleSet, RuleSetVersion
 from apps.risk.portfolio import newest_version, rule_sets

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.analytics import recorded
-from apps.analytics.queries import Performance, Scope
+from apps.analytics.books import Performance, Scope, performance_of
 from apps.dashboards import performance, shell
 from apps.dashboards.strategy_pages import silences
 from apps.recorder import queries
@@ -98,7 +98,7 @@ class Page:
     def made(self) -> Performance:
         """Return what it made, read when it is looked at."""
         scope = Scope(strategy=self.one.strategy.pk)
-        return recorded.performance_of(recorded.closed(self.request.user, scope))
+        return performance_of(recorded.closed(self.request.user, scope))
 
     @property
     def day(self) -> date | None:
@@ -184,7 +184,7 @@ def curve(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the chart a strategy's summed net at the close of each day, and its highest close."""
     view_of(request, pk)
     rows = recorded.closed(request.user, Scope(strategy=pk))
-    levels = recorded.performance_of(rows).curve
+    levels = performance_of(rows).curve
     return JsonResponse(performance.drawn(levels))
 
 

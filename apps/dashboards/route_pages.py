@@ -20,7 +20,7 @@ from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.route_form import RouteForm, targets_text
 from apps.marketdata.domain.contract import root_of
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.domain.wording import POLICY_WORDS
 from apps.signals.models import Strategy
 from apps.trades.services import Refused

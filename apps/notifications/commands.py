@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from apps.analytics.queries import in_cents
+from apps.analytics.domain.money import in_cents
 from apps.brokers.domain.telling import money
 from apps.brokers.queries import account_views
 from apps.notifications import deeds

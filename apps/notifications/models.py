@@ -9,11 +9,16 @@ from apps.users.models import Owned
 from apps.users.secret import SealedField
 
 
+def kinds() -> list[tuple[str, str]]:
+    """Return what a trader can be told of. A function, so that a new kind is no migration."""
+    return [(item, item) for item in Kind]
+
+
 class Notice(Owned):
     """Something that a trader is told, once: the notification centre is these rows."""
 
     key = models.CharField(max_length=200, help_text="The fact's own key.")
-    kind = models.CharField(max_length=24, choices=[(item, item) for item in Kind])
+    kind = models.CharField(max_length=24, choices=kinds)
     severity = models.CharField(max_length=8, choices=[(item, item) for item in Severity])
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)

@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from apps.analytics import recorded
+from apps.analytics.books import OfStrategy, Scope, by_strategy
+from apps.analytics.domain.money import in_cents
 from apps.analytics.domain.performance import Figures, measure
-from apps.analytics.queries import Closed, OfStrategy, Scope, in_cents
+from apps.analytics.queries import Closed
 from apps.brokers.domain.telling import money
 from apps.recorder.models import RecordedPosition
 
@@ -69,7 +71,5 @@ def since(user: Any, day: date) -> bool:
 def of(user: Any, scope: Scope) -> Recorded:
     """Return what a trader's recorders found in a period; strategies without any are left out."""
     briefs = recorded.closed(user, scope)
-    found = (
-        [one for one in recorded.by_strategy(user, briefs) if one.figures.trades] if briefs else []
-    )
+    found = [one for one in by_strategy(user, briefs) if one.figures.trades] if briefs else []
     return Recorded(scope, recorded.in_full(user, briefs), found)

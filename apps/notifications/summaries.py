@@ -15,8 +15,11 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Max, Min
 
 from apps.analytics import queries as analytics
-from apps.analytics.domain.performance import Figures, monday
-from apps.analytics.queries import Closed, Scope, in_cents
+from apps.analytics.books import Scope
+from apps.analytics.domain.money import in_cents
+from apps.analytics.domain.performance import Figures, measure
+from apps.analytics.domain.periods import monday
+from apps.analytics.queries import Closed
 from apps.brokers.domain.telling import money
 from apps.brokers.models import Account, AccountDay
 from apps.bus.domain.message import to_instant
@@ -143,7 +146,7 @@ class Books:
 def _books(user: Any, scope: Scope) -> Books:
     found = recorded_summaries.of(user, scope)
     rows = found.without(analytics.in_full(user, analytics.closed(user, scope)))
-    figures = analytics.Performance([one.result for one in rows]).figures
+    figures = measure([one.result for one in rows])
     return Books(scope, rows, figures, found)
 
 

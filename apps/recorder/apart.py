@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from apps.bus import bus
 from apps.bus.models import FactRow
-from apps.recorder import importing
+from apps.recorder import import_work
 from apps.recorder.models import Import
 
 LARGE: Final = 1024 * 1024  # bytes; a smaller file is not worth a start of Python
@@ -29,7 +29,7 @@ def work(pk: int) -> None:
     """
     found = Import.objects.filter(pk=pk).only("size", "user_id").first()
     if found is None or found.size <= LARGE:
-        importing.work(pk)
+        import_work.work(pk)
         return
     before = FactRow.objects.aggregate(last=Max("seq"))["last"] or 0
     command = [

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import FILE
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.users.models import User
 
 NAME: Final = "Files"

@@ -17,7 +17,7 @@ from apps.brokers.answers import ID, PROBLEM, Listing
 from apps.bus.domain.message import to_instant
 from apps.recorder import days, importing, queries
 from apps.recorder.domain.completeness import Completeness
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import
 from apps.users.asked import Asked, read

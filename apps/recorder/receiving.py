@@ -9,15 +9,15 @@ from typing import Any, BinaryIO, Final
 
 from django.utils import timezone
 
-from apps.recorder import importing as imports
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport, State
+from apps.recorder.import_work import begin_work
+from apps.recorder.importing import begun
 from apps.recorder.imports.reading import MOST_BYTES
 from apps.recorder.models import Import
 
 SLICE: Final = 4 * 1024 * 1024  # bytes that a browser sends at a time; a request may have MOST_BODY
 OPEN: Final = 5  # unfinished uploads of a person: 2.5 GB at most
 ROOM: Final = 256 * 1024 * 1024  # bytes that an upload leaves free on the disk
-State = Import.State
 
 
 class WrongPlace(Exception):
@@ -36,7 +36,7 @@ def begin(*, user: Any, name: str, size: int, modified: int = 0, **choices: Any)
 
     Raises:  CannotImport
     """
-    made = imports.begun(user=user, name=name, **choices)
+    made = begun(user=user, name=name, **choices)
     if not 0 < size <= MOST_BYTES:
         raise CannotImport(
             "size",
@@ -107,7 +107,7 @@ def append(importing: Import, at: int, chunks: Iterable[bytes]) -> int:
         )
     if is_whole:
         importing.refresh_from_db()
-        imports.begin_work(importing)
+        begin_work(importing)
     importing.refresh_from_db()
     return end
 

@@ -11,7 +11,7 @@ from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
 from apps.bus.models import FactRow
-from apps.recorder import evidence, store
+from apps.recorder import derived, evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
 from apps.recorder.domain.ledger import Position, positions
@@ -133,7 +133,7 @@ def _derive(book: Book, contract: str, since: int, known: Known, news: list[Reco
     loaded = store.load(account, contract, since, known)
     attributed = list(match(loaded.fills, loaded.known, loaded.before))
     found = positions(attributed, loaded.known)
-    difference = store.save(account, contract, loaded, attributed, found)
+    difference = derived.save(account, contract, loaded, attributed, found)
     whose = Whose(account.user_id, account.pk, str(account), known.names)
     told = [
         fact
@@ -184,7 +184,7 @@ def _noted(
 
 
 def _note_deviations(
-    account: BrokerAccount, found: Sequence[Position], difference: store.Difference
+    account: BrokerAccount, found: Sequence[Position], difference: derived.Difference
 ) -> None:
     """Say in the log, once each, where positions were traded otherwise than their strategies say."""
     RecorderLog.objects.bulk_create(

@@ -15,7 +15,8 @@ from apps.recorder import (
     apart,
     days,
     excursions,
-    importing,
+    import_life,
+    import_work,
     openings,
     outages,
     services,
@@ -59,7 +60,7 @@ def work_on_import(pk: int) -> None:
     """Read, import or undo a file, a large one in a process of its own; after a crash it goes on where it stopped."""
     try:
         apart.work(pk)
-    except importing.CannotImport as problem:  # the row says it too
+    except import_life.CannotImport as problem:  # the row says it too
         log.info("import.waits", importing=pk, field=problem.field)
     except Exception:
         log.exception("import.stopped", importing=pk)  # the sweep sends it again
@@ -69,8 +70,8 @@ def work_on_import(pk: int) -> None:
 @shared_task(time_limit=60, soft_time_limit=50, expires=50)
 def sweep_imports() -> int:
     """Send imports that nobody works on once more, and throw away uploads that nobody wanted."""
-    waiting = importing.left_over()
+    waiting = import_work.left_over()
     for pk in waiting:
-        importing.send(pk)
-    importing.forget_uploads()
+        import_work.send(pk)
+    import_life.forget_uploads()
     return len(waiting)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apps.brokers.answers import ID, PROBLEM
 from apps.recorder import receiving
 from apps.recorder.import_api import ANSWERS, ChoicesSerializer, OneOfMine, refused
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.recorder.models import Import
 from apps.users.asked import read
 from apps.users.problems import MEDIA_TYPE, details

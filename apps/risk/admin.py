@@ -13,7 +13,9 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.brokers.models import Account
-from apps.risk.domain.rules import BadRule, Rules, rules_for
+from apps.risk.domain.fields import BadRule
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.domain.wording import Difference, differences, in_short, unsure_words
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion, Standing, Study
 from apps.risk.rehearsal import PREVIEW_DAYS, preview

@@ -6,21 +6,21 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from apps.bus.domain.message import MINUTE, SECOND, to_datetime
+from apps.marketdata.domain.calendar import CHICAGO
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
-from apps.risk.domain.best_day import BestDay, dollars
+from apps.risk.domain.best_day import BestDay
 from apps.risk.domain.hours import firm_day, news_at
 from apps.risk.domain.limits import Level, Limit, LimitName, allowed_minis
 from apps.risk.domain.planner import Plan
 from apps.risk.domain.rules import Policy, Rules
+from apps.risk.domain.spoken import dollars
 from apps.risk.domain.standing import Lock, LockKind, Standing
 from apps.risk.domain.wording import BASIS_WORDS, DRAWDOWN_WORDS, POLICY_WORDS, percent
 from apps.risk.portfolio import UnderRules
 
-CHICAGO: Final = ZoneInfo("America/Chicago")
 OLD_DAYS: Final = 60  # a rule set read longer ago is said to be old
 SOON: Final = 30 * MINUTE
 STOPS_IN_ROW: Final = 10

@@ -11,12 +11,13 @@ from django.db.models import Prefetch, QuerySet
 from apps.brokers.models import Account
 from apps.brokers.queries import AccountView, account_views, lasts_of
 from apps.risk.domain.best_day import DayResult
-from apps.risk.domain.check import minis_after
 from apps.risk.domain.limits import Limit
 from apps.risk.domain.line import Line, families, family_of, liquidation
 from apps.risk.domain.planner import PaidOut, Plan, plan
-from apps.risk.domain.rules import Rules, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.domain.standing import Standing, limits_of
+from apps.risk.domain.worst_case import minis_after
 from apps.risk.history import payouts_of
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion, Study
 from apps.risk.queries import standings_of

@@ -9,9 +9,9 @@ from apps.brokers.models import Account, Position
 from apps.brokers.store import to_position
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.instrument import Instrument, instrument
-from apps.risk.domain.best_day import dollars
 from apps.risk.domain.evaluation import Evaluation, PastTrade, Verdict, evaluate
 from apps.risk.domain.rules import Rules
+from apps.risk.domain.spoken import dollars
 from apps.signals.models import Strategy
 from apps.trades.models import Trade
 

@@ -17,10 +17,12 @@ from kombu.exceptions import OperationalError
 from apps.brokers.models import Account
 from apps.brokers.services import change_account
 from apps.bus.models import FactRow
+from apps.risk.domain.fields import BadRule
 from apps.risk.domain.messages import LiftLock, LockOut, SetOwnLimits, SetRules
+from apps.risk.domain.own_limits import OwnLimits, own_limits
 from apps.risk.domain.presets import PRESETS
-from apps.risk.domain.rules import BadRule, Rules, rules_for
-from apps.risk.domain.standing import OwnLimits, own_limits
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion, Study
 from apps.signals.models import Strategy
 from apps.trades.services import NoAnswer, Refused, ask_engine, wish_engine

@@ -11,7 +11,8 @@ from django.utils import timezone
 from apps.bus.domain.message import iso
 from apps.risk.domain.evaluation import Evaluation, PastTrade, evaluate
 from apps.risk.domain.odds import Odds, pass_probability
-from apps.risk.domain.rules import Rules, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.models import Study
 from apps.risk.rehearsal import past_of_account, past_of_strategy
 from apps.signals.models import Strategy

@@ -11,16 +11,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
-from apps.analytics.domain.performance import (
-    Outcome,
-    Result,
-    expectancy,
-    expectancy_r,
-    net,
-    of,
-    profit_factor,
-    win_rate,
-)
+from apps.analytics.domain.profit import expectancy, expectancy_r, net, profit_factor, win_rate
+from apps.analytics.domain.result import Outcome, Result, of
 from apps.bus.domain.message import HOUR
 from apps.marketdata.domain.calendar import CHICAGO
 from apps.marketdata.domain.session import Session, session_of

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from django import template
 
-from apps.analytics.queries import in_cents
+from apps.analytics.domain.money import in_cents
 from apps.dashboards.templatetags.desk import NOTHING, dollars, duration, money
 
 register = template.Library()

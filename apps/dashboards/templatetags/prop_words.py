@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 
-from apps.risk.domain.best_day import dollars
+from apps.risk.domain.spoken import dollars
 
 register = template.Library()
 

@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 from apps.risk.domain.rules import Basis, Consistency
+from apps.risk.domain.spoken import dollars
 
 CENT: Final = Decimal("0.01")
 DOLLAR: Final = Decimal(1)
@@ -170,15 +171,6 @@ def _below(most: Decimal, *, strict: bool) -> Decimal:
 
 
 # ---- words ----
-
-
-def dollars(amount: Decimal, *, sign: bool = True) -> str:
-    """Return an amount as a trader writes it: +$1,432, −$160, $50.25."""
-    cents = amount != amount.to_integral_value()
-    text = f"${abs(amount):,.2f}" if cents else f"${abs(amount):,.0f}"
-    if amount < 0:
-        return f"−{text}"
-    return f"+{text}" if sign and amount > 0 else text
 
 
 def too_large(best: BestDay) -> str:

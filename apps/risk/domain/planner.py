@@ -20,11 +20,11 @@ from apps.risk.domain.best_day import (
     DayResult,
     Window,
     best_day,
-    dollars,
     too_large,
 )
 from apps.risk.domain.limits import lock_level, trailed
 from apps.risk.domain.rules import Basis, Consistency, Payout, Rules
+from apps.risk.domain.spoken import dollars
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from apps.risk.domain.firms import FIRMS
-from apps.risk.domain.rules import Rules, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 
 VERIFIED_ON: Final = "2026-11-21"
 Raw = dict[str, Any]

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from apps.brokers.domain.messages import (
-    AccountBooked,
-)
+from apps.brokers.domain.messages import AccountBooked
 from apps.risk.domain.limits import (
     LOCKED_AT,
     Level,
@@ -24,16 +22,9 @@ from apps.risk.domain.limits import (
     tier_of,
     trailed,
 )
-from apps.risk.domain.rules import (
-    MOST_MONEY,
-    BadRule,
-    Basis,
-    DrawdownType,
-    Rules,
-    rules_for,
-)
-
-N = TypeVar("N", int, Decimal)
+from apps.risk.domain.own_limits import OwnLimits, own_limits, tighter
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Basis, DrawdownType, Rules
 
 MOST_DAYS: Final = 400  # of results that are kept
 
@@ -56,55 +47,6 @@ BLOCKS: Final = (
     "New entries through tradehub. Exits, cancels and flatten always pass, and nothing is "
     "blocked at the broker."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OwnLimits:
-    """What a trader allows himself. None: no such limit. max_minis counts as the rule set does."""
-
-    max_daily_loss: Decimal | None = None
-    max_trades: int | None = None
-    max_losses_in_row: int | None = None
-    cooldown_minutes: int | None = None
-    max_minis: int | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """Return the limits as JSON values; `own_limits` gives them back."""
-        return {
-            one.name: f"{value:f}" if isinstance(value, Decimal) else value
-            for one in fields(self)
-            if (value := getattr(self, one.name)) is not None
-        }
-
-    def tightened(self, wanted: "OwnLimits") -> "OwnLimits":
-        """Return what holds at once when `wanted` is asked for: of each limit the tighter one."""
-        return OwnLimits(
-            _smaller(self.max_daily_loss, wanted.max_daily_loss),
-            _smaller(self.max_trades, wanted.max_trades),
-            _smaller(self.max_losses_in_row, wanted.max_losses_in_row),
-            max(self.cooldown_minutes or 0, wanted.cooldown_minutes or 0) or None,
-            _smaller(self.max_minis, wanted.max_minis),
-        )
-
-
-def own_limits(given: Mapping[str, Any]) -> OwnLimits:
-    """Return the limits that plain JSON describes.
-
-    Raises:  BadRule
-    """
-    known = {one.name for one in fields(OwnLimits)}
-    for name in given:
-        if name not in known:
-            raise BadRule(
-                str(name), given[name], f"is no limit; known are {', '.join(sorted(known))}"
-            )
-    return OwnLimits(
-        _money(given, "max_daily_loss"),
-        _whole(given, "max_trades", 0),
-        _whole(given, "max_losses_in_row", 1),
-        _whole(given, "cooldown_minutes", 1),
-        _whole(given, "max_minis", 0),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +84,7 @@ class Standing:
     highest_close: Decimal | None = None
     floor: Decimal | None = None
     tier: int | None = None
-    own: OwnLimits = OwnLimits()
+    own: OwnLimits = field(default_factory=OwnLimits)
     own_next: OwnLimits | None = None
     lockout_until: int | None = None
     locks: list[Lock] = field(default_factory=list)
@@ -182,13 +124,13 @@ class Standing:
     @property
     def minis(self) -> int | None:
         """Return how many minis may be held at once, None = any number."""
-        return _smaller(allowed_minis(self.rules, self.tier), self.own.max_minis)
+        return tighter(allowed_minis(self.rules, self.tier), self.own.max_minis)
 
     @property
     def max_losses_in_row(self) -> int | None:
         """Return after how many losses in a row the day is over, None = never."""
         rule = self.rules.max_losses_in_row if self.rules else None
-        return _smaller(rule, self.own.max_losses_in_row)
+        return tighter(rule, self.own.max_losses_in_row)
 
     def number(self) -> int:
         """Return the number of the next fact."""
@@ -343,36 +285,6 @@ def passes(view: AccountBooked, standing: Standing) -> tuple[Decimal, int] | Non
 
 
 # ---- values in and out ----
-
-
-def _smaller(one: N | None, other: N | None) -> N | None:
-    given = [value for value in (one, other) if value is not None]
-    return min(given) if given else None
-
-
-def _money(given: Mapping[str, Any], name: str) -> Decimal | None:
-    value = given.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        if isinstance(value, bool | float):
-            raise InvalidOperation
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise BadRule(name, value, 'must be an amount as text, e.g. "500"') from None
-    if not amount.is_finite() or not 0 < amount <= MOST_MONEY:
-        raise BadRule(name, value, f"must lie above 0 and be at most {MOST_MONEY}")
-    return amount
-
-
-def _whole(given: Mapping[str, Any], name: str, least: int) -> int | None:
-    value = given.get(name)
-    if value in (None, ""):
-        return None
-    text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or not least <= int(text) <= 1440:
-        raise BadRule(name, value, f"must be a whole number, {least} to 1440")
-    return int(text)
 
 
 def _lock(plain: Mapping[str, Any]) -> Lock:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from apps.risk.domain.spoken import in_dollars
 from apps.trades.domain.telling import Payload, Told
 
 LIMITS: Final[Mapping[str, str]] = {
@@ -20,8 +21,7 @@ LOCKS: Final[Mapping[str, str]] = {
 
 
 def _dollars(value: Any) -> str:
-    amount = Decimal(value).quantize(Decimal("0.01"))
-    return f"{'−' if amount < 0 else ''}${abs(amount):,f}"
+    return in_dollars(Decimal(value))
 
 
 def _limit(p: Payload) -> str:

@@ -2,10 +2,9 @@
 
 from decimal import Decimal, InvalidOperation
 
-from apps.brokers.domain.facts import (
-    AccountFact,
-)
+from apps.brokers.domain.facts import AccountFact
 from apps.bus.domain.message import DAY
+from apps.risk.domain.fields import BadRule
 from apps.risk.domain.messages import (
     AccountLocked,
     AccountUnlocked,
@@ -16,9 +15,11 @@ from apps.risk.domain.messages import (
     SetOwnLimits,
     SetRules,
 )
-from apps.risk.domain.rules import BadRule, Rules, rules_for
+from apps.risk.domain.own_limits import own_limits
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.domain.spoken import when
-from apps.risk.domain.standing import BLOCKS, Lock, LockKind, own_limits
+from apps.risk.domain.standing import BLOCKS, Lock, LockKind
 from apps.risk.domain.watch import Watch
 from apps.trades.domain.messages import CommandRefused
 

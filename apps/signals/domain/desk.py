@@ -3,16 +3,14 @@
 Source: methodology, 2, 4 to 8 and 14.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from apps.bus.domain.message import SECOND, Message, iso
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.calendar import CALENDAR, Calendar
 from apps.marketdata.domain.candle import Candle
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
-from apps.marketdata.domain.instrument import UnknownInstrument, instrument
 from apps.marketdata.domain.market import LATENESS
 from apps.marketdata.domain.messages import (
     AWAKE,
@@ -29,30 +27,14 @@ from apps.marketdata.domain.messages import (
     TapeEnded,
     Waits,
 )
-from apps.marketdata.domain.session import frame_end, frame_start, session_of
+from apps.marketdata.domain.session import frame_end, frame_start
+from apps.signals.domain import locating, saying
 from apps.signals.domain.candles import KnownCandles
 from apps.signals.domain.confirmation import Series, confirms, find_stop
-from apps.signals.domain.messages import (
-    Alert,
-    ConfirmationFound,
-    EntryDue,
-    EntryMade,
-    EntryVoided,
-    SignalCancelled,
-    SignalConfirmed,
-    SignalCreated,
-    SignalIgnored,
-    SignalRejected,
-    SignalVoided,
-)
-from apps.signals.domain.settings import BadSetting, settings_for
+from apps.signals.domain.messages import Alert, EntryMade, EntryVoided
+from apps.signals.domain.places import Places
 from apps.signals.domain.signal import Reason, Signal, Status
-from apps.signals.domain.validation import (
-    beyond_reach,
-    make_trade_id,
-    read_direction,
-    validate,
-)
+from apps.signals.domain.validation import validate
 from apps.signals.domain.waiting import WaitingRoom
 
 PATIENCE = 12 * SECOND  # a candle that has not begun this long after its end does not exist
@@ -70,7 +52,7 @@ class DeskState:
 
 
 class SignalDesk:
-    """Each strategy of each user has one place for a pending signal per contract root."""
+    """Judges alerts on their candles, and holds who is pending or confirmed until the entry is made."""
 
     def __init__(self, state: DeskState | None = None) -> None:
         state = state or DeskState()
@@ -79,30 +61,26 @@ class SignalDesk:
         self._calendar = state.calendar
         self._used = set(state.used)
         self.waiting = WaitingRoom()
-        self.pending: dict[tuple[int, str], Signal] = {}
-        self.provisional: dict[str, Signal] = {}
-        self.confirmed: dict[str, Signal] = {}
+        self.places = Places()
         self.changed: dict[str, Signal] = {}
         for signal in state.signals:
-            self._restore(signal)
+            if signal.status is Status.WAITING:
+                self.waiting.add(signal)
+            else:
+                self.places.restore(signal)
 
-    def _restore(self, signal: Signal) -> None:
-        if signal.status is Status.WAITING:
-            self.waiting.add(signal)
-        elif signal.status is Status.PENDING:
-            self.pending[signal.place] = signal
-        elif signal.final_at is not None:
-            self.provisional[signal.waiter] = signal
-        else:
-            self.confirmed[signal.key] = signal
+    @property
+    def pending(self) -> Mapping[tuple[int, str], Signal]:
+        """Return the signals that wait for their confirmation, by place."""
+        return self.places.pending
 
     @handles(Resumed)
     def resume(self, said: Resumed) -> Iterator[Message]:
         """Say again who waits at a price, and which entries are due."""
-        for signal in list(self.provisional.values()):
+        for signal in list(self.places.provisional.values()):
             yield Waits(signal.waiter, signal.contract or "", *AWAKE)
-        for signal in list(self.confirmed.values()):
-            yield self._entry_due(signal)
+        for signal in list(self.places.confirmed.values()):
+            yield saying.entry_due(signal)
         for contract in sorted(self._candles.contracts()):
             yield Recall(f"d:{contract}", contract)
 
@@ -126,15 +104,13 @@ class SignalDesk:
         """Find the candle of an alert and judge it as soon as that candle is closed."""
         signal = Signal(alert.id, alert)
         self.changed[signal.key] = signal
-        problem = self._read(signal)
+        problem = locating.read(signal)
         if problem is not None:
             yield from self._refuse(signal, Reason.MALFORMED, problem)
             return
-        assert signal.settings and signal.direction
-        missing = self._locate(signal)
-        if signal.bar is not None:
-            signal.trade_id = make_trade_id(signal.bar, signal.direction)
-            signal.session = session_of(signal.bar)
+        assert signal.instrument and signal.settings
+        contract = self._fronts.get(signal.instrument.root)
+        missing = locating.locate(signal, contract, self._candles)
         if missing is not None:
             yield from self._refuse(signal, Reason.NO_CANDLE, missing)
             return
@@ -147,48 +123,10 @@ class SignalDesk:
         else:
             yield from self._go_without(signal)
 
-    def _read(self, signal: Signal) -> str | None:
-        """Read direction, symbol, settings; return what can't be read."""
-        alert = signal.alert
-        try:
-            signal.instrument = instrument(root_of(alert.symbol))
-            signal.settings = settings_for(signal.instrument, alert.settings)
-        except (UnknownSymbol, UnknownInstrument, BadSetting) as problem:
-            return str(problem)
-        signal.direction = read_direction(alert.direction)
-        if signal.direction is None:
-            return f"direction: {alert.direction!r} is none of bullish, long, buy, bearish, short, sell"
-        if alert.time is None and alert.received_at is None:
-            return "time: missing"
-        return None
-
-    def _locate(self, signal: Signal) -> str | None:
-        """Find contract and open time of the signal's candle; return why there is none."""
-        alert, settings = signal.alert, signal.settings
-        assert signal.instrument and settings
-        seconds = settings.timeframe_s
-        signal.contract = self._fronts.get(signal.instrument.root)
-        at = alert.time if alert.time is not None else alert.received_at
-        assert at is not None
-        if settings.time_basis == "bar_open" and alert.time is not None:
-            signal.bar = frame_start(at, seconds)
-        elif signal.contract is not None and alert.received_at is None:
-            # recorded without receipt, so its market may still be ahead: the candle that was over last by the clock
-            signal.bar = frame_start(at, seconds) - seconds * SECOND
-        elif signal.contract is not None:
-            signal.bar = self._candles.last_over(signal.contract, seconds, at)
-            if signal.bar is None:
-                return f"no candle had closed by {iso(at)}"
-        if signal.contract is None:
-            return f"no market data for {signal.instrument.root}"
-        if alert.received_at is not None and signal.bar is not None:
-            return beyond_reach(signal.bar, alert.received_at, seconds)
-        return None
-
     def _refuse(self, signal: Signal, reason: Reason, detail: str) -> Iterator[Message]:
         signal.become(Status.REJECTED)
         signal.reason, signal.detail = reason, detail
-        yield SignalRejected(at=_moment(signal), reason=reason, detail=detail, **_named(signal))
+        yield saying.refused(signal)
 
     # ---- its candle is closed ----
 
@@ -201,7 +139,7 @@ class SignalDesk:
         close = frame_end(signal.bar, settings.timeframe_s)
         in_time = alert.received_at is None or alert.received_at - close <= settings.grace
         signal.late = not in_time
-        rivals = self._rivals(signal, in_time)
+        rivals = self.places.rivals(signal, in_time)
         verdict = validate(
             signal,
             is_duplicate=self._is_used(signal),
@@ -217,13 +155,10 @@ class SignalDesk:
                 yield from self._cancel(rival, signal, in_time)
         signal.become(verdict.status)
         signal.reason, signal.detail = verdict.reason, verdict.detail
-        named, at = _named(signal), _moment(signal)
-        if verdict.status is Status.REJECTED:
-            yield SignalRejected(at=at, reason=str(verdict.reason), detail=verdict.detail, **named)
-        elif verdict.status is Status.IGNORED:
-            yield SignalIgnored(at=at, reason=str(verdict.reason), detail=verdict.detail, **named)
-        else:
+        if verdict.status is Status.PENDING:
             yield from self._admit(signal, index)
+        else:
+            yield saying.refused(signal)
 
     def _is_used(self, signal: Signal) -> bool:
         assert signal.trade_id
@@ -233,58 +168,28 @@ class SignalDesk:
         self._used.add(name)
         return False
 
-    def _rivals(self, signal: Signal, in_time: bool) -> list[Signal]:
-        """Return who holds the place: as of that close a confirmation not yet final, and the pending one.
-
-        Both can be there, when a late signal took the place that the confirmation had left.
-        """
-        rivals = [
-            other
-            for other in self.provisional.values()
-            if in_time and other.place == signal.place and other.confirmation_bar == signal.bar
-        ]
-        pending = self.pending.get(signal.place)
-        return [*rivals, pending] if pending else rivals
-
     def _cancel(self, rival: Signal, by: Signal, in_time: bool) -> Iterator[Message]:
         assert rival.settings and by.bar is not None
         yield from self._take_place(rival)
         rival.become(Status.CANCELLED)
         rival.reason, rival.cancelled_by = Reason.OPPOSING_SIGNAL, by.trade_id
         rival.cancel_bar = by.bar if in_time else self._series(rival).times[-1]
-        yield SignalCancelled(
-            at=frame_end(rival.cancel_bar, rival.settings.timeframe_s),
-            reason=Reason.OPPOSING_SIGNAL,
-            cancelled_by=by.trade_id or "",
-            bar_at=rival.cancel_bar,
-            **_named(rival),
-        )
+        at = frame_end(rival.cancel_bar, rival.settings.timeframe_s)
+        yield saying.cancelled(rival, at, rival.cancel_bar)
 
     def _take_place(self, signal: Signal) -> Iterator[Message]:
         """Take a signal's place away, and what it had found if that was not final."""
         self.changed[signal.key] = signal
-        if self.pending.get(signal.place) is signal:
-            del self.pending[signal.place]
-        if self.provisional.pop(signal.waiter, None):
+        if self.places.give_up(signal):
             signal.confirmation_bar = signal.bars_to_confirmation = None
             signal.stop, signal.final_at, signal.prices = None, None, []
             yield Leaves(signal.waiter, signal.contract or "")
 
     def _admit(self, signal: Signal, index: int) -> Iterator[Message]:
-        assert signal.instrument and signal.bar is not None and signal.direction
-        assert signal.high is not None and signal.low is not None
-        self.pending[signal.place] = signal
-        yield SignalCreated(
-            at=_moment(signal),
-            direction=signal.direction,
-            bar_at=signal.bar,
-            high=signal.instrument.price(signal.high),
-            low=signal.instrument.price(signal.low),
-            late=signal.late,
-            **_named(signal),
-        )
+        self.places.pending[signal.place] = signal
+        yield saying.created(signal)
         for later in range(index + 1, len(self._series(signal).candles)):
-            if self.pending.get(signal.place) is signal:
+            if self.places.holds(signal):
                 yield from self._try(signal, later, worked_off=True)
 
     # ---- a candle closes ----
@@ -301,11 +206,11 @@ class SignalDesk:
                     yield from self._judge(signal, index)
                 else:
                     yield from self._go_without(signal)
-            for signal in self._pending_on(said.contract, seconds):
-                if self.pending.get(signal.place) is signal and signal.bar != candle.at:
+            for signal in self.places.pending_on(said.contract, seconds):
+                if self.places.holds(signal) and signal.bar != candle.at:
                     yield from self._try(signal, index)
-            pending = (signal.bar or 0 for signal in self._pending_on(said.contract, seconds))
-            self._candles.trim(said.contract, seconds, pending)
+            pending = self.places.pending_on(said.contract, seconds)
+            self._candles.trim(said.contract, seconds, (signal.bar or 0 for signal in pending))
 
     @handles(CandleOpened)
     def hear_open(self, said: CandleOpened) -> Iterator[Message]:
@@ -326,12 +231,11 @@ class SignalDesk:
     def _go_without(self, signal: Signal) -> Iterator[Message]:
         """Nothing traded in its candle. One that fired without receipt belongs to the last candle before."""
         alert, settings = signal.alert, signal.settings
-        assert settings and signal.bar is not None and signal.direction
+        assert settings and signal.bar is not None
         if settings.time_basis == "fired_at" and alert.received_at is None and alert.time:
             bar = self._series(signal).last_closed_by(alert.time, settings.timeframe_s)
             if bar is not None:
-                signal.bar, signal.session = bar, session_of(bar)
-                signal.trade_id = make_trade_id(bar, signal.direction)
+                locating.move(signal, bar)
                 self.changed[signal.key] = signal
                 yield from self._judge(signal, self._series(signal).times.index(bar))
                 return
@@ -340,15 +244,6 @@ class SignalDesk:
     def _give_up(self, signal: Signal, detail: str) -> Iterator[Message]:
         self.changed[signal.key] = signal
         yield from self._refuse(signal, Reason.NO_CANDLE, detail)
-
-    def _pending_on(self, contract: str, seconds: int) -> list[Signal]:
-        return [
-            signal
-            for signal in self.pending.values()
-            if signal.contract == contract
-            and signal.settings
-            and signal.settings.timeframe_s == seconds
-        ]
 
     def _try(self, signal: Signal, c: int, *, worked_off: bool = False) -> Iterator[Message]:
         """Test a pending signal against one candle after its own."""
@@ -361,7 +256,7 @@ class SignalDesk:
             series.candles[s], candle, signal.direction, require_body=settings.require_body
         ):
             return
-        del self.pending[signal.place]
+        del self.places.pending[signal.place]
         self.changed[signal.key] = signal
         signal.become(Status.CONFIRMED)
         signal.incomplete |= any(seen.incomplete for seen in series.candles[s : c + 1])
@@ -374,16 +269,8 @@ class SignalDesk:
         close = frame_end(candle.at, settings.timeframe_s)
         if signal.alert.received_at is not None and not worked_off:
             signal.final_at = close + settings.grace
-            self.provisional[signal.waiter] = signal
-            yield ConfirmationFound(
-                at=close,
-                direction=signal.direction,
-                bar_at=candle.at,
-                stop_price=signal.instrument.price(signal.stop.price),
-                final_at=signal.final_at,
-                order_at=settings.order_at,
-                **_named(signal),
-            )
+            self.places.provisional[signal.waiter] = signal
+            yield saying.confirmation_found(signal)
             yield Waits(signal.waiter, signal.contract or "", *AWAKE)
         else:
             yield from self._make_final(signal, tuple(series.candles[c + 1 :]), worked_off)
@@ -393,7 +280,7 @@ class SignalDesk:
     @handles(PriceReached)
     def hear_price(self, said: PriceReached) -> Iterator[Message]:
         """Keep the prices since a confirmation that is not final yet; the first one after the grace ends it."""
-        signal = self.provisional.get(said.of)
+        signal = self.places.provisional.get(said.of)
         if signal is None:
             return
         signal.prices.append((said.price, said.at))
@@ -406,7 +293,7 @@ class SignalDesk:
     @handles(ClockTicked)
     def tick_clock(self, said: ClockTicked) -> Iterator[Message]:
         """End what only time ends."""
-        for signal in list(self.provisional.values()):
+        for signal in list(self.places.provisional.values()):
             if said.contract in ("", signal.contract) and self._is_over(signal, said.at):
                 yield from self._end_grace(signal)
         for signal in self.waiting:
@@ -425,7 +312,7 @@ class SignalDesk:
         return at > (signal.final_at or 0) + LATENESS
 
     def _end_grace(self, signal: Signal) -> Iterator[Message]:
-        del self.provisional[signal.waiter]
+        del self.places.provisional[signal.waiter]
         self.changed[signal.key] = signal
         over_at, signal.final_at = (signal.final_at or 0) + LATENESS + 1, None
         yield Leaves(signal.waiter, signal.contract or "")
@@ -434,46 +321,14 @@ class SignalDesk:
     def _make_final(
         self, signal: Signal, candles: tuple[Candle, ...], worked_off: bool, over_at: int = 0
     ) -> Iterator[Message]:
-        assert signal.stop and signal.settings and signal.instrument and signal.direction
-        assert signal.confirmation_bar is not None and signal.bars_to_confirmation is not None
-        self.confirmed[signal.key] = signal
-        yield SignalConfirmed(
-            at=frame_end(signal.confirmation_bar, signal.settings.timeframe_s),
-            direction=signal.direction,
-            bar_at=signal.confirmation_bar,
-            bars_to_confirmation=signal.bars_to_confirmation,
-            stop_rule=signal.stop.rule,
-            stop_anchor_at=signal.stop.anchor_bar,
-            stop_anchor_price=signal.instrument.price(signal.stop.anchor_price),
-            stop_price=signal.instrument.price(signal.stop.price),
-            late=signal.late,
-            **_named(signal),
-        )
-        due = self._entry_due(signal)
-        yield replace(due, candles=candles, is_late=worked_off, final_at=over_at)
-
-    def _entry_due(self, signal: Signal) -> EntryDue:
-        assert signal.stop and signal.settings and signal.direction and signal.trade_id
-        prices, signal.prices = tuple(signal.prices), []
-        return EntryDue(
-            signal=signal.key,
-            user=signal.alert.user,
-            strategy=signal.alert.strategy,
-            contract=signal.contract or "",
-            trade_id=signal.trade_id,
-            direction=signal.direction,
-            session=str(signal.session),
-            stop=signal.stop.price,
-            confirmation_bar=signal.confirmation_bar or 0,
-            settings=signal.alert.settings,
-            prices=prices,
-            incomplete=signal.incomplete,
-        )
+        self.places.confirmed[signal.key] = signal
+        yield saying.confirmed(signal)
+        yield saying.entry_due(signal, candles, is_late=worked_off, final_at=over_at)
 
     @handles(EntryMade)
     def hear_entry(self, said: EntryMade) -> Iterator[Message]:
         """The signal's life goes on as a trade."""
-        signal = self.confirmed.pop(said.signal)
+        signal = self.places.confirmed.pop(said.signal)
         signal.become(Status.ENTERED)
         self.changed[signal.key] = signal
         return iter(())
@@ -481,19 +336,12 @@ class SignalDesk:
     @handles(EntryVoided)
     def hear_void(self, said: EntryVoided) -> Iterator[Message]:
         """The market opened beyond the stop."""
-        signal = self.confirmed.pop(said.signal)
-        assert signal.instrument and signal.stop
+        signal = self.places.confirmed.pop(said.signal)
         signal.become(Status.VOID)
         signal.reason = Reason.NON_POSITIVE_RISK
         signal.entry = (said.bar, said.at, said.price)
         self.changed[signal.key] = signal
-        yield SignalVoided(
-            at=said.at,
-            reason=Reason.NON_POSITIVE_RISK,
-            entry_price=signal.instrument.price(said.price),
-            stop_price=signal.instrument.price(signal.stop.price),
-            **_named(signal),
-        )
+        yield saying.voided(signal, said)
 
     @handles(ContractExpired)
     def hear_expiry(self, said: ContractExpired) -> Iterator[Message]:
@@ -501,27 +349,15 @@ class SignalDesk:
         for signal in [waits for waits in self.waiting if waits.contract == said.contract]:
             self.waiting.remove(signal)
             yield from self._give_up(signal, f"{said.contract} has expired")
-        for signal in [one for one in self._open_ones() if one.contract == said.contract]:
+        for signal in [one for one in self.places.all() if one.contract == said.contract]:
             yield from self._take_place(signal)
-            self.confirmed.pop(signal.key, None)
             signal.become(Status.CANCELLED)
             signal.reason, signal.detail = Reason.EXPIRED, f"{said.contract} has expired"
-            yield SignalCancelled(
-                at=said.at,
-                reason=Reason.EXPIRED,
-                cancelled_by="",
-                bar_at=signal.bar or 0,
-                **_named(signal),
-            )
-
-    # ---- small things ----
-
-    def _open_ones(self) -> list[Signal]:
-        return [*self.pending.values(), *self.provisional.values(), *self.confirmed.values()]
+            yield saying.cancelled(signal, said.at, signal.bar or 0)
 
     def contracts(self) -> set[str]:
         """Return the contracts on which a signal still waits."""
-        return {one.contract for one in [*self._open_ones(), *self.waiting] if one.contract}
+        return {one.contract for one in [*self.places.all(), *self.waiting] if one.contract}
 
     def contract_of(self, symbol: str) -> str | None:
         """Return the contract that an undated symbol means now, None if nothing is fed for it."""
@@ -533,21 +369,3 @@ class SignalDesk:
     def _series(self, signal: Signal) -> Series:
         assert signal.contract and signal.settings
         return self._candles.of(signal.contract, signal.settings.timeframe_s)
-
-
-def _moment(signal: Signal) -> int:
-    """Return when a verdict holds: the close of the signal's candle, else when the alert came."""
-    alert = signal.alert
-    if signal.high is not None and signal.bar is not None and signal.settings is not None:
-        return frame_end(signal.bar, signal.settings.timeframe_s)
-    return alert.received_at or alert.time or 0
-
-
-def _named(signal: Signal) -> dict[str, Any]:
-    return {
-        "user": signal.alert.user,
-        "signal": signal.key,
-        "trade_id": signal.trade_id,
-        "strategy": signal.alert.strategy,
-        "contract": signal.contract,
-    }

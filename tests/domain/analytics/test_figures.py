@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import pytest
 
-from apps.analytics.domain import breakdown
-from apps.analytics.domain import performance as p
-from apps.analytics.domain.performance import Drawdown, Outcome, Result
-from apps.analytics.queries import as_text, in_cents
+from apps.analytics.domain import breakdown, drawdown, excursions, periods, profit, ratios
+from apps.analytics.domain.drawdown import Drawdown
+from apps.analytics.domain.money import as_text, in_cents
+from apps.analytics.domain.performance import measure
+from apps.analytics.domain.result import Outcome, Result
 from apps.bus.domain.message import SECOND
 from tests.factories import at
 
@@ -26,7 +27,7 @@ def trade(gross: str, fee: str = "0", *, day: int = 0, when: str = "", **more: o
 
 
 def test_no_trades_have_no_rates() -> None:
-    figures = p.measure([])
+    figures = measure([])
     assert (figures.trades, figures.days, figures.net) == (0, 0, 0)
     nothing = (
         "win_rate", "net_r", "average_win", "average_loss", "largest_win", "largest_loss", "profit_factor",
@@ -35,22 +36,22 @@ def test_no_trades_have_no_rates() -> None:
     )  # fmt: skip
     assert [getattr(figures, name) for name in nothing] == [None] * len(nothing)
     assert figures.drawdown == figures.drawdown_r == Drawdown()
-    assert p.curve([]) == breakdown.by_hour([]) == breakdown.by_direction([]) == []
+    assert periods.curve([]) == breakdown.by_hour([]) == breakdown.by_direction([]) == []
 
 
 def test_without_losses_the_profit_factor_is_undefined_not_infinite() -> None:
-    figures = p.measure([trade("100"), trade("0"), trade("50", "1")])
+    figures = measure([trade("100"), trade("0"), trade("50", "1")])
     assert figures.profit_factor is None
     assert figures.win_rate == Fraction(2, 3)
     assert (figures.average_loss, figures.largest_loss, figures.sortino) == (None, None, None)
 
 
 def test_with_losses_alone_it_is_nothing() -> None:
-    assert p.profit_factor([trade("-100"), trade("-50")]) == 0
+    assert profit.profit_factor([trade("-100"), trade("-50")]) == 0
 
 
 def test_fees_turn_no_break_even_into_a_loss() -> None:
-    figures = p.measure([trade("0", "4"), trade("3", "4"), trade("-10", "4")])
+    figures = measure([trade("0", "4"), trade("3", "4"), trade("-10", "4")])
     assert (figures.wins, figures.losses, figures.break_evens) == (1, 1, 1)
     assert (figures.average_win, figures.average_loss) == (-1, -14)
     assert figures.expectancy == Fraction(-19, 3)
@@ -59,35 +60,35 @@ def test_fees_turn_no_break_even_into_a_loss() -> None:
 
 def test_a_break_even_neither_lengthens_nor_ends_a_streak() -> None:
     row = [trade(one) for one in ("-1", "0", "-1", "0", "1", "0", "0", "1", "1", "-1")]
-    assert p.longest_streak(row, Outcome.LOSS) == 2
-    assert p.longest_streak(row, Outcome.WIN) == 3
-    assert p.longest_streak([trade("0"), trade("0")], Outcome.LOSS) == 0
+    assert profit.longest_streak(row, Outcome.LOSS) == 2
+    assert profit.longest_streak(row, Outcome.WIN) == 3
+    assert profit.longest_streak([trade("0"), trade("0")], Outcome.LOSS) == 0
 
 
 def test_a_first_trade_that_loses_is_a_drawdown_from_the_start() -> None:
-    found = p.drawdown([trade("-100"), trade("40", day=1), trade("60", day=2)])
+    found = drawdown.deepest([trade("-100"), trade("40", day=1), trade("60", day=2)])
     assert found == Drawdown(Fraction(100), None, MONDAY, date(2025, 12, 3))
 
 
 def test_of_equal_falls_the_first_counts_and_one_not_made_good_says_so() -> None:
     steps = ("50", "-30", "30", "20", "-30")
-    found = p.drawdown([trade(one, day=day) for day, one in enumerate(steps)])
+    found = drawdown.deepest([trade(one, day=day) for day, one in enumerate(steps)])
     assert found == Drawdown(Fraction(30), MONDAY, date(2025, 12, 2), date(2025, 12, 3))
-    deeper = p.drawdown([trade(one, day=day) for day, one in enumerate((*steps, "-1"))])
+    deeper = drawdown.deepest([trade(one, day=day) for day, one in enumerate((*steps, "-1"))])
     assert deeper == Drawdown(Fraction(31), date(2025, 12, 4), date(2025, 12, 6), None)
 
 
 def test_one_day_has_no_ratio_and_equal_days_have_none() -> None:
-    assert p.sharpe(p.by_day([trade("100"), trade("-20")])) is None
-    equal = p.by_day([trade("100"), trade("100", day=1)])
-    assert (p.sharpe(equal), p.sortino(equal)) == (None, None)
-    days = p.by_day([trade("30"), trade("-10", day=1)])
-    assert p.sharpe(days) == pytest.approx(10 / (20 * 2**0.5) * 252**0.5)
-    assert p.sortino(days) == pytest.approx(10 / 50**0.5 * 252**0.5)
+    assert ratios.sharpe(periods.by_day([trade("100"), trade("-20")])) is None
+    equal = periods.by_day([trade("100"), trade("100", day=1)])
+    assert (ratios.sharpe(equal), ratios.sortino(equal)) == (None, None)
+    days = periods.by_day([trade("30"), trade("-10", day=1)])
+    assert ratios.sharpe(days) == pytest.approx(10 / (20 * 2**0.5) * 252**0.5)
+    assert ratios.sortino(days) == pytest.approx(10 / 50**0.5 * 252**0.5)
 
 
 def test_r_rests_on_trades_with_a_stop_alone() -> None:
-    figures = p.measure([trade("50", "5", risk=Fraction(90)), trade("1000")])
+    figures = measure([trade("50", "5", risk=Fraction(90)), trade("1000")])
     assert (figures.with_risk, figures.expectancy_r, figures.net_r) == (1, Fraction(1, 2), Fraction(1, 2))  # fmt: skip
 
 
@@ -95,13 +96,16 @@ def test_no_trade_captures_more_than_was_available() -> None:
     beyond = trade(
         "100", best=Fraction(80), worst=Fraction(-5)
     )  # its exit was better than what was seen
-    assert (beyond.mfe, p.efficiency([beyond])) == (100, 1)
+    assert (beyond.mfe, excursions.efficiency([beyond])) == (100, 1)
     lost = trade("-100", best=Fraction(40), worst=Fraction(-90))
-    assert (lost.mae, p.efficiency([lost])) == (-100, 0)
-    assert p.efficiency([beyond, lost]) == Fraction(100, 140)
+    assert (lost.mae, excursions.efficiency([lost])) == (-100, 0)
+    assert excursions.efficiency([beyond, lost]) == Fraction(100, 140)
     never_ahead = trade("-10", best=Fraction(0), worst=Fraction(-10))
-    assert p.efficiency([never_ahead]) is None
-    assert (p.average_mfe([trade("1")]), p.average_mae_r([trade("1")])) == (None, None)
+    assert excursions.efficiency([never_ahead]) is None
+    assert (excursions.average_mfe([trade("1")]), excursions.average_mae_r([trade("1")])) == (
+        None,
+        None,
+    )
 
 
 def test_a_trade_belongs_to_the_hour_and_session_of_its_entry() -> None:
@@ -123,8 +127,8 @@ def test_cells_with_less_than_five_trades_are_few() -> None:
 
 
 def test_best_and_worst_day_are_the_first_of_equals() -> None:
-    days = p.by_day([trade("5", day=2), trade("5"), trade("-2", day=1)])
-    best, worst = p.best_day(days), p.worst_day(days)
+    days = periods.by_day([trade("5", day=2), trade("5"), trade("-2", day=1)])
+    best, worst = periods.best_day(days), periods.worst_day(days)
     assert best is not None
     assert worst is not None
     assert (best.start, best.net) == (MONDAY, 5)

@@ -7,9 +7,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.analytics.domain import breakdown
-from apps.analytics.domain import performance as p
-from apps.analytics.domain.performance import Outcome, Result
+from apps.analytics.domain import breakdown, periods, profit
+from apps.analytics.domain.amounts import total
+from apps.analytics.domain.performance import measure
+from apps.analytics.domain.result import Outcome, Result, of
 from apps.bus.domain.message import SECOND
 from tests.domain.analytics import independent as other
 from tests.domain.analytics.independent import Row, divided, rounded
@@ -57,7 +58,7 @@ def by_hand(top: int, bottom: int, places: str = "0.01") -> Decimal | None:
 
 @given(rows)
 def test_counts_and_sums(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     assert figures.trades == len(some)
     assert figures.wins == sum(row.gross > 0 for row in some)
     assert figures.losses == sum(row.gross < 0 for row in some)
@@ -70,7 +71,7 @@ def test_counts_and_sums(some: list[Row]) -> None:
 
 @given(rows)
 def test_averages_extremes_and_factor(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     won = [row.gross - row.fee for row in some if row.gross > 0]
     lost = [row.gross - row.fee for row in some if row.gross < 0]
     assert shown(figures.average_win) == by_hand(sum(won), 100 * len(won))
@@ -83,7 +84,7 @@ def test_averages_extremes_and_factor(some: list[Row]) -> None:
 
 @given(rows)
 def test_r_rests_on_the_trades_with_a_stop(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     known = [row for row in some if row.risk is not None]
     each = [divided(row.gross - row.fee, row.risk or 1) for row in known]
     mean = sum(each, Decimal(0)) / len(each) if each else None
@@ -101,7 +102,7 @@ def test_r_rests_on_the_trades_with_a_stop(some: list[Row]) -> None:
 
 @given(rows)
 def test_drawdown_and_its_days(some: list[Row]) -> None:
-    found = p.measure(results(some)).drawdown
+    found = measure(results(some)).drawdown
     steps = other.nets(some)
     assert found.depth == Fraction(int(other.deepest(steps)), 100)  # type: ignore[arg-type]
     levels = [0]
@@ -122,7 +123,7 @@ def test_drawdown_and_its_days(some: list[Row]) -> None:
 
 @given(rows)
 def test_streaks(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     assert figures.longest_winning_streak == other.streak(some, 1)
     assert figures.longest_losing_streak == other.streak(some, -1)
 
@@ -130,16 +131,18 @@ def test_streaks(some: list[Row]) -> None:
 @given(rows)
 def test_days_weeks_and_months_hold_every_trade_once(some: list[Row]) -> None:
     measured = results(some)
-    days = p.by_day(measured)
+    days = periods.by_day(measured)
     assert {day.start.toordinal(): day.net * 100 for day in days} == other.daily(some)
-    for periods in (days, p.by_week(measured), p.by_month(measured)):
-        assert [one.start for one in periods] == sorted({one.start for one in periods})
-        assert sum(one.trades for one in periods) == len(some)
-        assert p.total(one.net for one in periods) == p.net(measured)
-    assert all(week.start.isoweekday() == 1 for week in p.by_week(measured))
+    for each in (days, periods.by_week(days), periods.by_month(days)):
+        assert [one.start for one in each] == sorted({one.start for one in each})
+        assert sum(one.trades for one in each) == len(some)
+        assert total(one.net for one in each) == profit.net(measured)
+    assert all(week.start.isoweekday() == 1 for week in periods.by_week(days))
     by_month = {row.day: date.fromordinal(row.day).strftime("%Y-%m") for row in some}
-    assert [f"{one.start:%Y-%m}" for one in p.by_month(measured)] == sorted(set(by_month.values()))
-    figures = p.measure(measured)
+    assert [f"{one.start:%Y-%m}" for one in periods.by_month(days)] == sorted(
+        set(by_month.values())
+    )
+    figures = measure(measured)
     nets = list(other.daily(some).values())
     assert figures.best_day is None or figures.best_day.net * 100 == max(nets)
     assert figures.worst_day is None or figures.worst_day.net * 100 == min(nets)
@@ -147,7 +150,7 @@ def test_days_weeks_and_months_hold_every_trade_once(some: list[Row]) -> None:
 
 @given(rows)
 def test_sharpe_and_sortino(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     for ours, theirs in (
         (figures.sharpe, other.sharpe(some)),
         (figures.sortino, other.sortino(some)),
@@ -159,7 +162,7 @@ def test_sharpe_and_sortino(some: list[Row]) -> None:
 
 @given(rows)
 def test_time_in_trade(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     each = sorted(row.seconds for row in some)
     assert shown(figures.mean_seconds) == by_hand(sum(each), len(each))
     if each:
@@ -169,7 +172,7 @@ def test_time_in_trade(some: list[Row]) -> None:
 
 @given(rows)
 def test_excursions_and_a_bounded_efficiency(some: list[Row]) -> None:
-    figures = p.measure(results(some))
+    figures = measure(results(some))
     best = [max(row.best, row.gross, 0) for row in some]
     worst = [min(row.worst, row.gross, 0) for row in some]
     assert shown(figures.average_mfe) == by_hand(sum(best), 100 * len(best))
@@ -189,7 +192,7 @@ def test_each_trade_is_in_one_cell_of_each_breakdown(some: list[Row]) -> None:
         breakdown.by_direction(measured),
     ):
         assert sum(cell.trades for cell in cells) == len(some)
-        assert p.total(cell.net for cell in cells) == p.net(measured)
+        assert total(cell.net for cell in cells) == profit.net(measured)
         assert all(cell.trades == cell.wins + cell.losses + cell.break_evens for cell in cells)
         assert all(cell.is_few == (cell.trades < 5) for cell in cells)
         assert len({cell.key for cell in cells}) == len(cells)
@@ -198,10 +201,10 @@ def test_each_trade_is_in_one_cell_of_each_breakdown(some: list[Row]) -> None:
 @given(rows)
 def test_the_curve_ends_where_the_nets_do(some: list[Row]) -> None:
     measured = results(some)
-    levels = p.curve(p.by_day(measured))
+    levels = periods.curve(periods.by_day(measured))
     if not levels:
         return
-    assert levels[-1].equity == p.net(measured)
+    assert levels[-1].equity == profit.net(measured)
     assert all(level.drawdown >= 0 and level.peak >= 0 for level in levels)
     assert [one.peak for one in levels] == sorted(one.peak for one in levels)
 
@@ -209,6 +212,6 @@ def test_the_curve_ends_where_the_nets_do(some: list[Row]) -> None:
 @given(rows)
 def test_splitting_the_trades_changes_no_sum(some: list[Row]) -> None:
     measured = results(some)
-    parts = [p.of(measured, outcome) for outcome in Outcome]
+    parts = [of(measured, outcome) for outcome in Outcome]
     assert sum(len(part) for part in parts) == len(measured)
-    assert p.total(p.net(part) for part in parts) == p.net(measured)
+    assert total(profit.net(part) for part in parts) == profit.net(measured)

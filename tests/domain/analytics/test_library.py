@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.analytics.domain import performance as p
-from apps.analytics.domain.performance import Outcome, Result
+from apps.analytics.domain import profit
+from apps.analytics.domain.performance import measure
+from apps.analytics.domain.result import Outcome, Result
 from apps.bus.domain.message import SECOND
 
 with warnings.catch_warnings():
@@ -65,7 +66,7 @@ def same(ours: float | Fraction | None, theirs: float) -> None:
 
 @given(trades)
 def test_sharpe_and_sortino(some: list[Trade]) -> None:
-    days, figures = daily(some), p.measure(results(some))
+    days, figures = daily(some), measure(results(some))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sharpe = empyrical.sharpe_ratio(days / 50_000)
@@ -83,7 +84,7 @@ def test_sharpe_and_sortino(some: list[Trade]) -> None:
 
 @given(trades)
 def test_drawdown_and_the_best_and_worst_day(some: list[Trade]) -> None:
-    figures, made, days = p.measure(results(some)), table(some), daily(some)
+    figures, made, days = measure(results(some)), table(some), daily(some)
     fall = empyrical.max_drawdown((made["net"] / K).map(math.expm1)) if len(made) else 0.0
     same(figures.drawdown.depth, -K * math.log1p(fall))
     summed = pd.concat([pd.Series([0.0]), made["net"]]).cumsum()
@@ -98,7 +99,7 @@ def test_drawdown_and_the_best_and_worst_day(some: list[Trade]) -> None:
 
 @given(trades)
 def test_profit_factor_win_rate_and_averages(some: list[Trade]) -> None:
-    figures, made = p.measure(results(some)), table(some)
+    figures, made = measure(results(some)), table(some)
     won, lost = made[made["gross"] > 0]["net"], made[made["gross"] < 0]["net"]
     if len(won) + len(lost) > 1 and (won > 0).all() and (lost < 0).all():
         with warnings.catch_warnings():
@@ -126,4 +127,6 @@ def test_profit_factor_win_rate_and_averages(some: list[Trade]) -> None:
     runs = signs.groupby((signs != signs.shift()).cumsum()).agg(["first", "size"])
     for outcome, sign in ((Outcome.WIN, 1), (Outcome.LOSS, -1)):
         longest = runs[runs["first"] == sign]["size"]
-        assert p.longest_streak(results(some), outcome) == (longest.max() if len(longest) else 0)
+        assert profit.longest_streak(results(some), outcome) == (
+            longest.max() if len(longest) else 0
+        )

@@ -155,7 +155,7 @@ class Life(RuleBasedStateMachine):
         assert len({s.place for s in pending}) == len(pending)
         assert {id(s) for s in pending} == {id(s) for s in desk.pending.values()}
         confirmed = [s for s in desk.changed.values() if s.status is signals.Status.CONFIRMED]
-        kept = [*desk.provisional.values(), *desk.confirmed.values()]
+        kept = [*desk.places.provisional.values(), *desk.places.confirmed.values()]
         assert {id(s) for s in confirmed} == {id(s) for s in kept}
         waiting = [s for s in desk.changed.values() if s.status is signals.Status.WAITING]
         assert {id(s) for s in waiting} == {id(s) for s in desk.waiting}
@@ -163,7 +163,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def everybody_who_waits_has_a_span_and_nobody_else(self) -> None:
         sleepers = self.engine.market.tapes["NQZ5"].sleepers
-        waiting = {*self.engine.book.open, *self.engine.desk.provisional}
+        waiting = {*self.engine.book.open, *self.engine.desk.places.provisional}
         assert set(sleepers.spans) == set(sleepers.since) == waiting
         for waiter, trade in self.engine.book.open.items():
             assert sleepers.spans[waiter] == trade.span()

@@ -34,7 +34,8 @@ from apps.marketdata.domain.messages import (
 )
 from apps.marketdata.domain.tick import Tick
 from apps.risk.domain.guard import RiskGuard
-from apps.risk.domain.rules import Rules, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Rules
 from apps.risk.domain.standing import Standing, standing_of
 
 USER, ACCOUNT = 7, 1

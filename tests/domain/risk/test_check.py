@@ -16,8 +16,9 @@ from apps.brokers.domain.messages import (
 from apps.brokers.domain.order import Order, OrderType, Origin, Role, Side
 from apps.bus.domain.message import HOUR, MINUTE, to_instant
 from apps.risk.domain.check import Alarm, Decision, Verdict, check
+from apps.risk.domain.own_limits import OwnLimits
 from apps.risk.domain.rules import Rules
-from apps.risk.domain.standing import Lock, LockKind, OwnLimits, Standing
+from apps.risk.domain.standing import Lock, LockKind, Standing
 from tests.domain.risk.road import AT, DAY, MNQ, NQ, holding, proposal, rules, standing, view
 
 D = Decimal

@@ -13,8 +13,8 @@ from apps.brokers.domain.messages import (
     DayRolled,
 )
 from apps.marketdata.domain.messages import Look
+from apps.risk.domain.own_limits import OwnLimits
 from apps.risk.domain.rules import Rules
-from apps.risk.domain.standing import OwnLimits
 from tests.domain.risk.road import (
     AT,
     DAY,

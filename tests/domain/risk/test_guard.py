@@ -26,8 +26,9 @@ from apps.marketdata.domain.messages import CandleRecorded, ClockTicked, Look, R
 from apps.risk.domain.guard import RiskGuard
 from apps.risk.domain.limits import Level, LimitName
 from apps.risk.domain.messages import LiftLock, LockOut, SetOwnLimits, SetRules
+from apps.risk.domain.own_limits import own_limits
 from apps.risk.domain.rules import Rules
-from apps.risk.domain.standing import LockKind, Standing, own_limits, standing_of
+from apps.risk.domain.standing import LockKind, Standing, standing_of
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.risk.road import (
     AT,

@@ -13,8 +13,9 @@ from apps.brokers.domain.messages import (
 from apps.marketdata.domain.contract import root_of
 from apps.risk.domain.limits import LimitName
 from apps.risk.domain.line import families, family_of, liquidation
+from apps.risk.domain.own_limits import OwnLimits
 from apps.risk.domain.rules import Rules
-from apps.risk.domain.standing import OwnLimits, Standing, limits_of
+from apps.risk.domain.standing import Standing, limits_of
 from tests.domain.risk.road import ES, MNQ, NQ, holding, rules, standing, view
 from tests.domain.risk.test_differential import random_rules
 

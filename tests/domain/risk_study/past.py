@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from apps.bus.domain.message import MINUTE, to_instant
 from apps.risk.domain.evaluation import PastTrade
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 
 CHICAGO = ZoneInfo("America/Chicago")
 

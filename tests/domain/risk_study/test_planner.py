@@ -12,7 +12,8 @@ from apps.risk.domain.best_day import DayResult, best_day, met_today, needed_pro
 from apps.risk.domain.limits import is_consistent
 from apps.risk.domain.planner import Goal, PaidOut, contracts_for, plan
 from apps.risk.domain.presets import preset
-from apps.risk.domain.rules import Basis, Consistency, rules_for
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Basis, Consistency
 
 TODAY = date(2026, 11, 20)
 

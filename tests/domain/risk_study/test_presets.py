@@ -7,16 +7,8 @@ from decimal import Decimal
 import pytest
 
 from apps.risk.domain.presets import PRESETS, preset
-from apps.risk.domain.rules import (
-    Action,
-    Basis,
-    Consistency,
-    DrawdownType,
-    Policy,
-    Rules,
-    Stage,
-    rules_for,
-)
+from apps.risk.domain.reading import rules_for
+from apps.risk.domain.rules import Action, Basis, Consistency, DrawdownType, Policy, Rules, Stage
 
 EOD, INTRADAY, STATIC = (
     DrawdownType.EOD_TRAILING,

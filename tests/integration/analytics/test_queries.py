@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.analytics import queries
-from apps.analytics.queries import Scope
+from apps.analytics import lab, queries
+from apps.analytics.books import BY_HAND, Scope, by_strategy, performance_of
 from apps.trades.domain.outcome import Variant, statistics
 from apps.trades.store import to_trade
 from tests.cast import Actor
@@ -76,13 +76,13 @@ def test_scopes_by_account_and_strategy(alice: Actor) -> None:
     made(second, "2025-12-02T16:02:00Z", "4")
 
     def total(**scope: Any) -> Fraction:
-        return queries.performance_of(queries.closed(alice.user, Scope(**scope))).figures.gross
+        return performance_of(queries.closed(alice.user, Scope(**scope))).figures.gross
 
     assert total() == 7
     assert (total(account=first.pk), total(account=second.pk)) == (1, 6)
-    assert (total(strategy=strategy.pk), total(strategy=queries.BY_HAND)) == (2, 5)
+    assert (total(strategy=strategy.pk), total(strategy=BY_HAND)) == (2, 5)
     assert total(account=first.pk, strategy=strategy.pk) == 0
-    named = queries.by_strategy(alice.user, queries.closed(alice.user))
+    named = by_strategy(alice.user, queries.closed(alice.user))
     assert [(one.name, one.figures.gross) for one in named] == [("NQ FVG", 2), ("By hand", 5)]
 
 
@@ -111,7 +111,7 @@ def test_worked_figures(alice: Actor) -> None:
         ("2025-12-02T16:00:00Z", "0", 100), ("2025-12-02T17:00:00Z", "50", 0),
     ):  # fmt: skip
         made(account, closed, realized, risk=Decimal(risk))
-    figures = queries.performance_of(queries.closed(alice.user)).figures
+    figures = performance_of(queries.closed(alice.user)).figures
     assert (figures.trades, figures.wins, figures.losses, figures.break_evens) == (4, 2, 1, 1)
     assert figures.win_rate == Fraction(1, 2)
     assert (figures.gross, figures.fees, figures.net) == (
@@ -140,12 +140,12 @@ def test_signal_lab_trades_agree_with_the_signal_lab(alice: Actor) -> None:
         entered = f"2025-12-02T15:{minute:02d}:00Z"
         signal = a_signal(alice.user, bar=entered)
         a_trade(alice.user, signal=signal, entered=entered, prices=met)
-    trades = [to_trade(row) for row in queries.trade_rows(alice.user).order_by("entry_ns", "id")]
+    trades = [to_trade(row) for row in lab.trade_rows(alice.user).order_by("entry_ns", "id")]
     for variant in Variant:
         for target in (Fraction(1), Fraction(2)):
             for fee in (Fraction(0), Fraction("0.05")):
                 theirs = statistics(trades, variant, target, fee)
-                ours = queries.lab_performance(
+                ours = lab.performance(
                     alice.user, variant=variant, target=target, fee_r=fee
                 ).figures
                 assert (ours.trades, ours.wins, ours.losses, ours.break_evens) == (
@@ -156,10 +156,10 @@ def test_signal_lab_trades_agree_with_the_signal_lab(alice: Actor) -> None:
                 assert ours.drawdown.depth == ours.drawdown_r.depth == theirs.max_drawdown_r
                 assert ours.longest_losing_streak == theirs.longest_losing_streak
     strategy = a_strategy(alice.user)
-    assert queries.lab_performance(alice.user, Scope(strategy=strategy.pk)).figures.trades == 4
-    assert queries.lab_performance(alice.user, Scope(strategy=queries.BY_HAND)).figures.trades == 0
+    assert lab.performance(alice.user, Scope(strategy=strategy.pk)).figures.trades == 4
+    assert lab.performance(alice.user, Scope(strategy=BY_HAND)).figures.trades == 0
     later = Scope(since=date(2025, 12, 3))
-    assert queries.lab_performance(alice.user, later).figures.trades == 0
+    assert lab.performance(alice.user, later).figures.trades == 0
 
 
 def test_figures_cost_two_queries_and_rows_three_however_many_positions_there_are(
@@ -170,7 +170,7 @@ def test_figures_cost_two_queries_and_rows_three_however_many_positions_there_ar
         made(account, f"2025-12-02T16:{minute:02d}:00Z", "10", strategy=a_strategy(alice.user))
     with CaptureQueriesContext(connection) as asked:
         rows = queries.closed(alice.user)
-        assert queries.performance_of(rows).figures.trades == 12
+        assert performance_of(rows).figures.trades == 12
     assert len(asked) == 2
     with CaptureQueriesContext(connection) as asked:
         full = queries.in_full(alice.user, rows)

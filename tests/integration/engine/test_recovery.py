@@ -68,8 +68,7 @@ def test_what_is_applied_live_is_what_is_loaded_afresh() -> None:
         engine.save()
         live, loaded = engine.engine, Journal().load()
         desk = live.desk
-        open_signals = [*desk.pending.values(), *desk.provisional.values(),
-                        *desk.confirmed.values(), *desk.waiting]  # fmt: skip
+        open_signals = [*desk.places.all(), *desk.waiting]
         assert {s.key: s for s in loaded.signals.signals} == {s.key: s for s in open_signals}
         assert {t.waiter: t for t in loaded.trades} == live.book.open
         books = live.ledger.books

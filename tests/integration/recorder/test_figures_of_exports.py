@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from apps.analytics import recorded
-from apps.analytics.queries import Scope
+from apps.analytics.books import Scope, performance_of
 from apps.brokers.models import BrokerAccount
 from apps.recorder import recorders
 from apps.recorder.models import Recorder
@@ -250,7 +250,7 @@ def test_a_page_shows_what_the_library_makes_of_the_file(
     recorder = recorder_of(alice, "Of the file", accounts[account], root)
     made = trips(rows[(rows["account"] == account) & (rows["root"] == root)])
     assert shown(alice, recorder) == wanted(made)
-    figures = recorded.performance_of(recorded.closed(alice.user)).figures
+    figures = performance_of(recorded.closed(alice.user)).figures
     assert (figures.trades, figures.wins) == (len(made), int((made["gross"] > 0).sum()))
 
 

@@ -10,7 +10,7 @@ from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connections
 from apps.bus import transport
 from apps.recorder import days, files, recorders
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.recorder.queries import broker_accounts as for_recorders
 from tests.cast import Actor, program
 

@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.brokers.models import Connection
-from apps.recorder import importing
-from apps.recorder.importing import CannotImport
+from apps.recorder import import_work, importing
+from apps.recorder.import_life import CannotImport
 from apps.recorder.models import Import
 from apps.recorder.tasks import work_on_import
 from tests.cast import Actor
@@ -178,25 +178,25 @@ def test_the_command_looks_and_imports(alice: Actor, tmp_path: Path, capsys: Any
 
 def test_a_large_file_is_the_workers(alice: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     an_account(alice.user)
-    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    monkeypatch.setattr(import_work, "AT_ONCE", 10)
     row = importing.accept(
         user=alice.user, name="big.csv", chunks=[ninja(BUY).encode()], zone="UTC"
     )
     assert row.state == Import.State.LOOKING
     assert b"of the file is read" in alice.client.get(f"/recorders/import/{row.pk}/").content
-    importing.work(row.pk)
+    import_work.work(row.pk)
     row.refresh_from_db()
     assert row.state == Import.State.READY
     other = an_account(alice.user, "DEMO2")
     alice.client.post(f"/recorders/import/{row.pk}/accounts/", {"account-0": str(other.pk)})
     assert b"is counted anew" in alice.client.get(f"/recorders/import/{row.pk}/").content
-    importing.work(row.pk)
+    import_work.work(row.pk)
     row.refresh_from_db()
     assert (row.state, row.accounts) == (Import.State.READY, {"DEMO1": other.pk})
     wish = {"accounts": {"DEMO1": other.pk}}
     sent = alice.client.post(f"/api/recorder/import/{row.pk}/", wish, "application/json")
     assert sent.json()["state"] == "counting"
-    importing.work(row.pk)
+    import_work.work(row.pk)
     assert len(known(other)) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_large_file_keeps_what_was_asked_of_it(
     alice: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = an_account(alice.user)
-    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    monkeypatch.setattr(import_work, "AT_ONCE", 10)
     path, both = "/api/recorder/import/", ninja(BUY) + ninja(SELL, account="Y").split("\n", 1)[1]
 
     def asked(text: str, **wish: Any) -> Import:
@@ -221,7 +221,7 @@ def test_a_large_file_keeps_what_was_asked_of_it(
     assert b"Not imported as you asked" in shown and len(known(account)) == 1
     bad = asked(ninja(SELL, ("Buy", 1, "x", "11:01:29 AM", "a3")))
     assert bad.state == Import.State.READY and "cannot be read" in bad.reason
-    assert importing.left_over() == []
+    assert import_work.left_over() == []
 
 
 def test_an_account_for_a_file_of_several_is_refused(alice: Actor) -> None:
@@ -240,6 +240,6 @@ def test_a_wish_is_kept_by_a_worker_that_died_after_looking(alice: Actor) -> Non
     wish = {"account": None, "apply": True, "only_good": False}
     old = timezone.now() - timedelta(minutes=5)
     Import.objects.filter(pk=row.pk).update(wish=wish, moved_at=old)
-    assert importing.left_over() == [row.pk]
-    importing.work(row.pk)
-    assert importing.left_over() == [] and len(known(account)) == 1
+    assert import_work.left_over() == [row.pk]
+    import_work.work(row.pk)
+    assert import_work.left_over() == [] and len(known(account)) == 1

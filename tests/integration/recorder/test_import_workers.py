@@ -10,7 +10,7 @@ from django.conf import settings as desk
 from django.utils import timezone
 
 from apps.bus.models import LeaseRow
-from apps.recorder import importing
+from apps.recorder import import_work, importing, writing
 from apps.recorder.models import Import
 from tests.cast import Actor
 from tests.integration.recorder.imported import an_account, known, ninja, uploaded
@@ -32,11 +32,11 @@ def test_one_worker_at_a_time_does_an_import_and_a_dead_ones_is_taken_over(alice
         name=f"import:{found.pk}", holder="another",
         held_until=timezone.now() + timedelta(minutes=1),
     )  # fmt: skip
-    importing.work(found.pk)
+    import_work.work(found.pk)
     found.refresh_from_db()
     assert found.state == Import.State.APPLYING and known(account) == []
     LeaseRow.objects.filter(pk=held.pk).update(held_until=timezone.now() - timedelta(seconds=1))
-    importing.work(found.pk)
+    import_work.work(found.pk)
     found.refresh_from_db()
     assert found.state == Import.State.DONE and len(known(account)) == 1
     assert not LeaseRow.objects.exists()
@@ -47,14 +47,14 @@ def test_a_worker_that_has_lost_its_import_writes_no_end_of_it(
 ) -> None:
     an_account(alice.user)
     found = uploaded(alice.user, ninja(BUY))
-    write = importing.writing.write
+    write = writing.write
 
     def slow(*given: Any) -> list[int]:
         changed = write(*given)
         LeaseRow.objects.update(holder="another", held_until=timezone.now() + timedelta(minutes=1))
         return changed
 
-    monkeypatch.setattr(importing.writing, "write", slow)
+    monkeypatch.setattr(writing, "write", slow)
     importing.apply(importing=found, at_once=True)
     assert found.state == Import.State.APPLYING and found.staged.exists()
     assert LeaseRow.objects.get().holder == "another"

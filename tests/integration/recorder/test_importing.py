@@ -13,8 +13,8 @@ from apps.brokers.domain.told import BrokerFillSeen
 from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus.models import FactRow
-from apps.recorder import importing, services
-from apps.recorder.importing import CannotImport
+from apps.recorder import import_life, import_work, importing, services
+from apps.recorder.import_life import CannotImport
 from apps.recorder.models import AccountDayMark, Import, ImportedRow
 from tests.cast import Actor
 from tests.factories import at
@@ -196,8 +196,8 @@ def test_an_import_that_died_goes_on(alice: Actor) -> None:
     account = an_account(alice.user)
     found = uploaded(alice.user, ninja(BUY, SELL))
     Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
-    importing.work(found.pk)
-    importing.work(found.pk)  # told once more, it has nothing left to do
+    import_work.work(found.pk)
+    import_work.work(found.pk)  # told once more, it has nothing left to do
     found.refresh_from_db()
     assert len(known(account)) == 2 and found.state == Import.State.DONE
 
@@ -206,7 +206,7 @@ def test_what_was_imported_in_part_can_be_undone_and_not_thrown_away(alice: Acto
     account = an_account(alice.user)
     found = imported(alice.user, ninja(BUY, SELL))
     Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
-    importing.work(found.pk)  # its files are gone by now
+    import_work.work(found.pk)  # its files are gone by now
     found.refresh_from_db()
     assert found.state == Import.State.DONE and "nothing is doubled" in found.reason
     Import.objects.filter(pk=found.pk).update(
@@ -215,7 +215,7 @@ def test_what_was_imported_in_part_can_be_undone_and_not_thrown_away(alice: Acto
     found.refresh_from_db()
     with pytest.raises(CannotImport, match="undo it instead"):
         importing.discard(importing=found)
-    assert importing.forget_uploads() == 0
+    assert import_life.forget_uploads() == 0
     assert b"Undo that part" in alice.client.get(f"/recorders/import/{found.pk}/").content
     importing.undo(importing=found, at_once=True)
     assert known(account) == [] and found.state == Import.State.UNDONE
@@ -225,7 +225,7 @@ def test_without_its_file_and_without_a_row_it_is_bad(alice: Actor) -> None:
     found = uploaded(alice.user, ninja(BUY))
     found.staged.unlink()
     Import.objects.filter(pk=found.pk).update(state=Import.State.APPLYING)
-    importing.work(found.pk)
+    import_work.work(found.pk)
     found.refresh_from_db()
     assert found.state == Import.State.BAD and "send it again" in found.reason
 
@@ -239,12 +239,12 @@ def test_a_task_that_is_killed_before_it_settles_does_it_the_next_time(
     do = importing.apply if taken == "in" else importing.undo
     found = (uploaded if taken == "in" else imported)(alice.user, ninja(BUY, SELL))
     with monkeypatch.context() as killed:
-        killed.setattr(importing.services, "settle", _killed)
+        killed.setattr(services, "settle", _killed)
         with pytest.raises(Killed):
             do(importing=found, at_once=True)
     found.refresh_from_db()
     assert found.state in (Import.State.APPLYING, Import.State.UNDOING)
-    importing.work(found.pk)
+    import_work.work(found.pk)
     found.refresh_from_db()
     assert found.state == (Import.State.DONE if taken == "in" else Import.State.UNDONE)
     assert len(recorded(account)) == (taken == "in")

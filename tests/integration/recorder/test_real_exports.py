@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from apps.analytics.domain import performance
-from apps.analytics.domain.performance import Result
+from apps.analytics.domain.performance import measure
+from apps.analytics.domain.result import Result
 from apps.brokers.domain.order import Side
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.marketdata.domain.contract import root_of
@@ -103,7 +103,7 @@ def test_figures_of_the_grid_equal_the_librarys(alice: Actor) -> None:
             Result(opened_at=n, closed_at=n + 1, day=day, is_bullish=True, gross=Fraction(made))
             for n, (day, made) in enumerate(trips)
         ]
-        figures, nets = performance.measure(results), pd.Series([float(made) for _, made in trips])
+        figures, nets = measure(results), pd.Series([float(made) for _, made in trips])
         assert float(figures.net) == pytest.approx(nets.sum())
         assert figures.win_rate is not None and figures.expectancy is not None
         assert float(figures.win_rate) == pytest.approx((nets > 0).mean())

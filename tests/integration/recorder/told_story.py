@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.test import Client
 
 from apps.analytics import recorded
+from apps.analytics.books import performance_of
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.reading import poll
 from apps.brokers.tradovate.simulator.account import BALANCE
@@ -162,4 +163,4 @@ class Story:
         assert row.realized is not None and row.fees_known and row.fees > 0
         assert row.realized - row.fees == self.made()
         (one,) = recorded.closed(self.row.user)
-        assert one.result.net == recorded.performance_of([one]).figures.net == self.made()
+        assert one.result.net == performance_of([one]).figures.net == self.made()

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from apps.brokers.models import Account
 from apps.bus import transport
 from apps.risk.domain.messages import NearMiss
+from apps.risk.domain.own_limits import OwnLimits
 from apps.risk.domain.presets import PRESETS
-from apps.risk.domain.standing import Lock, LockKind, OwnLimits
+from apps.risk.domain.standing import Lock, LockKind
 from apps.risk.models import AccountRules, RuleSet
 from apps.risk.services import seed_presets
 from tests.cast import Actor

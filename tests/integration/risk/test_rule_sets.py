@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.bus.domain.message import to_instant
 from apps.risk.domain.presets import PRESETS
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.models import AccountRules, RuleSet, RuleSetVersion
 from apps.risk.services import add_version, seed_presets
 from tests.cast import Actor

@@ -12,7 +12,7 @@ from apps.brokers.models import Position
 from apps.bus import transport
 from apps.bus.domain.message import DAY, HOUR, to_datetime
 from apps.risk import studying, tasks
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.models import RuleSet, RuleSetVersion, Study
 from apps.risk.services import add_version, cancel_study, start_study
 from apps.trades.services import Refused

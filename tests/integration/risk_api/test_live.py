@@ -7,7 +7,7 @@ import pytest
 
 from apps.brokers.models import Account, Order
 from apps.risk import services
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.models import RuleSet
 from tests.cast import Actor
 from tests.integration.papertrading.rows import Desk, send, trading

@@ -14,7 +14,7 @@ from apps.risk import models
 from apps.risk.domain.limits import Level, LimitName
 from apps.risk.domain.messages import NearMiss
 from apps.risk.domain.presets import PRESETS
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.domain.standing import Lock, LockKind, Standing
 from tests.cast import Actor
 from tests.factories import NOW, a_fact, a_price, at

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.recorder import importing
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.recorder.models import Import
 from apps.users.models import User
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.recorder import importing
+from apps.recorder import import_work
+from apps.recorder.import_life import CannotImport
 
 
 class Command(BaseCommand):
@@ -27,8 +28,8 @@ class Command(BaseCommand):
         """Do what it waits for."""
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
-            importing.work(options["pk"])
-        except importing.CannotImport as problem:  # the row says it too
+            import_work.work(options["pk"])
+        except CannotImport as problem:  # the row says it too
             self.stdout.write(str(problem))
 
 
