@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from apps.brokers.answers import PROBLEM, Listing
 from apps.brokers.models import BrokerAccount
 from apps.recorder import files
-from apps.recorder.importing import CannotImport
+from apps.recorder.import_life import CannotImport
 from apps.users.asked import Asked, read
 
 

@@ -13,7 +13,7 @@ from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted
 from apps.brokers.queries import broker_accounts
 from apps.risk import portfolio
 from apps.risk.adopting import Adopted, adopt
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.domain.wording import in_short, unsure_words
 from apps.risk.models import RuleSetVersion
 from apps.users.asked import Asked, read
