@@ -11,7 +11,7 @@ from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import Leg, NewOrder
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen
-from apps.brokers.models import WAITING, Account, BrokerOrder, Dispatch
+from apps.brokers.models import WAITING, Account, BrokerAccount, BrokerOrder, Dispatch
 from apps.brokers.models.remote import AT_WORK
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
@@ -40,7 +40,7 @@ def placed_by(tag: str) -> Dispatch | None:
 
 
 def is_undecided(row: Dispatch) -> bool:
-    """Return whether nobody but a person can tell whether it was sent, see `Gateway`."""
+    """Return whether nobody but a person can tell whether it was sent, see `Resolver`."""
     return row.status == Dispatch.Status.UNKNOWN and bool(row.payload.get("undecided"))
 
 
@@ -96,6 +96,11 @@ def mirrored(row: Dispatch) -> OrderSeen | None:
             account__account=row.account_id, remote=number
         ).first()  # its mark was not heard of
     return None if known is None else order_seen(known, row.account.remote.remote)
+
+
+def account_of(row: Dispatch) -> str:
+    """Return the broker's own number of a dispatch's account."""
+    return BrokerAccount.objects.get(account_id=row.account_id).remote
 
 
 def number_of(row: Dispatch) -> str:
