@@ -190,19 +190,18 @@ class BrokerVenue:
     @handles(PriceReached)
     def hear_price(self, said: PriceReached) -> Iterator[Message]:
         """A price at which a stop has to be moved may have traded."""
-        high = said.price if said.high is None else max(said.high, said.price)
-        low = said.price if said.low is None else min(said.low, said.price)
-        yield from self._move_stops(said.of, high, low, said.at)
+        if self._stops.is_waiting(said.of):
+            high = said.price if said.high is None else max(said.high, said.price)
+            low = said.price if said.low is None else min(said.low, said.price)
+            yield from self._move_stops(said.of, high, low, said.at)
 
     @handles(CandleReached)
     def hear_candle(self, said: CandleReached) -> Iterator[Message]:
         """The same where ticks are not known."""
-        candle = said.candle
-        yield from self._move_stops(said.of, candle.high, candle.low, candle.at)
+        if self._stops.is_waiting(said.of):
+            yield from self._move_stops(said.of, said.candle.high, said.candle.low, said.candle.at)
 
     def _move_stops(self, of: str, high: int, low: int, at: int) -> Iterator[Message]:
-        if not self._stops.is_waiting(of):
-            return
         for place in self._stops.wake(of):
             self._stops.move(place, high, low)
             yield from self._settler.settle(place, at)
