@@ -21,18 +21,18 @@ def load(now: int | None) -> AbroadState:
 
 def save(venue: BrokerVenue) -> None:
     """Write what has changed, and each dispatch once, inside the running transaction."""
-    if venue.changed:
+    if venue.lines.changed:
         models.AbroadLine.objects.bulk_create(
             [
                 models.AbroadLine(tag=tag, account_id=line.account, plain=line.plain())
-                for tag, line in venue.changed.items()
+                for tag, line in venue.lines.changed.items()
             ],
             update_conflicts=True,
             unique_fields=["tag"],
             update_fields=["plain"],
         )
-    if venue.ended:
-        models.AbroadLine.objects.filter(tag__in=venue.ended).delete()
+    if venue.lines.ended:
+        models.AbroadLine.objects.filter(tag__in=venue.lines.ended).delete()
     models.Dispatch.objects.bulk_create(
         [
             models.Dispatch(

@@ -10,9 +10,10 @@ from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import Leg, NewOrder
-from apps.brokers.domain.seen import BrokerStatus, OrderSeen
-from apps.brokers.models import WAITING, Account, BrokerOrder, Dispatch
+from apps.brokers.domain.seen import OrderSeen
+from apps.brokers.models import WAITING, Account, BrokerAccount, BrokerOrder, Dispatch
 from apps.brokers.models.remote import AT_WORK
+from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 
@@ -40,7 +41,7 @@ def placed_by(tag: str) -> Dispatch | None:
 
 
 def is_undecided(row: Dispatch) -> bool:
-    """Return whether nobody but a person can tell whether it was sent, see `Gateway`."""
+    """Return whether nobody but a person can tell whether it was sent, see `Resolver`."""
     return row.status == Dispatch.Status.UNKNOWN and bool(row.payload.get("undecided"))
 
 
@@ -98,6 +99,11 @@ def mirrored(row: Dispatch) -> OrderSeen | None:
     return None if known is None else order_seen(known, row.account.remote.remote)
 
 
+def account_of(row: Dispatch) -> str:
+    """Return the broker's own number of a dispatch's account."""
+    return BrokerAccount.objects.get(account_id=row.account_id).remote
+
+
 def number_of(row: Dispatch) -> str:
     """Return the broker's own number of the order that a dispatch is about, empty where it is not known."""
     if "remote" in row.payload:
@@ -107,17 +113,6 @@ def number_of(row: Dispatch) -> str:
         return str(placed.remote[row.tag])
     known = BrokerOrder.objects.filter(account__account=row.account_id, tag=row.tag).first()
     return known.remote if known is not None and row.tag else ""
-
-
-def order_seen(row: BrokerOrder, account: str) -> OrderSeen:
-    """Return a mirrored order in the words of the port."""
-    return OrderSeen(
-        account=account, remote=row.remote, contract=row.contract, side=Side(row.side),
-        type=OrderType(row.type), status=BrokerStatus(row.status), at=row.at_ns,
-        quantity=row.quantity, filled=row.filled, limit=row.limit, stop=row.stop,
-        tif=TimeInForce(row.tif), tag=row.tag, text=row.text, parent=row.parent, oco=row.oco,
-        reason=row.reason,
-    )  # fmt: skip
 
 
 def tell_outcome(row: Dispatch, status: str, reason: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ answer, a lost line or the end of this process, leaves a row that says "perhaps"
 looked for at the broker until it is found, or until the broker certainly has none. A broker forgets its session: an
 order that may have been sent in the one before, and does not show, stays unknown until a person settles it. Between the
 mark and the words there may be a wait (for the token, for the limit of calls): so whether it is still wanted is asked
-again right before them.
+again right before them. Looking for what may have been sent is the resolver's business (`resolving.py`).
 """
 
 import logging
@@ -30,26 +30,18 @@ from apps.brokers.domain.ports import (
 )
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen
 from apps.brokers.logins import DatabaseThread
-from apps.brokers.models import WAITING, BrokerAccount, Connection, Dispatch
-from apps.brokers.reading import take_home
+from apps.brokers.models import WAITING, Connection, Dispatch
+from apps.brokers.outcomes import Outcomes
+from apps.brokers.resolving import ABSENT_S, Resolver
 from apps.brokers.store import live_of
-from apps.bus.domain.message import SECOND, to_instant
+from apps.bus.domain.message import to_instant
 
 log = logging.getLogger(__name__)
 S = Dispatch.Status
 
-ABSENT_S: Final = 6.0  # a call that was lost may still be on its way for so long
-LOOK_AGAIN_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 NEWS_S: Final = 60.0  # what a person did at the broker is booked here by then
 # ends that the broker itself has told; one that expired may only have vanished from its lists
 TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
-# calls and looks of an end or a liquidation, which may be asked for again; about four looks until a call is settled
-TRIES: Final = 20
-# a person settles it; it may show itself all the same
-UNDECIDED: Final = (
-    "its session is over and the broker tells nothing of it: look, and settle it here"
-)
-UNDECIDED_AGAIN: Final = timedelta(minutes=5)
 
 
 class Gateway:
@@ -68,6 +60,8 @@ class Gateway:
     ) -> None:
         self._connection, self._broker, self._now = connection, broker, now
         self._in_database = thread.run
+        self._outcomes = Outcomes(thread, now)
+        self._resolver = Resolver(connection, broker, thread, self._outcomes, now)
         self._in_hand: set[int] = set()
         self._is_sure = False
 
@@ -93,7 +87,7 @@ class Gateway:
             if fresh.status == S.QUEUED:
                 touched += await self._carry_out(fresh)
             elif fresh.status == S.UNKNOWN:
-                await self._resolve(fresh)
+                await self._resolver.resolve(fresh)
                 touched += 1
         return touched
 
@@ -117,7 +111,7 @@ class Gateway:
     async def _carry_out(self, row: Dispatch) -> int:
         if (stays := await self._in_database(self._stays, row)) is not None:
             if stays:
-                await self._finish(row, *stays)
+                await self._outcomes.finish(row, *stays)
             return bool(stays)
         self._in_hand.add(row.pk)
         try:
@@ -131,15 +125,15 @@ class Gateway:
         try:
             remote = await self._call(row)
         except OrderRefused as problem:
-            await self._finish(row, S.REFUSED, problem.code, problem.text)
+            await self._outcomes.finish(row, S.REFUSED, problem.code, problem.text)
         except (NotSent, LoginRefused, Unavailable) as problem:
-            await self._later(row, S.QUEUED, str(problem))
+            await self._outcomes.later(row, S.QUEUED, str(problem))
         except BrokerError as problem:  # OutcomeUnknown, and what nobody has thought of
             # what was lost may be on its way from now on: until here somebody waited for its answer
             await self._in_database(dispatches.write, row.pk, sent_at=self._now())
-            await self._later(row, S.UNKNOWN, str(problem))
+            await self._outcomes.later(row, S.UNKNOWN, str(problem))
         else:
-            await self._finish(row, S.SENT, remote=remote)
+            await self._outcomes.finish(row, S.SENT, remote=remote)
 
     def _claim(self, row: Dispatch) -> bool:
         """Say that it is being sent, committed before a word goes out; False: somebody else does it."""
@@ -185,17 +179,17 @@ class Gateway:
         try:
             if await self._in_database(self._is_behind, row):
                 raise NotSent("an exit before it is under way: what is held then is not known yet")
-            account = await self._in_database(self._remote, row)
+            account = await self._in_database(dispatches.account_of, row)
             held = await self._broker.held(account, row.contract)
         except OrderRefused as problem:
-            await self._finish(row, S.REFUSED, problem.code, problem.text)
+            await self._outcomes.finish(row, S.REFUSED, problem.code, problem.text)
             return False
         except BrokerError as problem:
-            await self._later(row, S.QUEUED, str(problem))
+            await self._outcomes.later(row, S.QUEUED, str(problem))
             return False
         size = min(row.payload["quantity"], max(0, -held * Side(row.payload["side"]).sign))
         if not size:
-            await self._finish(row, S.NOT_SENT, "FLAT")
+            await self._outcomes.finish(row, S.NOT_SENT, "FLAT")
             return False
         if size < row.payload["quantity"]:
             await self._in_database(dispatches.tell_smaller, row, size)
@@ -243,7 +237,7 @@ class Gateway:
         return still
 
     async def _call(self, row: Dispatch) -> dict[str, str]:
-        account = await self._in_database(self._remote, row)
+        account = await self._in_database(dispatches.account_of, row)
         is_automated = bool(row.payload.get("is_automated", True))
         if row.errand == Errand.PLACE:
             order = dispatches.new_order(row, account)
@@ -291,130 +285,5 @@ class Gateway:
         except BrokerError as problem:
             raise NotSent(str(problem)) from problem
 
-    # ---- what nobody knows ----
-
-    async def _resolve(self, row: Dispatch) -> None:
-        """Ask the broker what became of a call that had no answer."""
-        account = await self._in_database(self._remote, row)
-        row.attempts += 1
-        try:
-            if row.errand == Errand.LIQUIDATE:
-                held = await self._broker.held(account, row.contract)
-                outcome = self._judge_again(row, is_done=not held)
-            elif row.errand == Errand.CANCEL:
-                known = await self._in_database(dispatches.mirrored, row)
-                is_done = known is not None and known.is_over
-                outcome = self._judge_again(row, is_done=is_done)
-            else:
-                found = await self._broker.find(account, row.tag, is_exit=row.is_exit)
-                if found is None:
-                    found = await self._in_database(dispatches.mirrored, row)
-                if found is None and row.errand == Errand.PLACE and not self._reaches_back(row):
-                    await self._resolve_by_legs(row, account)
-                    return
-                outcome = self._judge(row, found)
-                if found is not None and outcome == S.SENT:
-                    await self._finish(row, S.SENT, remote={row.tag: found.remote})
-                    return
-        except BrokerError as problem:
-            await self._later(row, S.UNKNOWN, str(problem))
-            return
-        if outcome is None:
-            await self._later(row, S.UNKNOWN, row.reason)
-        elif outcome == S.QUEUED:
-            await self._later(row, S.QUEUED, row.reason)
-        else:
-            await self._finish(row, outcome, "" if outcome == S.SENT else "NOT_SENT")
-
-    async def _resolve_by_legs(self, row: Dispatch, account: str) -> None:
-        """Look whether a leg of it works, which outlives its entry; else nobody but a person can tell what became of it."""
-        for tag in [leg["tag"] for leg in row.payload.get("legs", ())]:
-            leg = await self._in_database(dispatches.marked, row, tag)
-            leg = leg or await self._broker.find(account, tag, is_exit=row.is_exit)
-            if leg is None:
-                continue
-            entry = {row.tag: leg.parent} if leg.parent else {}
-            if leg.parent and not await self._takes_home(row, account, leg.parent):
-                await self._later(row, S.UNKNOWN, f"its leg {leg.remote} is there")
-                return
-            await self._finish(row, S.SENT, remote={**entry, tag: leg.remote})
-            return
-        if not self._is_settled(row):
-            await self._later(row, S.UNKNOWN, row.reason)
-            return
-        log.error("dispatch %s: nobody can tell whether it was sent", row.pk)
-        payload, next_at = row.payload | {"undecided": True}, self._now() + UNDECIDED_AGAIN
-        fields = {"payload": payload, "reason": UNDECIDED, "attempts": row.attempts}
-        await self._in_database(dispatches.write_waiting, row.pk, **fields, next_at=next_at)
-
-    async def _takes_home(self, row: Dispatch, account: str, number: str) -> bool:
-        """Ask for an order of the session before by its number and keep what is told; False: nothing is told now."""
-        asked = dispatches.new_order(row, account)
-        sent = OrderSeen(
-            account, number, asked.contract, asked.side, asked.type, BrokerStatus.PENDING,
-            to_instant(row.sent_at or row.created_at), asked.quantity, limit=asked.limit, stop=asked.stop,
-            tif=asked.tif, tag=row.tag, text=asked.text,
-        )  # fmt: skip
-        told = await self._broker.recall((sent,))
-        if told:
-            await self._in_database(take_home, self._connection, told, "poll")
-        return bool(told)
-
-    def _reaches_back(self, row: Dispatch) -> bool:
-        """Return whether the broker would still tell of what was sent when this was claimed."""
-        claimed = row.payload.get("claimed") or to_instant(row.created_at)
-        return self._broker.reaches_back((to_instant(self._now()) - claimed) / SECOND)
-
-    def _judge(self, row: Dispatch, found: OrderSeen | None) -> str | None:
-        """Return what a look at the broker's order tells of a dispatch; None: too early to say."""
-        if row.errand == Errand.PLACE:
-            return S.SENT if found is not None else S.NOT_SENT if self._is_settled(row) else None
-        if found is None or found.is_over:
-            return S.SENT  # there is nothing left that could be changed or ended
-        wanted = row.payload
-        same = (
-            wanted.get("quantity") in (None, found.quantity)
-            and price(wanted.get("limit")) in (None, found.limit)
-            and price(wanted.get("stop")) in (None, found.stop)
-        )
-        return S.SENT if same else S.REFUSED if self._is_settled(row) else None
-
-    def _judge_again(self, row: Dispatch, *, is_done: bool) -> str | None:
-        """An end and a liquidation may be asked for again: done twice they do no more than once."""
-        if is_done:
-            return S.SENT
-        if not self._is_settled(row):
-            return None
-        return S.QUEUED if row.attempts < TRIES else S.REFUSED
-
-    def _is_settled(self, row: Dispatch) -> bool:
-        if row.sent_at is None:
-            return True
-        return (self._now() - row.sent_at).total_seconds() >= ABSENT_S
-
-    # ---- what is written down ----
-
-    async def _later(self, row: Dispatch, status: str, reason: str) -> None:
-        wait = LOOK_AGAIN_S[min(row.attempts, len(LOOK_AGAIN_S)) - 1]
-        log.warning("dispatch %s is %s: %s", row.pk, status, reason)
-        fields = {"status": status, "reason": reason[:200], "attempts": row.attempts}
-        next_at = self._now() + timedelta(seconds=wait)
-        await self._in_database(dispatches.write_waiting, row.pk, **fields, next_at=next_at)
-
-    async def _finish(
-        self, row: Dispatch, status: str, reason: str = "", text: str = "",
-        remote: dict[str, str] | None = None,
-    ) -> None:  # fmt: skip
-        """Tell the engine, then write it down: told twice it changes nothing, told never it would wait for ever."""
-        await self._in_database(dispatches.tell_outcome, row, status, reason, self._now())
-        words = f"{reason}: {text}" if text else reason
-        await self._in_database(
-            dispatches.write, row.pk, status=status, reason=words[:200], done_at=self._now(),
-            remote=remote or {}, attempts=row.attempts,
-        )  # fmt: skip
-
     def _age(self, row: Dispatch) -> float:
         return (self._now() - row.created_at).total_seconds()
-
-    def _remote(self, row: Dispatch) -> str:
-        return BrokerAccount.objects.get(account_id=row.account_id).remote

@@ -8,14 +8,13 @@ Taking rows in again changes nothing and says nothing. Rows, and the facts of wh
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
 
 from apps.brokers.domain.merging import cash_after, fill_after, order_after, position_after
-from apps.brokers.domain.order import OrderType, Side, TimeInForce
+from apps.brokers.domain.order import TimeInForce
 from apps.brokers.domain.seen import (
     AccountSeen,
     BrokerStatus,
@@ -35,6 +34,14 @@ from apps.brokers.models.remote import (
     BrokerPosition,
     Connection,
 )
+from apps.brokers.seen_rows import (
+    fill_fields,
+    fill_of,
+    fitted,
+    order_fields,
+    order_of,
+    position_of,
+)
 from apps.bus.bus import record_facts, tell
 from apps.bus.domain.message import MINUTE, Fact, to_instant
 from apps.marketdata.domain.calendar import trade_date
@@ -42,7 +49,6 @@ from apps.marketdata.domain.calendar import trade_date
 S = TypeVar("S", OrderSeen, FillSeen, PositionSeen)
 BY_FILE = "csv:"  # begins the source of a fill that was imported
 CHUNK = 500  # names in one query
-PRICE, MONEY = Decimal("0.0000001"), Decimal("0.0001")
 VANISHED = MINUTE  # a row told so shortly before a snapshot may have come while it was read
 
 
@@ -71,7 +77,7 @@ def take_in(connection: Connection, seen: Snapshot | Iterable[Seen], source: str
     """
     snapshot = seen if isinstance(seen, Snapshot) else None
     told: Iterable[Seen] = seen.all if isinstance(seen, Snapshot) else seen
-    rows = [_fitted(row) for row in told]
+    rows = [fitted(row) for row in told]
     taken = Taken()
     facts: list[Fact] = []
     if not rows and snapshot is None:
@@ -98,7 +104,7 @@ def unlisted(connection: Connection, told: Iterable[Seen]) -> list[OrderSeen]:
     """
     listed = {(row.account, row.remote) for row in told if isinstance(row, OrderSeen)}
     rows = BrokerOrder.objects.filter(account__connection=connection, status__in=AT_WORK)
-    known = [_order_of(row) for row in rows.select_related("account")]
+    known = [order_of(row) for row in rows.select_related("account")]
     return [one for one in known if one and (one.account, one.remote) not in listed]
 
 
@@ -186,12 +192,12 @@ class _Desk:
         """Keep orders. A day order of a session that is over and is listed no more has expired."""
         rows = self._mine(told)
         known = self._known(BrokerOrder, rows)
-        merged = _settled(rows, lambda key: _order_of(known.get(key)), order_after)
+        merged = _settled(rows, lambda key: order_of(known.get(key)), order_after)
         if snapshot is not None:
             merged |= self._expired(merged, known, snapshot)
         for key, now in merged.items():
             row = known.get(key)
-            before = _order_of(row)
+            before = order_of(row)
             if before is not None and now.filled < before.filled:
                 now = self._with_our_fills(before, now)
             if before == now:
@@ -199,7 +205,7 @@ class _Desk:
             row = row or BrokerOrder(
                 user_id=self._user, account=self._accounts[now.account], remote=now.remote
             )
-            for name, value in _order_fields(now).items():
+            for name, value in order_fields(now).items():
                 setattr(row, name, value)
             row.save()
             self._taken.orders.append(row)
@@ -238,7 +244,7 @@ class _Desk:
             key = (row.account.remote, row.remote)
             if key not in merged and trade_date(row.at_ns) < today:
                 known[key] = row
-                before = _order_of(row)
+                before = order_of(row)
                 assert before is not None
                 gone[key] = replace(
                     before,
@@ -251,12 +257,12 @@ class _Desk:
         """Keep fills for ever; of one that is known, only its fees and whether it counts can change."""
         rows = self._mine(told)
         known = self._known(BrokerFill, rows)
-        merged = _settled(rows, lambda key: _fill_of(known.get(key)), fill_after)
+        merged = _settled(rows, lambda key: fill_of(known.get(key)), fill_after)
         fresh: list[BrokerFill] = []
         for key, now in merged.items():
             row = known.get(key)
             by_file = row is not None and row.source.startswith(BY_FILE)
-            if _fill_of(row) == now and not by_file:
+            if fill_of(row) == now and not by_file:
                 continue
             if row is None:
                 row = BrokerFill(
@@ -272,7 +278,7 @@ class _Desk:
                     by_file
                 ):  # what only a file told, the broker has told now: undoing the file leaves it
                     row.source = self._source
-            for name, value in _fill_fields(now).items():
+            for name, value in fill_fields(now).items():
                 setattr(row, name, value)
             if row.pk:
                 row.save()
@@ -305,14 +311,14 @@ class _Desk:
                 account__connection=self._connection
             ).select_related("account")
         }
-        merged = _settled(rows, lambda key: _position_of(known.get(key)), position_after)
+        merged = _settled(rows, lambda key: position_of(known.get(key)), position_after)
         if snapshot is not None:
             for key, row in known.items():
                 if key not in merged and row.net and row.at_ns < snapshot.at - VANISHED:
                     merged[key] = PositionSeen(key[0], key[1], 0, snapshot.at)
         for key, now in merged.items():
             row = known.get(key)
-            if _position_of(row) == now:
+            if position_of(row) == now:
                 continue
             row = row or BrokerPosition(
                 user_id=self._user, account=self._accounts[now.account], contract=now.contract
@@ -340,34 +346,6 @@ class _Desk:
         }
 
 
-def _fitted(row: Seen) -> Seen:
-    """Return a row as the database can hold it: what is kept has to equal what is told the next time."""
-    match row:
-        case OrderSeen():
-            return replace(
-                row,
-                tag=row.tag[:64],
-                text=row.text[:64],
-                reason=row.reason[:200],
-                limit=_rounded(row.limit, PRICE),
-                stop=_rounded(row.stop, PRICE),
-            )
-        case FillSeen():
-            price = row.price.quantize(PRICE)
-            return replace(row, price=price, fees=_rounded(row.fees, MONEY))
-        case PositionSeen():
-            return replace(row, price=_rounded(row.price, PRICE))
-        case CashSeen():
-            balance, realized = row.balance.quantize(MONEY), row.realized.quantize(MONEY)
-            return replace(row, balance=balance, realized=realized)
-        case _:
-            return row
-
-
-def _rounded(value: Decimal | None, grid: Decimal) -> Decimal | None:
-    return None if value is None else value.quantize(grid)
-
-
 def _settled(
     rows: Sequence[S],
     known: Callable[[tuple[str, str]], S | None],
@@ -380,61 +358,3 @@ def _settled(
         before = merged.get(key) or known(key)
         merged[key] = after(before, row) if before is not None else row
     return merged
-
-
-_ORDER_FIELDS = ("contract", "quantity", "filled", "limit", "stop", "tag", "text", "parent", "oco")
-
-
-def _order_fields(order: OrderSeen) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in _ORDER_FIELDS} | {
-        "side": order.side,
-        "type": order.type,
-        "tif": order.tif,
-        "status": order.status,
-        "reason": order.reason[:200],
-        "at_ns": order.at,
-    }
-
-
-def _order_of(row: BrokerOrder | None) -> OrderSeen | None:
-    if row is None:
-        return None
-    return OrderSeen(
-        account=row.account.remote,
-        remote=row.remote,
-        side=Side(row.side),
-        type=OrderType(row.type),
-        tif=TimeInForce(row.tif),
-        status=BrokerStatus(row.status),
-        reason=row.reason,
-        at=row.at_ns,
-        **{name: getattr(row, name) for name in _ORDER_FIELDS},
-    )
-
-
-_FILL_FIELDS = ("order", "contract", "quantity", "price", "trade_date", "fees", "is_active")
-
-
-def _fill_fields(fill: FillSeen) -> dict[str, Any]:
-    return {name: getattr(fill, name) for name in _FILL_FIELDS} | {
-        "side": fill.side,
-        "at_ns": fill.at,
-    }
-
-
-def _fill_of(row: BrokerFill | None) -> FillSeen | None:
-    if row is None:
-        return None
-    return FillSeen(
-        account=row.account.remote,
-        remote=row.remote,
-        side=Side(row.side),
-        at=row.at_ns,
-        **{name: getattr(row, name) for name in _FILL_FIELDS},
-    )
-
-
-def _position_of(row: BrokerPosition | None) -> PositionSeen | None:
-    if row is None:
-        return None
-    return PositionSeen(row.account.remote, row.contract, row.net, row.at_ns, row.price)

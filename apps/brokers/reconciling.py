@@ -13,7 +13,6 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from apps.brokers import dispatches, reports
-from apps.brokers.dispatches import order_seen
 from apps.brokers.domain.abroad import line_of
 from apps.brokers.domain.comparing import Differs, Found, compare, undecided
 from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
@@ -28,6 +27,7 @@ from apps.brokers.models import (
     Position,
 )
 from apps.brokers.models.remote import AT_WORK
+from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 

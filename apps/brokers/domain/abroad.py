@@ -4,7 +4,7 @@ One order of the desk may be several at the broker: an entry with three targets 
 own stop and target that cancel each other there. So no part of a position depends on us being quick, or being up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from hashlib import blake2b
@@ -17,8 +17,6 @@ from apps.marketdata.domain.instrument import instrument
 
 Place = tuple[int, str, int]
 FRESH_S: Final = 10  # an entry that could not be sent within so many seconds is not wanted any more
-
-
 MOST_TRIES: Final = 3  # of what a broker does not want; then it is a person's business
 
 
@@ -157,6 +155,24 @@ class Line:
         """Return how many contracts it may still trade: by what is confirmed, never by what is hoped."""
         return 0 if self.is_over else max(0, self.quantity - self.filled)
 
+    @property
+    def lies(self) -> int | None:
+        """Return where a trailing stop lies, is wanted, or was not wanted by the broker: the next one has to be better."""
+        if self.want_stop is not None:
+            return self.want_stop
+        return self.stop if self.refused_stop is None else self.refused_stop
+
+    def wants(self) -> dict[str, int]:
+        """Return what is wanted of it otherwise than it is."""
+        wished = {"quantity": self.want_quantity, "limit": self.want_limit, "stop": self.want_stop}
+        return {
+            name: to for name, to in wished.items() if to is not None and to != getattr(self, name)
+        }
+
+    def want_nothing(self) -> None:
+        """Leave it as it is."""
+        self.want_quantity = self.want_limit = self.want_stop = None
+
     def price(self, ticks: int | None) -> str | None:
         """Return a price as decimal text."""
         return None if ticks is None else f"{instrument(root_of(self.contract)).price(ticks):f}"
@@ -226,51 +242,3 @@ def _line(order: Order, bracket: str, tag: str, age: int, quantity: int = 0) -> 
         arm_at=order.arm_at if order.trail is None else None,
         is_automated=order.origin in (Origin.AUTOMATIC, Origin.RULE), is_kill=order.reason == "KILL",
     )  # fmt: skip
-
-
-class Lines(dict[str, Line]):
-    """Every order at a broker by its tag, with the questions that are asked of them together."""
-
-    def in_place(self, place: Place) -> list[Line]:
-        """Return the orders of one holding, the oldest first."""
-        return sorted(
-            (one for one in self.values() if one.place == place), key=lambda one: (one.age, one.tag)
-        )
-
-    def of_order(self, order: str) -> list[Line]:
-        """Return what one order of the desk is at the broker."""
-        return [one for one in self.values() if one.order == order]
-
-    def of_bracket(self, bracket: str) -> list[Line]:
-        """Return an entry's own orders and those of its legs."""
-        return [one for one in self.values() if bracket and one.bracket == bracket]
-
-    def legs_of(self, head: Line) -> list[Line]:
-        """Return stop and target of an entry."""
-        return [one for one in self.values() if one.head == head.tag]
-
-    def open_of(self, head: Line) -> int:
-        """Return how many contracts of an entry are still held."""
-        return head.filled - head.closed - sum(leg.filled for leg in self.legs_of(head))
-
-    def heads(self, place: Place) -> list[Line]:
-        """Return the entries of a holding, the oldest first."""
-        return [one for one in self.in_place(place) if one.role is Role.ENTRY]
-
-    def cover(self, place: Place) -> int:
-        """Return how many contracts the exits of a holding could trade together; of two that are tied, the larger."""
-        total = 0
-        for head in self.heads(place):
-            if head.filled:
-                live = [one.remaining for one in self.legs_of(head) if one.stage is not Stage.OVER]
-                # what sleeps at the broker wakes for what its entry has got, no more
-                total += min(max(live, default=0), head.filled)
-        return total + sum(
-            one.remaining for one in self.alone(place) if one.stage is not Stage.HERE
-        )
-
-    def alone(self, place: Place) -> Iterator[Line]:
-        """Yield the exits that belong to no bracket and are not over."""
-        for one in self.in_place(place):
-            if one.is_exit and not one.head and not one.is_over:
-                yield one

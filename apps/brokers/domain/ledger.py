@@ -1,7 +1,7 @@
-"""Ledger, the fifth stage: accounts, their days, and what venues report of their orders.
+"""Ledger: accounts, their days, and what venues report of their orders.
 
 It alone books: balances, positions and the state of each order change with a report of a venue. What goes out is the
-order desk's business (`orderdesk.py`), whether it may go is the risk guard's, how it is matched the venue's.
+business of the order desk and the exit desk, whether it may go is the risk guard's, how it is matched the venue's.
 """
 
 from collections.abc import Iterator
@@ -37,8 +37,6 @@ from apps.brokers.domain.order import (
 )
 from apps.bus.domain.message import Message
 from apps.bus.domain.stage import handles
-from apps.marketdata.domain.contract import root_of
-from apps.marketdata.domain.instrument import instrument
 from apps.marketdata.domain.messages import (
     NEVER,
     ClockTicked,
@@ -232,7 +230,7 @@ class Ledger:
     def _changed(self, order: Order, said: BrokerReported) -> Iterator[Message]:
         _take_over(order, said)
         yield OrderChanged(
-            at=said.at, limit=_price(order, order.limit), stop=_price(order, order.stop),
+            at=said.at, limit=order.price(order.limit), stop=order.price(order.stop),
             **named(order),
         )  # fmt: skip
 
@@ -242,7 +240,3 @@ def _take_over(order: Order, said: BrokerReported) -> None:
     order.limit = order.limit if said.limit is None else said.limit
     order.stop = order.stop if said.stop is None else said.stop
     order.trail = order.trail if said.trail is None else said.trail
-
-
-def _price(order: Order, ticks: int | None) -> Decimal | None:
-    return None if ticks is None else instrument(root_of(order.contract)).price(ticks)

@@ -4,8 +4,12 @@ Prices are whole ticks of the contract's instrument, instants ns UTC, quantities
 """
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
+
+from apps.marketdata.domain.contract import root_of
+from apps.marketdata.domain.instrument import instrument
 
 
 class Side(StrEnum):
@@ -165,6 +169,10 @@ class Order:
     def place(self) -> tuple[int, str, int]:
         """Return the holding that it changes: account, contract, strategy."""
         return (self.account, self.contract, self.strategy)
+
+    def price(self, ticks: int | None) -> Decimal | None:
+        """Return a price of its contract, None for none."""
+        return None if ticks is None else instrument(root_of(self.contract)).price(ticks)
 
     def slippage(self, price: int) -> int:
         """Return how many ticks worse a fill is than what was asked for; negative: better.

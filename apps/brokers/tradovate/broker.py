@@ -17,7 +17,6 @@ from random import Random
 from typing import Any
 
 from apps.brokers.domain.merging import vanished
-from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import (
     BrokerError,
     FeedState,
@@ -40,12 +39,13 @@ from apps.brokers.domain.seen import (
     Snapshot,
 )
 from apps.brokers.tradovate.answers import of_login
+from apps.brokers.tradovate.bodies import change_body, leg_body, number_of, order_body
 from apps.brokers.tradovate.calls import Calls, Missing
 from apps.brokers.tradovate.hosts import TradovateSettings
 from apps.brokers.tradovate.line import Line, Purpose
 from apps.brokers.tradovate.quota import Lane, Quota
 from apps.brokers.tradovate.rest import Rest
-from apps.brokers.tradovate.rows import SIDE_WORD, TIF_WORD, TYPE_WORD, Rows
+from apps.brokers.tradovate.rows import Rows
 from apps.brokers.tradovate.session import Session
 from apps.brokers.tradovate.stream import Stream
 from apps.brokers.tradovate.wall import WallClock
@@ -54,7 +54,6 @@ from apps.marketdata.domain.calendar import is_open, session_close, trade_date
 
 log = logging.getLogger(__name__)
 
-TEXT_MOST, TAG_MOST = 64, 50
 # around 18:00 New York, when the exchange's day begins: from its close an hour before on, and a little later, the lists
 # of the broker may be those of either session
 LISTS_EARLY, LISTS_LATE = HOUR, 5 * MINUTE
@@ -180,7 +179,7 @@ class TradovateBroker:
         """
         rows = self._rows()
         lane = Lane.EXIT if is_exit else Lane.ORDER
-        number = _number(account, "account")
+        number = number_of(account, "account")
         query = {"masterid": str(number)}
         rows.put("order", await self._calls.rows("order/deps", query, lane=lane))
         rows.put("command", await self._calls.rows("command/list", lane=lane))
@@ -205,7 +204,7 @@ class TradovateBroker:
     async def held(self, account: str, contract: str) -> int:
         """Return how many contracts an account holds of one at this moment, signed. Never held back."""
         number = await self._contract_id(contract)
-        query = {"masterid": str(_number(account, "account"))}
+        query = {"masterid": str(number_of(account, "account"))}
         rows = await self._calls.rows("position/deps", query, lane=Lane.EXIT)
         try:
             return sum(int(row["netPos"]) for row in rows if row["contractId"] == number)
@@ -225,7 +224,7 @@ class TradovateBroker:
             raise OrderRefused("Unsupported", f"{len(order.legs)} legs: a bracket has at most two")
         side = order.side.opposite
         for number, leg in enumerate(order.legs, start=1):
-            body[f"bracket{number}"] = _leg(leg, side, order)
+            body[f"bracket{number}"] = leg_body(leg, side, order)
         told = await self._calls.send("order/placeoso", body, lane, still)
         legs = tuple(str(number) for number in (told.oso1_id, told.oso2_id) if number)
         return Placed(str(told.order_id), legs)
@@ -233,7 +232,7 @@ class TradovateBroker:
     async def place_pair(self, first: NewOrder, other: Leg) -> Placed:
         """Send two orders of one side of which one cancels the other."""
         body = await self._body(first, Lane.EXIT)
-        body["other"] = _leg(other, first.side, first)
+        body["other"] = leg_body(other, first.side, first)
         told = await self._calls.send("order/placeoco", body, Lane.EXIT)
         return Placed(str(told.order_id), (str(told.oco_id),) if told.oco_id else ())
 
@@ -247,26 +246,12 @@ class TradovateBroker:
         is_automated: bool = True,
     ) -> None:
         """Ask for a working order to be changed. The whole intended state goes out, as the broker wants it."""
-        wanted = replace(
-            order,
-            quantity=quantity if quantity is not None else order.quantity,
-            limit=limit if limit is not None else order.limit,
-            stop=stop if stop is not None else order.stop,
-        )
-        body: dict[str, Any] = {
-            "orderId": _number(order.remote, "order"),
-            "orderQty": wanted.quantity,
-            "orderType": TYPE_WORD[wanted.type],
-            "timeInForce": TIF_WORD[wanted.tif],
-            "isAutomated": is_automated,
-        } | _prices(wanted.limit, wanted.stop)
-        if wanted.text:
-            body["text"] = wanted.text[:TEXT_MOST]
+        body = change_body(order, quantity, limit, stop, is_automated=is_automated)
         await self._calls.send("order/modifyorder", body, Lane.EXIT)
 
     async def cancel(self, account: str, order: str, *, is_automated: bool = True) -> None:
         """Ask for an order to be taken back."""
-        body = {"orderId": _number(order, "order"), "isAutomated": is_automated}
+        body = {"orderId": number_of(order, "order"), "isAutomated": is_automated}
         await self._calls.send("order/cancelorder", body, Lane.EXIT)
 
     async def liquidate(self, account: str, contract: str, *, is_automated: bool = False) -> None:
@@ -275,7 +260,7 @@ class TradovateBroker:
         A customTag50 was answered by 404 here, so there is none.
         """
         body = {
-            "accountId": _number(account, "account"),
+            "accountId": number_of(account, "account"),
             "contractId": await self._contract_id(contract),
             "admin": False,
             "isAutomated": is_automated,
@@ -331,21 +316,7 @@ class TradovateBroker:
     # --- inside ---
 
     async def _body(self, order: NewOrder, lane: Lane) -> dict[str, Any]:
-        if not 1 <= len(order.tag) <= TAG_MOST:
-            raise OrderRefused("Tag", f"{order.tag!r} has to have 1 to {TAG_MOST} characters")
-        body: dict[str, Any] = {
-            "accountId": _number(order.account, "account"),
-            "action": SIDE_WORD[order.side],
-            "symbol": order.contract,
-            "orderQty": order.quantity,
-            "orderType": _type(order.type),
-            "timeInForce": TIF_WORD[order.tif],
-            "clOrdId": order.tag,
-            "customTag50": order.tag,
-            "isAutomated": order.is_automated,
-        } | _prices(order.limit, order.stop)
-        if order.text:
-            body["text"] = order.text[:TEXT_MOST]
+        body = order_body(order)
         if order.account not in self._accounts:
             try:
                 await self.accounts(lane)
@@ -399,46 +370,3 @@ class TradovateBroker:
 
     def _know(self, accounts: Sequence[AccountSeen]) -> None:
         self._accounts = {account.remote: account.name for account in accounts}
-
-
-def _leg(leg: Leg, side: Side, entry: NewOrder) -> dict[str, Any]:
-    """Return an order of a bracket: it has neither symbol nor quantity, those are its entry's.
-
-    It works until it is cancelled, whatever its entry: what protects a position outlives the session that opened it.
-    """
-    body: dict[str, Any] = {
-        "action": SIDE_WORD[side],
-        "orderType": _type(leg.type),
-        "timeInForce": TIF_WORD[TimeInForce.GTC],
-    } | _prices(leg.limit, leg.stop)
-    if leg.tag:
-        body["clOrdId"] = leg.tag
-    if entry.text:
-        body["text"] = entry.text[:TEXT_MOST]
-    return body
-
-
-def _type(kind: OrderType) -> str:
-    """Return the broker's word.
-
-    Raises:  OrderRefused  a trailing stop: which way its pegDifference is signed is documented nowhere
-    """
-    if kind is OrderType.TRAILING_STOP:
-        raise OrderRefused("Unsupported", "trailing stops are moved by tradehub, not by Tradovate")
-    return TYPE_WORD[kind]
-
-
-def _prices(limit: Decimal | None, stop: Decimal | None) -> dict[str, float]:
-    """Return the prices as JSON's numbers; the shortest float that reads back as a price is that price."""
-    named = {"price": limit, "stopPrice": stop}
-    return {name: float(price) for name, price in named.items() if price is not None}
-
-
-def _number(text: str, what: str) -> int:
-    """Return one of the broker's numbers.
-
-    Raises:  OrderRefused  it is none
-    """
-    if not text.isdigit():
-        raise OrderRefused("Unknown", f"{text!r} is no number of an {what} at Tradovate")
-    return int(text)

@@ -8,8 +8,11 @@ from apps.brokers.domain.abroad import AbroadState
 from apps.brokers.domain.books import Books, LedgerState
 from apps.brokers.domain.brokervenue import BrokerVenue
 from apps.brokers.domain.copying import Copier
+from apps.brokers.domain.exitdesk import ExitDesk
 from apps.brokers.domain.ledger import Ledger
 from apps.brokers.domain.orderdesk import OrderDesk
+from apps.brokers.domain.placing import Placing
+from apps.brokers.domain.prices import Prices
 from apps.brokers.domain.routing import Router, RouterState
 from apps.bus.domain.message import Message
 from apps.bus.domain.stage import Hears, ears
@@ -52,16 +55,19 @@ class Engine:
         copier: Copier,
         ledger: Ledger,
         orders: OrderDesk,
+        exits: ExitDesk,
         guard: RiskGuard,
         venue: PaperVenue,
         abroad: BrokerVenue,
     ) -> None:
         self.market, self.desk, self.book = market, desk, book
-        self.copier = copier
-        self.router, self.ledger, self.orders = router, ledger, orders
+        self.router, self.copier, self.ledger = router, copier, ledger
+        self.orders, self.exits = orders, exits
         self.guard, self.venue, self.abroad = guard, venue, abroad
         self._routes: dict[type[Message], list[Hears]] = defaultdict(list)
-        for stage in (market, desk, book, router, copier, ledger, orders, guard, venue, abroad):
+        for stage in (
+            market, desk, book, router, copier, ledger, orders, exits, guard, venue, abroad,
+        ):  # fmt: skip
             for kind, hear in ears(stage):
                 self._routes[kind].append(hear)
 
@@ -93,6 +99,8 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
     """
     state = state or EngineState()
     books = Books(state.ledger)
+    prices = Prices(books)
+    placing = Placing(books, prices, state.signals.calendar)
     router = Router(state.routes)
     return Engine(
         Market(state.market, tuple(sorted({*FRAMES, *frames} - {60}))),
@@ -101,7 +109,8 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
         router,  # confirmed signal -> an order for each account
         Copier(state.routes, router, books),  # order alert -> the same
         Ledger(books),  # fill -> position, money, days
-        OrderDesk(books, state.signals.calendar),  # wish -> order
+        OrderDesk(books, prices, placing),  # wish -> order
+        ExitDesk(books, prices, placing),  # flatten, close, a void signal -> exits
         RiskGuard(state.standings, state.signals.calendar),  # order -> allowed, held or blocked
         PaperVenue(state.paper, state.seed),  # allowed order, price -> fill
         BrokerVenue(

@@ -1,4 +1,4 @@
-"""RiskGuard, the sixth stage: no order goes out that could break a rule, and who comes near one is stopped.
+"""RiskGuard: no order goes out that could break a rule, and who comes near one is stopped.
 
 It sleeps between the prices at which the level of an account would change, its floor would move or a rule would
 break. Each price is met by what an account held before that price filled anything.

@@ -1,0 +1,83 @@
+"""What the desk hears of an order that is several at the broker: one fill, one size, one end."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from apps.brokers.domain.abroad import Line, Stage
+from apps.brokers.domain.books import Books
+from apps.brokers.domain.lines import Lines
+from apps.brokers.domain.messages import BrokerReported, Report, ReportBroker
+from apps.brokers.domain.order import Order, OrderStatus, Role
+from apps.bus.domain.message import Message
+
+REAL: Final = "broker"
+
+
+class Reporter:
+    """Says `BrokerReported` of the desk's orders, out of what their parts at the broker have come to."""
+
+    def __init__(self, books: Books, lines: Lines) -> None:
+        self._books, self._lines = books, lines
+
+    def filled(self, order: Order, said: ReportBroker, name: str, price: int) -> BrokerReported:
+        """Return the word about a fill; `name` is what it is booked under, once."""
+        return BrokerReported(
+            order.account, order.id, Report.FILLED, said.at, fill=name, quantity=said.quantity,
+            price=price, slippage=order.slippage(price), rests_on=REAL,
+        )  # fmt: skip
+
+    def stands(self, order: Order, at: int, with_fill: int = 0) -> Iterator[Message]:
+        """Say how an order of the desk stands when it works, or works with other values; of a leg how much it covers."""
+        mine = self._lines.of_order(order.id)
+        live = [one for one in mine if not one.is_over]
+        quantity, first = order.quantity, (live or mine)[0]
+        if first.head:
+            heads = [self._lines[one.head] for one in live if one.head in self._lines]
+            covers = sum(max(0, self._lines.open_of(head)) for head in heads)
+            quantity = order.filled + max(with_fill + covers, 0)
+        elif not first.bracket and live:
+            quantity = first.quantity
+        begins = order.status in (OrderStatus.SENT, OrderStatus.WAITING)
+        if first.head and not begins and quantity == order.filled:
+            return  # nothing left of it: its end is on its way
+        new = (quantity or order.quantity, first.limit, first.stop)
+        if not begins and (not quantity or new == (order.quantity, order.limit, order.stop)):
+            return
+        yield BrokerReported(
+            order.account, order.id, Report.WORKING if begins else Report.CHANGED, at,
+            quantity=new[0], limit=new[1], stop=new[2], trail=first.trail,
+        )  # fmt: skip
+
+    def end(self, line: Line, what: Report, at: int, reason: str) -> Iterator[Message]:
+        """An order at the broker is over, with the legs of an entry of which nothing was filled."""
+        if line.is_over:
+            return
+        line.stage, line.ending, line.reason = Stage.OVER, what.value, reason
+        self._lines.note(line)
+        if line.role is Role.ENTRY and not line.filled:
+            for leg in self._lines.legs_of(line):
+                yield from self.end(leg, Report.CANCELLED, at, "ENTRY_ENDED")
+        yield from self.ended(line, at)
+
+    def ended(self, line: Line, at: int) -> Iterator[Message]:
+        """End the desk's order with the last of what it is at the broker, its legs with their entry."""
+        mine = self._lines.of_order(line.order)
+        heads = [self._lines[one.head] for one in mine if one.head in self._lines]
+        if not all(one.is_over for one in (*mine, *heads)):
+            return
+        yield from self._say_end(line, mine, at)
+        for leg in self._lines.of_bracket(line.bracket) if line.role is Role.ENTRY else ():
+            if leg.role is not Role.ENTRY:
+                yield from self.ended(leg, at)
+
+    def _say_end(self, line: Line, mine: list[Line], at: int) -> Iterator[Message]:
+        order = self._books.orders.get(line.order)
+        if order is None or order.is_over:
+            return
+        worst = next((one for one in mine if one.ending == Report.REJECTED), line)
+        what = Report(worst.ending) if worst.ending else Report.CANCELLED
+        if order.status is OrderStatus.WAITING and what is Report.EXPIRED:
+            what = Report.CANCELLED
+        yield BrokerReported(
+            order.account, order.id, what, at, reason=worst.reason or ("OCO" if line.head else "")
+        )
