@@ -14,6 +14,7 @@ from apps.bus.lease import only_one
 from apps.recorder import (
     apart,
     days,
+    deviating,
     excursions,
     importing,
     openings,
@@ -39,11 +40,15 @@ def hear() -> int:
 
 @shared_task(time_limit=300, soft_time_limit=280, expires=50)
 def sweep() -> int:
-    """Settle every account, whatever was or was not heard; learn how far positions went; say what needs its owner."""
+    """Settle every account, whatever was or was not heard; learn how far positions went; say what needs its owner.
+
+    A portion of positions that an older version left unjudged is judged beside.
+    """
     openings.look_at_all(timezone.now())
     changed = services.settle_all()
     outages.look()
     excursions.learn()
+    deviating.catch_up()
     watching.look(to_instant(timezone.now()))
     return changed
 
