@@ -73,9 +73,7 @@ def _judge(account: BrokerAccount, rows: Sequence[RecordedPosition], known: Know
     return len(found)
 
 
-def _again(
-    row: RecordedPosition, shares: Sequence[RecordedFill], known: Known
-) -> Position | None:
+def _again(row: RecordedPosition, shares: Sequence[RecordedFill], known: Known) -> Position | None:
     """Return a position as the ledger had it, from its own shares; None: it has none that make it."""
     whole: list[Attributed] = []
     for share in sorted(shares, key=lambda one: (store.to_fill(one.fill).place, one.part)):
