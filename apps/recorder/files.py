@@ -26,7 +26,7 @@ def open_account(*, user: Any, name: str) -> BrokerAccount:
             f"give it a name of at most {LONGEST} letters, as in the export, e.g. APEX-1234",
         )
     listed = BrokerAccount.objects.of(user).filter(connection__is_removed=False, name__iexact=plain)
-    of_logins = list(listed.exclude(connection__broker=FILE)[:2])
+    of_logins: list[BrokerAccount] = list(listed.exclude(connection__broker=FILE)[:2])
     if len(of_logins) == 1:
         return of_logins[0]
     with transaction.atomic():

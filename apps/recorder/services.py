@@ -14,7 +14,7 @@ from apps.bus.models import FactRow
 from apps.recorder import evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
-from apps.recorder.domain.ledger import Position, positions
+from apps.recorder.domain.ledger import positions
 from apps.recorder.domain.matching import Attributed, match
 from apps.recorder.domain.messages import Recorded
 from apps.recorder.domain.seen import Known, product_of

@@ -17,7 +17,7 @@ def sealed_fields() -> Iterator[tuple[type[models.Model], list[str]]]:
     for model in apps.get_models():
         fields = [one for one in model._meta.local_fields if isinstance(one, SealedField)]
         if fields:
-            yield model, [one.column for one in fields]
+            yield model, [str(one.column) for one in fields]
 
 
 def rotate_fields(model: type[models.Model], columns: list[str]) -> tuple[int, list[str]]:
@@ -26,7 +26,7 @@ def rotate_fields(model: type[models.Model], columns: list[str]) -> tuple[int, l
     What no key opens is left as it is. The rows are read past the model, which would open them.
     """
     quoted = database.ops.quote_name
-    table, key = quoted(model._meta.db_table), quoted(model._meta.pk.column)
+    table, key = quoted(model._meta.db_table), quoted(str(model._meta.pk.column))
     listed = ", ".join(map(quoted, columns))
     places = ", ".join(f"{quoted(one)} = %s" for one in columns)
     same = " AND ".join(f"{quoted(one)} = %s" for one in columns)

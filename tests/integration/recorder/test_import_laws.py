@@ -174,7 +174,7 @@ def test_before_the_broker_its_word_takes_over(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@PER_LAYOUT
+@settings(PER_LAYOUT, max_examples=3)
 @given(fills=traded(), split=st.booleans(), before=st.integers(0, 7), again=st.booleans())
 def test_into_an_account_for_files_and_its_login_later_is_the_login_alone(
     layout: str, fills: list[Traded], split: bool, before: int, again: bool

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from apps.brokers.domain.seen import AccountSeen
 from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerAccount, BrokerFill, Connection
@@ -160,9 +161,8 @@ def test_files_first_and_login_later_is_login_first_and_files_later(
         for one in (mine, his)
     ]
     assert states[0] == states[1]
-    assert [list(one.days.values_list("trade_date", "state", "fills")) for one in (mine, his)][
-        0
-    ] == list(his.days.values_list("trade_date", "state", "fills"))
+    days = [list(one.days.values_list("trade_date", "state", "fills")) for one in (mine, his)]
+    assert days[0] == days[1]
     counts = [Import.objects.get(user=one).counts for one in (alice.user, bob.user)]
     assert counts[0] == counts[1]
     settle(account=mine, since=0)
