@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.utils import timezone
@@ -81,7 +82,12 @@ def _of_fill(fill: BrokerFill) -> Group:
 
 
 def _of_row(row: ImportedRow) -> Group:
-    return Group(row.contract, trade_date(row.at_ns))
+    return Group(row.contract, _day(row.at_ns))
+
+
+@lru_cache(maxsize=100_000)
+def _day(at: int) -> date:
+    return trade_date(at)  # asked for several times a row, and the zone makes it dear
 
 
 def _met(

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Concat, Substr
 from django.utils import timezone
 
 from apps.brokers.models import BrokerAccount
@@ -38,6 +39,10 @@ BY_ITSELF: Final = "the desk"
 _ELSEWHERE: Final = {
     "topstepx": "tradovate"
 }  # families of files that no login of this broker tells
+_LOGGED: Final = (
+    "recorder", "before", "corrected", "unread", "read",
+    *(f"deviation:{kind}" for kind in ("ways", "size", "add", "trim", "stop_loss", "take_profit")),
+)  # fmt: skip
 _AT_WORK: Final = [
     Import.State.LOOKING, Import.State.COUNTING, Import.State.APPLYING, Import.State.UNDOING,
 ]  # fmt: skip
@@ -236,40 +241,39 @@ def _carry_recording(source: BrokerAccount, target: BrokerAccount) -> None:
             "strategy", "contract"
         )
     )
-    moved: list[RecordedPosition] = []
-    in_the_way: list[int] = []
-    strategies: set[int] = set()
-    for row in RecordedPosition.objects.filter(account=source):
-        strategies.add(row.strategy_id)
-        row.key = f"{row.strategy_id}:{target.pk}:{row.key.split(':', 2)[2]}"
-        is_held = row.closed_ns is None and (row.strategy_id, row.contract) in held
-        if row.key in keys or is_held:
-            in_the_way.append(row.pk)
-        else:
-            row.account = target
-            moved.append(row)
-    for some in chunks(in_the_way):
-        RecordedPosition.objects.filter(pk__in=some).delete()
-    RecordedPosition.objects.bulk_update(moved, ["key", "account"], batch_size=200)
-    _carry_log(source, target, strategies)
-
-
-def _carry_log(source: BrokerAccount, target: BrokerAccount, strategies: set[int]) -> None:
-    """Let lines of the log name what they tell by its account now, so that none is told again."""
-    lines: list[RecorderLog] = []
+    mine = RecordedPosition.objects.filter(account=source)
+    strategies = set(mine.order_by().values_list("strategy", flat=True).distinct())
     for strategy in sorted(strategies):
-        old, new = f":{strategy}:{source.pk}:", f":{strategy}:{target.pk}:"
-        for line in RecorderLog.objects.filter(strategy=strategy, key__contains=old):
-            line.key = line.key.replace(old, new, 1)[:200]
-            lines.append(line)
-    for some in chunks(lines):
-        taken = set(
-            RecorderLog.objects.filter(key__in=[one.key for one in some]).values_list(
-                "key", flat=True
+        old, new = f"{strategy}:{source.pk}:", f"{strategy}:{target.pk}:"
+        in_the_way = [
+            pk
+            for pk, key, contract, closed in mine.filter(strategy=strategy).values_list(
+                "pk", "key", "contract", "closed_ns"
             )
-        )
-        free = {one.key: one for one in some if one.key not in taken}
-        RecorderLog.objects.bulk_update(free.values(), ["key"], batch_size=200)
+            if f"{new}{key.removeprefix(old)}" in keys
+            or (closed is None and (strategy, contract) in held)
+        ]
+        for some in chunks(in_the_way):
+            RecordedPosition.objects.filter(pk__in=some).delete()
+        mine.filter(strategy=strategy).update(account=target, key=_named(old, new))
+        _carry_log(strategy, source, target)
+
+
+def _named(old: str, new: str) -> Concat:
+    """Return a key that begins otherwise."""
+    return Concat(Value(new), Substr(F("key"), len(old) + 1))
+
+
+def _carry_log(strategy: int, source: BrokerAccount, target: BrokerAccount) -> None:
+    """Let lines of a strategy's log name what they tell by its account now, so that none is told again."""
+    for kind in _LOGGED:
+        old, new = f"{kind}:{strategy}:{source.pk}:", f"{kind}:{strategy}:{target.pk}:"
+        lines = RecorderLog.objects.filter(strategy=strategy, key__startswith=old)
+        there = RecorderLog.objects.filter(strategy=strategy, key__startswith=new)
+        taken = [f"{old}{key.removeprefix(new)}" for key in there.values_list("key", flat=True)]
+        for some in chunks(taken):
+            lines.filter(key__in=some).delete()  # told by both: once is enough
+        lines.update(key=_named(old, new))
 
 
 def _say(source: BrokerAccount, target: BrokerAccount, by: str, asked_again: Iterable[Any]) -> None:
