@@ -16,11 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.brokers.models import BrokerAccount
 from apps.bus.domain.message import to_datetime, to_instant
 from apps.dashboards import shell
-from apps.recorder import files, importing
+from apps.dashboards.asking import ask
+from apps.recorder import files, importing, joining
 from apps.recorder.days import Cell, days_of
 from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.imports.zones import ZONES
+from apps.recorder.joining import CannotJoin
 from apps.recorder.models import Import, ImportedRow
 from apps.recorder.queries import broker_accounts
 
@@ -171,6 +173,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "imports": [Seen(one) for one in Import.objects.of(request.user)[:LISTED]],
         "layouts": LAYOUTS.values(),
         "has_accounts": bool(own),
+        "alike": joining.questions(request.user),
     }
     return render(
         request, "imports/page.html", around | context, status=422 if form.errors else 200
@@ -188,6 +191,28 @@ def open_account(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(
             request, f"{made} is there. Import its file, then let a recorder record from it."
+        )
+    return redirect("desk:imports")
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def same(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether an account for files is the one that a login lists, and do what the answer says."""
+    question = get_object_or_404(joining.questions(request.user), pk=pk)
+    if request.method == "GET":
+        asked = {"question_of": question, "fills": question.of_files.fills.count()}
+        return ask(request, "imports", "imports/_same.html", "Is it the same account?", asked)
+    is_same = request.POST.get("is") == "same"
+    old, now = str(question.of_files), str(question.account)
+    try:
+        joining.answer(question=question, is_same=is_same, by=request.user.get_username())
+    except CannotJoin as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(
+            request, f"{old} is {now} now." if is_same else f"{old} stays an account of its own."
         )
     return redirect("desk:imports")
 

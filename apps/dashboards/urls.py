@@ -67,6 +67,7 @@ urlpatterns = [
     path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),
     path("recorders/import/", imports.page, name="imports"),
     path("recorders/import/account/", imports.open_account, name="import_account"),
+    path("recorders/import/account/<row:pk>/same/", imports.same, name="import_same"),
     path("recorders/import/<row:pk>/", imports.one, name="import"),
     path("recorders/import/<row:pk>/rows/<row:row_pk>/", imports.settle, name="import_row"),
     path("recorders/import/<row:pk>/<slug:what>/", imports.deed, name="import_deed"),

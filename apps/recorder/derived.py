@@ -64,7 +64,7 @@ def save(
         row = _row(account, position, loaded)
         plan = _plan(before, loaded.known.plans.get(position.strategy))
         if plan is not None:
-            row.plan = _plain_plan(plan)
+            row.plan = plain_plan(plan)
             row.deviations = [asdict(one) for one in deviations(position, plan, loaded.known)]
         if before is None:
             new.append(row)
@@ -102,7 +102,8 @@ def _plan(before: RecordedPosition | None, now: Plan | None) -> Plan | None:
     )  # fmt: skip
 
 
-def _plain_plan(plan: Plan) -> dict[str, Any]:
+def plain_plan(plan: Plan) -> dict[str, Any]:
+    """Return a plan as it is kept with a position."""
     return {
         name: f"{value:f}" if isinstance(value, Decimal) else value
         for name, value in asdict(plan).items()

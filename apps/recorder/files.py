@@ -22,7 +22,7 @@ def accounts(user: Any) -> QuerySet[BrokerAccount]:
 
 
 def open_account(*, user: Any, name: str) -> BrokerAccount:
-    """Return a trader's account for files of this name; a second wish for it gives the same one.
+    """Return a trader's account for files of this name; a second wish for it gives the same one, or the login's that has it.
 
     Raises:  CannotImport  naming what is wrong with the name
     """
@@ -32,6 +32,10 @@ def open_account(*, user: Any, name: str) -> BrokerAccount:
             "account",
             f"give it a name of at most {LONGEST} letters, as in the export, e.g. APEX-1234",
         )
+    listed = BrokerAccount.objects.of(user).filter(connection__is_removed=False, name__iexact=plain)
+    of_logins: list[BrokerAccount] = list(listed.exclude(connection__broker=FILE)[:2])
+    if len(of_logins) == 1:
+        return of_logins[0]
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         connection = _connection(user)

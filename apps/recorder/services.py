@@ -1,7 +1,7 @@
 """Settling an account: its fills as positions of strategies, derived anew from where something changed."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q
@@ -14,7 +14,7 @@ from apps.bus.models import FactRow
 from apps.recorder import derived, evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
-from apps.recorder.domain.ledger import Position, positions
+from apps.recorder.domain.ledger import positions
 from apps.recorder.domain.matching import Attributed, match
 from apps.recorder.domain.messages import Recorded
 from apps.recorder.domain.seen import Known, product_of
@@ -142,7 +142,11 @@ def _derive(book: Book, contract: str, since: int, known: Known, news: list[Reco
         for fact in happenings(position, whose, loaded.known)
     ]
     news += _noted(account, told, loaded)
-    _note_deviations(account, found, difference)
+    told_otherwise = (
+        Judged(one.strategy, contract, difference.deviations.get(key_of(one, account.pk), ()))
+        for one in found
+    )
+    note_deviations(account, told_otherwise)
     _note_before(account, contract, attributed, known)
     for before, after in difference.corrected:
         write_log(
@@ -183,9 +187,15 @@ def _noted(
     ]
 
 
-def _note_deviations(
-    account: BrokerAccount, found: Sequence[Position], difference: derived.Difference
-) -> None:
+class Judged(NamedTuple):
+    """What a strategy's position in a contract was traded otherwise: its deviations as they are kept."""
+
+    strategy: int
+    contract: str
+    deviations: Sequence[Mapping[str, Any]]
+
+
+def note_deviations(account: BrokerAccount, judged: Iterable[Judged]) -> None:
     """Say in the log, once each, where positions were traded otherwise than their strategies say."""
     RecorderLog.objects.bulk_create(
         [
@@ -194,8 +204,8 @@ def _note_deviations(
                 key=f"deviation:{one['kind']}:{position.strategy}:{account.pk}:{one['fill']}"[:200],
                 text=f"{position.contract}: {one['text']}"[:300], at_ns=one["at"],
             )
-            for position in found
-            for one in difference.deviations.get(key_of(position, account.pk), ())
+            for position in judged
+            for one in position.deviations
         ],
         ignore_conflicts=True, batch_size=500,
     )  # fmt: skip

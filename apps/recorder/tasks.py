@@ -14,9 +14,11 @@ from apps.bus.lease import only_one
 from apps.recorder import (
     apart,
     days,
+    deviating,
     excursions,
     import_life,
     import_work,
+    joining,
     openings,
     outages,
     services,
@@ -40,11 +42,16 @@ def hear() -> int:
 
 @shared_task(time_limit=300, soft_time_limit=280, expires=50)
 def sweep() -> int:
-    """Settle every account, whatever was or was not heard; learn how far positions went; say what needs its owner."""
+    """Join accounts, settle every one, whatever was or was not heard; learn how far positions went; say what needs its owner.
+
+    A portion of positions that an older version left unjudged is judged beside.
+    """
+    joining.look()
     openings.look_at_all(timezone.now())
     changed = services.settle_all()
     outages.look()
     excursions.learn()
+    deviating.catch_up()
     watching.look(to_instant(timezone.now()))
     return changed
 

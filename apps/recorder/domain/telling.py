@@ -53,6 +53,19 @@ def _differs(p: Payload) -> Told:
     return Told(f"{p['strategy_name']} is not what the broker holds", text, "wait", "warn")
 
 
+def _joined(p: Payload) -> Told:
+    many = int(p["fills"])
+    text = (
+        f"{many:,} fill{'s' * (many != 1)} of files are in {p['account_name']} of {p['login']} now."
+    )
+    return Told(f"{p['of_files_name']} was joined with its login", text, "quiet", "recorder")
+
+
+def _alike(p: Payload) -> Told:
+    title = f"Is {p['of_files_name']} the same as {p['account_name']}?"
+    return Told(title, f"{p['login']} lists it: say so under Import fills.", "wait", "warn")
+
+
 WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "recorder.opened": _did("opened"),
     "recorder.added": _did("added to"),
@@ -65,4 +78,6 @@ WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
     "recorder.gap": _gap,
     "recorder.undecided": _undecided,
     "recorder.differs": _differs,
+    "recorder.joined": _joined,
+    "recorder.alike": _alike,
 }

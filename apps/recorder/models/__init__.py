@@ -1,7 +1,8 @@
-"""Rows of this app: recorders and what they recorded (`recording.py`), imported files (`importing.py`), days (`days.py`), sizes (`watching.py`)."""
+"""Rows of this app: recorders and what they recorded (`recording.py`), imported files (`importing.py`), days (`days.py`), sizes (`watching.py`), accounts that may be one (`joining.py`)."""
 
 from apps.recorder.models.days import AccountDayMark
 from apps.recorder.models.importing import Import, ImportedRow, Stood
+from apps.recorder.models.joining import Resemblance
 from apps.recorder.models.recording import (
     Assignment,
     Book,
@@ -26,6 +27,7 @@ __all__ = [
     "Recorder",
     "RecorderLog",
     "RecordingSpan",
+    "Resemblance",
     "SizeDifference",
     "Stood",
 ]

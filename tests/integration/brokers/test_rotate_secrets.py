@@ -1,16 +1,21 @@
 """A key is taken out of use: secrets are written anew with the newest one, and nothing is lost meanwhile."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection as database
+from django.db import models
 
 from apps.brokers.models import Connection
-from apps.users.secret import Unreadable, unseal
+from apps.notifications.models import FollowUp
+from apps.users.secret import SealedField, Unreadable, unseal
 from tests.cast import Actor
 from tests.integration.brokers.shared import a_connection
 from tests.integration.users.people import code_of, enter, give_second_factor, is_in, somebody
@@ -76,3 +81,49 @@ def test_what_no_key_opens_is_named_and_the_rest_is_done(
         call_command("rotate_secrets")
     settings.SECRETS_KEYS = [NEW]
     assert Connection.objects.get(user=bob.user).password == "demo"
+
+
+def a_follow_up(user: Any) -> FollowUp:
+    when = datetime(2026, 1, 5, 15, tzinfo=UTC)
+    made: FollowUp = FollowUp.objects.create(
+        user=user, token="an-interaction", wishes=[], next_at=when, worth_until=when
+    )
+    return made
+
+
+# a model with a new sealed field takes its place here: a row with all of its sealed fields filled
+SEALED: Final[dict[str, Callable[[Any], models.Model]]] = {
+    "brokers.Connection": lambda user: a_connection(user, token="a-token"),
+    "notifications.FollowUp": a_follow_up,
+}
+
+
+def test_an_answer_that_discord_still_waits_for_can_be_edited_after_rotating(
+    alice: Actor, settings: Any
+) -> None:
+    settings.SECRETS_KEYS = [OLD]
+    a_follow_up(alice.user)
+    settings.SECRETS_KEYS = [NEW, OLD]
+    call_command("rotate_secrets")
+    settings.SECRETS_KEYS = [NEW]
+    assert FollowUp.objects.get().token == "an-interaction"
+
+
+def test_no_sealed_field_of_any_model_is_left_out(alice: Actor, settings: Any) -> None:
+    sealed = {
+        model: [one for one in model._meta.local_fields if isinstance(one, SealedField)]
+        for model in apps.get_models()
+    }
+    sealed = {model: fields for model, fields in sealed.items() if fields}
+    assert {model._meta.label for model in sealed} == set(SEALED)
+    settings.SECRETS_KEYS = [OLD]
+    rows = {model: SEALED[model._meta.label](alice.user) for model in sealed}
+    settings.SECRETS_KEYS = [NEW, OLD]
+    call_command("rotate_secrets")
+    settings.SECRETS_KEYS = [NEW]
+    for model, fields in sealed.items():
+        with database.cursor() as cursor:
+            columns = ", ".join(f'"{one.column}"' for one in fields)
+            cursor.execute(f'SELECT {columns} FROM "{model._meta.db_table}"')
+            (kept,) = cursor.fetchall()
+        assert [unseal(one) for one in kept] == [getattr(rows[model], one.name) for one in fields]

@@ -410,6 +410,7 @@ async def test_a_new_session_lists_what_works_on_and_tells_the_rest_of_it_by_num
 ) -> None:
     """Also after the simulator was started anew."""
     asked = MARKET | {"action": "Buy", "orderQty": 1, "orderType": "Limit", "price": 10000.0}
+    asked |= {"timeInForce": "GTC"}
     path = tmp_path / "at.json"
     async with simulator(state_path=path) as sim:
         token = (await log_in(sim))["accessToken"]

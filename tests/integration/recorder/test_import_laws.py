@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.brokers.domain.order import Side
-from apps.brokers.domain.seen import FillSeen
+from apps.brokers.domain.seen import AccountSeen, FillSeen
 from apps.brokers.mirror import take_in
-from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.brokers.models import BrokerAccount, BrokerFill, Connection
 from apps.marketdata.domain.calendar import trade_date
-from apps.recorder import services
+from apps.recorder import files, joining, services
 from tests.cast import actor
 from tests.integration.recorder.imported import an_account, imported
 from tests.integration.recorder.rendered import LAYOUTS, START, Traded, fifo
@@ -170,3 +170,39 @@ def test_before_the_broker_its_word_takes_over(
         assert held(account) == expected
         assert take(account, layout, fills).counts["new"] == 0
         assert held(account) == expected and made(account) == of_ledger(fills)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@settings(PER_LAYOUT, max_examples=3)
+@given(fills=traded(), split=st.booleans(), before=st.integers(0, 7), again=st.booleans())
+def test_into_an_account_for_files_and_its_login_later_is_the_login_alone(
+    layout: str, fills: list[Traded], split: bool, before: int, again: bool
+) -> None:
+    """`before`: of the fills, how many the login has told when they are joined; `again`: the file is in both."""
+    numbers = layout.startswith("tradovate")
+    split = split and not numbers
+    prefix = "" if numbers else "b"
+    with forgotten() as alone:
+        tell(alone, fills, prefix, split=split)
+        expected = held(alone)
+    with transaction.atomic():
+        user = actor("alice").user
+        of_files = files.open_account(user=user, name="DEMO1")
+        one = take(of_files, layout, fills)
+        login = Connection.objects.create(
+            user=user, name="Mine", environment="demo", login="me", device_id="d"
+        )
+        take_in(login, [AccountSeen("rDEMO1", "DEMO1")], "test")
+        account = BrokerAccount.objects.get(connection=login)
+        if again:
+            imported(user, text(layout, fills), zone="UTC", account=account.pk)
+        tell(account, fills[:before], prefix, split=split)
+        if not joining.look():  # of files that no login of this broker tells its owner is asked
+            joining.answer(question=joining.questions(user).get(), is_same=True, by="alice")
+        tell(account, fills, prefix, split=split)
+        assert held(account) == expected and made(account) == of_ledger(fills)
+        assert take(account, layout, fills).counts["new"] == 0
+        assert held(account) == expected
+        one.refresh_from_db()
+        assert set(one.accounts.values()) == {account.pk}
+        transaction.set_rollback(True)

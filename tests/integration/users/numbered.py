@@ -17,7 +17,7 @@ from apps.brokers.models import (
     Route,
 )
 from apps.notifications.models import Notice
-from apps.recorder.models import Assignment, Import, ImportedRow, Recorder
+from apps.recorder.models import Assignment, Import, ImportedRow, Recorder, Resemblance
 from apps.risk.models import RuleSetVersion, Study
 from apps.signals.models import Strategy
 from apps.trades.models import Trade
@@ -30,7 +30,7 @@ LIVE = 10_000  # added to it, the number of the account that is none on paper
 MADE = (
     "strategy with route, recorder, signal and trade; paper account with order and position; "
     "live account with switch and difference; "
-    "group; connection with broker account and assigned fill; import with a row; study; notice; token; session; passkey"
+    "group; connection with broker account and assigned fill; import with a row; accounts that may be one; study; notice; token; session; passkey"
 )
 
 
@@ -76,6 +76,10 @@ def a_row_of_each_kind(user: Any, number: int) -> None:
         id=number, importing=imported, account=remote, family="f", key="k", state="known", row=2,
         contract="NQZ5", side="buy", quantity=1, price="20000", at_ns=fill.at_ns, grain_ns=1,
     )  # fmt: skip
+    of_files = BrokerAccount.objects.create(
+        user=user, id=number + LIVE, connection=connection, remote="2", name="DEMO-1"
+    )
+    Resemblance.objects.create(user=user, id=number, of_files=of_files, account=remote)
     Study.objects.create(
         user=user, id=number, version=RuleSetVersion.objects.all()[0], account=account
     )

@@ -14,6 +14,7 @@ from apps.brokers.tradovate.simulator.library import Library
 from apps.brokers.tradovate.simulator.skeleton import trade_day
 from apps.brokers.tradovate.simulator.streams import Streams
 from apps.brokers.tradovate.simulator.trail import Trail, Working
+from apps.marketdata.domain.calendar import session_close
 from apps.marketdata.domain.tick import Tick
 
 TYPES: Final = frozenset(("Market", "Limit", "Stop", "StopLimit", "MIT"))
@@ -69,7 +70,7 @@ class Book:
             str(number): {
                 "row": order.row, "contract": order.contract, "buy": order.buy, "kind": order.kind,
                 "left": order.left, "price": order.price, "stop": order.stop, "filled": order.filled,
-                "paid": order.paid, "triggered": order.triggered, "suspended": order.suspended,
+                "paid": order.paid, "triggered": order.triggered, "suspended": order.suspended, "expires": order.expires,
                 "oco": order.oco.order_id if order.oco is not None else None,
                 "children": [child.order_id for child in order.children],
             }
@@ -96,6 +97,12 @@ class Book:
                 if not order.suspended and order.left:
                     self._meet(order, tick)
 
+    def expire(self) -> None:
+        """End the day orders whose session is over by now."""
+        for order in list(self._orders.values()):
+            if order.left and order.expires is not None and order.expires <= self._now():
+                self._expire(order)
+
     def bust_last(self) -> None:
         """Take the last fill back: its row and its pairs become inactive."""
         fills = self._entities.all("fill")
@@ -108,10 +115,13 @@ class Book:
                     self._entities.put("fillPair", pair | {"active": False})
 
     def roll_over(self) -> None:
-        """Begin a new session: the old one's rows vanish from the lists, its figures start again.
+        """Begin a new session: day orders expire, the old one's rows vanish from the lists, its figures start again.
 
         What still works is listed; what it asks for, and our mark on it, is told to who asks for that very order.
         """
+        for order in list(self._orders.values()):
+            if order.left and order.expires is not None:
+                self._expire(order)
         self._entities.clear("order", "commandReport", "executionReport")
         for entity in ("orderVersion", "command"):
             self._entities.let_pass(entity, self._orders)
@@ -190,6 +200,7 @@ class Book:
             int(asked["orderQty"]),
             price,
             stop,
+            expires=self._until(asked, contract),
         )
         self._trail.version(order_id, asked, own)
         self._orders[order_id] = order
@@ -232,6 +243,7 @@ class Book:
             raise _failure("InvalidPrice", f"A price is missing for {kind}")
         order.kind, order.price, order.stop = kind, price, stop
         order.left, order.triggered = total - order.filled, False
+        order.expires = self._until(asked, order.contract)
         self._trail.version(order.order_id, asked | {"orderQty": total, "orderType": kind}, asked)
         command_id = self._trail.command(order, "Modify", asked)
         self._trail.report(order, "Replaced", command_id)
@@ -305,6 +317,22 @@ class Book:
         for child in order.children:
             if child.left and child.suspended:
                 self._withdraw(child, self._trail.command(child, "Cancel", {}))
+
+    def _expire(self, order: Working) -> None:
+        """End an order with its session; what it would have protected once filled goes with it."""
+        order.left = 0
+        self._orders.pop(order.order_id, None)
+        self._trail.report(order, "Expired", self._trail.last_command(order))
+        self._trail.status(order, "Expired")
+        for child in order.children:
+            if child.left and child.suspended:
+                self._withdraw(child, self._trail.command(child, "Cancel", {}))
+
+    def _until(self, asked: Json, contract: str) -> int | None:
+        """Return when an order that asks for this ends by itself: a day order with the session it is in, or comes into."""
+        if (asked.get("timeInForce") or "Day") != "Day":
+            return None
+        return session_close(self._now(), self._streams.board(contract).product.group)
 
     def _reject(self, order: Working, reason: str) -> None:
         order.left = 0

@@ -37,7 +37,7 @@ FAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "partial_fills": {"on": True},
     "reject": {"reason": "UnknownReason"},  # the next order
     "bust": {},  # the last fill is taken back
-    "rollover": {},  # the day's orders and fills vanish from the lists
+    "rollover": {},  # day orders expire; the day's orders and fills vanish from the lists
 }
 ALWAYS: Final = {"at_s": 0.0, "do": ""}
 

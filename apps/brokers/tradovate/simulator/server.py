@@ -234,6 +234,7 @@ class Simulator:
         happened = self.streams.step(since, until)
         for contract, ticks in happened.items():
             self.book.match(contract, ticks)
+        self.book.expire()
         self._remember()
         if any(happened.values()) or until - self._said_at >= SECOND or not until % MINUTE:
             self._tell_time()

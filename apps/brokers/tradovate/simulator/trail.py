@@ -12,7 +12,10 @@ from apps.brokers.tradovate.simulator.streams import Streams
 
 @dataclass(eq=False, slots=True)
 class Working:
-    """One order as the matching sees it. Units: prices in whole ticks; left: contracts not filled yet"""
+    """One order as the matching sees it.
+
+    Units:  prices in whole ticks; left: contracts not filled yet; expires: ns UTC, the end of its session, None: it stays
+    """
 
     row: Json
     contract: str
@@ -25,6 +28,7 @@ class Working:
     paid: int = 0
     triggered: bool = False
     suspended: bool = False
+    expires: int | None = None
     oco: "Working | None" = None
     children: list["Working"] = field(default_factory=list)
 
