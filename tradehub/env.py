@@ -203,7 +203,8 @@ def _sqlite(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
         "OPTIONS": {
-            "timeout": 10,
+            # Years of fills that a new recorder settles are one transaction of seconds; who waits for it must not die of it.
+            "timeout": 30,
             # Deferred transactions that read first fail at once when another writer came between.
             "transaction_mode": "IMMEDIATE",
             "init_command": ";".join(f"PRAGMA {pragma}" for pragma in pragmas),
