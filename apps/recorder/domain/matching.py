@@ -196,29 +196,39 @@ def _unnamed(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
         note = "It closes what is not decided yet."
         yield Share(None, closes, Reason.AMBIGUOUS, note, held.last_candidates)
     if left:
-        yield _candidate(replace(fill, quantity=left), held, known)
+        yield from _candidates(replace(fill, quantity=left), held, known)
 
 
-def _candidate(fill: Fill, held: Held, known: Known) -> Share:
+def _candidates(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
+    """Yield whose it can be. Who was not recording then, or never opens this way, has no more of it than it closes."""
     root = product_of(fill.contract)
     closers = {one for one, net in held.strategies.items() if net * fill.sign < 0}
-    here = {
+    openers = {
         span.strategy
         for span in known.spans
         if span.root == root
         and span.holds(fill.at)
-        and (span.strategy in closers or known.plans[span.strategy].may_open(fill.sign))
+        and known.plans[span.strategy].may_open(fill.sign)
     }
-    able = sorted(here | closers)
-    if not able:
-        return Share(None, fill.quantity, Reason.UNATTRIBUTED, "No strategy was recording it then.")
+    able = sorted(openers | closers)
     if len(able) > 1:
         names = " or ".join(known.names.get(one, str(one)) for one in able)
         note = f"It can be of {names}: its order names nobody."
-        return Share(None, fill.quantity, Reason.AMBIGUOUS, note, tuple(able))
-    if known.recorders(root) <= {able[0]}:
-        return Share(able[0], fill.quantity, Reason.ONLY_STRATEGY)
-    return Share(able[0], fill.quantity, Reason.WINDOW, "No other could have traded it then.")
+        yield Share(None, fill.quantity, Reason.AMBIGUOUS, note, tuple(able))
+        return
+    own = fill.quantity if openers else min(fill.quantity, _closes(fill, able, held))
+    if own and known.recorders(root) <= {able[0]}:
+        yield Share(able[0], own, Reason.ONLY_STRATEGY)
+    elif own:
+        yield Share(able[0], own, Reason.WINDOW, "No other could have traded it then.")
+    if own < fill.quantity:
+        rest, note = fill.quantity - own, "No strategy was recording it then."
+        yield Share(None, rest, Reason.UNATTRIBUTED, note)
+
+
+def _closes(fill: Fill, strategies: Iterable[int], held: Held) -> int:
+    """Return how many contracts a fill can close of what strategies hold."""
+    return sum(max(0, -held.strategies[one] * fill.sign) for one in strategies)
 
 
 def _merged(shares: Iterable[Share]) -> Iterator[Share]:
