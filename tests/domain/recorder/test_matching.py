@@ -129,7 +129,9 @@ def test_flat_is_told_when_nobody_holds_any_of_it() -> None:
     assert [one.flat_after for one in match(fills, known())] == [False, False, True]
 
 
-def test_a_stopped_recorder_closes_by_a_fill_that_names_nobody_and_opens_nothing_the_other_way() -> None:
+def test_a_stopped_recorder_closes_by_a_fill_that_names_nobody_and_opens_nothing_the_other_way() -> (
+    None
+):
     stopped = known(Span(A, "NQ", 0, 2))
     fills = [fill(1, 1, "100"), fill(2, -3, "101")]
     assert reasons(match(fills, stopped)) == [
