@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from apps.recorder.domain.seen import Fill, Known, Order, product_of
+from apps.recorder.domain.seen import Fill, Known, Order, Part, product_of
 from apps.recorder.domain.terms import Reason
 
 OPEN_BEFORE: Final = "It closes what was open before the desk knew this account. Import the broker's CSV of the day it was opened."
@@ -106,7 +106,7 @@ def match(
 def _shares(fill: Fill, held: Held, known: Known, by_order: dict[str, int]) -> Iterator[Share]:
     decided = known.decisions.get(fill.id)
     if decided is not None:
-        yield from (Share(whose, many, Reason.BY_HAND) for whose, many in decided)
+        yield from _decided(fill, decided)
     elif fill.order in known.decided_orders:
         note = "The other fills of this order were settled so."
         yield Share(known.decided_orders[fill.order], fill.quantity, Reason.BY_HAND, note)
@@ -114,6 +114,19 @@ def _shares(fill: Fill, held: Held, known: Known, by_order: dict[str, int]) -> I
         yield from _of(*found, fill, held, known)
     else:
         yield from _unnamed(fill, held, known)
+
+
+def _decided(fill: Fill, parts: tuple[Part, ...]) -> Iterator[Share]:
+    """Yield what a person decided. Who has the whole has it, however much that is by now; parts have to be asked anew."""
+    told = sum(many for _whose, many in parts)
+    if len(parts) == 1:
+        yield Share(parts[0][0], fill.quantity, Reason.BY_HAND)
+    elif told == fill.quantity:
+        yield from (Share(whose, many, Reason.BY_HAND) for whose, many in parts)
+    else:
+        note = f"It was divided as {told} contracts and has {fill.quantity} now."
+        named = tuple(sorted(whose for whose, _many in parts if whose is not None))
+        yield Share(None, fill.quantity, Reason.AMBIGUOUS, note, named)
 
 
 def _named(order: str, known: Known, by_order: dict[str, int]) -> tuple[int, Reason, str] | None:
