@@ -209,7 +209,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "apps.users.pages.locked_out"
-AXES_IPWARE_PROXY_COUNT = PROXIES
+AXES_USERNAME_CALLABLE = "apps.users.counting.name_of"
+AXES_CLIENT_IP_CALLABLE = "apps.users.counting.address_of"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 SIGNUP_OPEN = env.flag("SIGNUP_OPEN", env.text("MARKET", "generated") != "tradovate")

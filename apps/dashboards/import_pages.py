@@ -314,7 +314,8 @@ def _chosen(request: HttpRequest, row: Import) -> dict[str, int | None]:
     chosen: dict[str, int | None] = {}
     for number, name in enumerate(row.accounts):
         text = request.POST.get(f"account-{number}", "")
-        chosen[name] = int(text) if text.isdigit() and len(text) < 19 else None
+        is_number = text.isascii() and text.isdigit() and len(text) < 19
+        chosen[name] = int(text) if is_number else None
     return chosen
 
 

@@ -26,9 +26,9 @@ def hear(row: FactRow) -> None:
     now = timezone.now()
     if (now - row.recorded_at).total_seconds() > TOO_OLD_S:
         return
-    context = context_of(row)
     spared = _overtaken(row)
     try:
+        context = context_of(row)
         told = word(row.name, [row.payload], context)
     except (
         Exception
@@ -84,9 +84,8 @@ def context_of(row: FactRow) -> Context:
     if row.name == "user.signed_in":
         return Context(is_new_place=_is_new_place(row))
     if row.name == "recorder.gap":
-        return Context(
-            zone=str(User.objects.values_list("time_zone", flat=True).get(pk=row.user_id))
-        )
+        zones = User.objects.filter(pk=row.user_id).values_list("time_zone", flat=True)
+        return Context(zone=str(zones.first() or ""))  # who is gone has none
     if row.name.startswith("recorder."):  # its account is the broker's, and it names that itself
         return Context()
     account = row.payload.get("account")

@@ -199,6 +199,9 @@ class RangeSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fill in what is missing, and refuse what is no stretch."""
         attrs.setdefault("until", timezone.now().date())
+        for name, day in attrs.items():
+            if not 1970 <= day.year <= 2100:
+                raise ValidationError({name: ["Give a date of 1970 to 2100."]})
         attrs.setdefault("since", attrs["until"] - timedelta(days=55))
         if not timedelta(0) <= attrs["until"] - attrs["since"] <= timedelta(days=MOST_DAYS):
             raise ValidationError({"until": [f"Give 0 to {MOST_DAYS} days after since."]})

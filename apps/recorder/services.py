@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount, BrokerFill
+from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
 from apps.bus.models import FactRow
@@ -86,7 +86,10 @@ def _changed(
     """Return the contracts whose recording is not what it should be, each with the first fill of that, ns UTC."""
     mine = BrokerFill.objects.filter(account=account)
     shares = RecordedFill.objects.filter(fill=OuterRef("pk"))
-    asked = Q(pk__in=fills) | Q(order__in=[one for one in orders if one])
+    named = [one for one in orders if one]
+    brackets = BrokerOrder.objects.filter(account=account, remote__in=named).exclude(parent="")
+    asked = Q(pk__in=fills) | Q(order__in=named)
+    asked |= Q(order__in=brackets.values("parent"))  # a stop is its entry's, filled or not
     if since is not None:
         asked |= Q(at_ns__gte=since)
     new = Q(Q(is_active=True) & ~Exists(shares)) | Q(Q(is_active=False) & Exists(shares))

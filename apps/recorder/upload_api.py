@@ -101,7 +101,7 @@ class Slices(OneOfMine):
         """Append a slice. 409: it begins at another byte than the next one; ask where, and send from there."""
         row = self.own(id)
         text = request.headers.get("Upload-Offset", "")
-        if not text.isdigit() or len(text) > 15:
+        if not (text.isascii() and text.isdigit()) or len(text) > 15:
             raise refused(
                 CannotImport("Upload-Offset", "say at which byte of the file the slice begins")
             )

@@ -19,7 +19,13 @@ from apps.recorder.domain.completeness import QUIET_POLL
 from apps.recorder.domain.seen import product_of
 from apps.recorder.domain.terms import Reason
 from apps.recorder.domain.warnings import FillsUndecided, RecordedDiffers
-from apps.recorder.models import RecordedFill, RecordedPosition, RecordingSpan, SizeDifference
+from apps.recorder.models import (
+    Opening,
+    RecordedFill,
+    RecordedPosition,
+    RecordingSpan,
+    SizeDifference,
+)
 from apps.signals.models import Strategy
 
 
@@ -146,7 +152,8 @@ def _is_explained(account: BrokerAccount, contract: str, ours: int, theirs: int)
     if not ours and not (_spans(account, contract).exists() and fills.exists()):
         return True
     rest = theirs - ours
-    return rest == _of_nobody(account, contract) and rest * ours >= 0
+    of_nobody = _of_nobody(account, contract) + _held_before(account, contract)
+    return rest == of_nobody and rest * ours >= 0
 
 
 def _of_nobody(account: BrokerAccount, contract: str) -> int:
@@ -154,11 +161,27 @@ def _of_nobody(account: BrokerAccount, contract: str) -> int:
     shares = RecordedFill.objects.filter(
         fill__account=account, fill__contract=contract, fill__is_active=True, strategy=None
     )
+    return _net(shares, "fill__side")
+
+
+def _held_before(account: BrokerAccount, contract: str) -> int:
+    """Return the signed contracts that were held before the desk knew the account and that no fill tells of, as matching takes them."""
+    opening = Opening.objects.filter(account=account, contract=contract, is_settled=True).first()
+    if opening is None or not opening.net:
+        return 0
+    told = BrokerFill.objects.filter(
+        account=account, contract=contract, is_active=True, at_ns__lt=opening.at_ns
+    )
+    missing = int(opening.net) - _net(told, "side")
+    return missing if missing * opening.net > 0 else 0
+
+
+def _net(rows: QuerySet[Any], side: str) -> int:
     signed: Any = Case(
-        When(Q(fill__side="buy"), then=F("quantity")), default=-F("quantity"),
+        When(Q(**{side: "buy"}), then=F("quantity")), default=-F("quantity"),
         output_field=IntegerField(),
     )  # fmt: skip
-    return int(shares.aggregate(net=Sum(signed))["net"] or 0)
+    return int(rows.order_by().aggregate(net=Sum(signed))["net"] or 0)
 
 
 def _open(account: BrokerAccount) -> QuerySet[RecordedPosition]:

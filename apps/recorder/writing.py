@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from django.db import transaction
@@ -61,7 +62,12 @@ def plan(account: BrokerAccount, layout: str, fills: Iterable[FileFill]) -> list
     }
     had = _had(account, family, every, {fill for fills in evidence.values() for fill in fills})
     left_out = {key for key, rows in told.items() if any(row.is_left_out for row in rows)}
-    match([one.said for one in planned], had, evidence, left_out)
+    before = {
+        key: max((row.quantity, row.price) for row in rows)
+        for key, rows in told.items()
+        if not any(row.part for row in rows)
+    }
+    match([one.said for one in planned], had, evidence, left_out, before)
     for each in planned:
         each.by_hand = each.said.key in left_out
     return planned
@@ -73,6 +79,7 @@ class _Told:
 
     part: str
     quantity: int
+    price: Decimal
     of: tuple[int, ...]
     is_left_out: bool
 
@@ -86,7 +93,7 @@ def _told_before(account: BrokerAccount, family: str, keys: list[str]) -> dict[s
         for row in rows:
             fills = tuple(one.fill_id for one in row.stood.all())
             is_left_out = row.by_hand and not fills
-            found[row.key].append(_Told(row.part, row.quantity, fills, is_left_out))
+            found[row.key].append(_Told(row.part, row.quantity, row.price, fills, is_left_out))
     return found
 
 

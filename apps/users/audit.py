@@ -4,14 +4,13 @@ import time
 from typing import Any, Final
 
 from allauth.account import signals as account
-from allauth.account.adapter import get_adapter
 from allauth.mfa import signals as second
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_login_failed
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from apps.bus import bus
+from apps.users import counting
 from apps.users.domain.messages import (
     PasswordChanged,
     SecondFactorChanged,
@@ -33,10 +32,7 @@ def now() -> int:
 
 def address_of(request: HttpRequest | None) -> str:
     """Return from where somebody asks, behind as many proxies as are set."""
-    try:
-        return str(get_adapter(request).get_client_ip(request)) if request is not None else ""
-    except PermissionDenied:  # a server in front says none
-        return ""
+    return (counting.address_of(request) or "") if request is not None else ""
 
 
 def listen() -> None:
@@ -75,7 +71,7 @@ def _wrong_password(
 
     Who is locked out may go on trying: that is noted once in the quarter of an hour for which it holds.
     """
-    user = User.objects.filter(username=str(credentials.get("username", ""))[:150]).first()
+    user = counting.whom(str(credentials.get("username", ""))[:150])
     if user is None:
         return
     at, what = now(), "password"

@@ -56,11 +56,22 @@ def _did(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice
 
 def _size(fills: Sequence[Payload]) -> str:
     """Return how many at which price, on average over several fills."""
+    fills = _each_once(fills)
     many = sum(int(one.get("quantity") or 0) for one in fills)
     if len(fills) == 1 or not many:
         return f"{fills[-1].get('quantity')} at {plain_price(fills[-1]['price'])}"
     paid = sum((int(one["quantity"]) * Decimal(str(one["price"])) for one in fills), Decimal(0))
     return f"{many} at {plain_price((paid / many).quantize(Decimal('0.01')))} on average"
+
+
+def _each_once(fills: Sequence[Payload]) -> Sequence[Payload]:
+    """Leave out what a later one tells again: the last fill of an order tells of all that the order closed."""
+    kept: list[Payload] = []
+    for one in fills:
+        while kept and one.get("step") == "flat" and int(one["quantity"]) > int(kept[-1]["left"]):
+            kept.pop()
+        kept.append(one)
+    return kept
 
 
 # ---- what needs a person ----

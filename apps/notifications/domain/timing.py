@@ -41,4 +41,7 @@ def quiet_until(now: datetime, start: time | None, end: time | None, zone: str) 
     if not inside:
         return None
     day = local.date() + timedelta(days=1 if over_midnight and at >= start else 0)
-    return datetime.combine(day, end, tz).astimezone(now.tzinfo)
+    until = datetime.combine(day, end, tz).astimezone(now.tzinfo)
+    if until <= now:  # the hour of the end comes twice in this night, and this is the second
+        until = datetime.combine(day, end.replace(fold=1), tz).astimezone(now.tzinfo)
+    return until

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from apps.recorder.domain.seen import Fill, Known, Order, product_of
+from apps.recorder.domain.seen import Fill, Known, Order, Part, product_of
 from apps.recorder.domain.terms import Reason
 
 OPEN_BEFORE: Final = "It closes what was open before the desk knew this account. Import the broker's CSV of the day it was opened."
@@ -106,7 +106,7 @@ def match(
 def _shares(fill: Fill, held: Held, known: Known, by_order: dict[str, int]) -> Iterator[Share]:
     decided = known.decisions.get(fill.id)
     if decided is not None:
-        yield from (Share(whose, many, Reason.BY_HAND) for whose, many in decided)
+        yield from _decided(fill, decided)
     elif fill.order in known.decided_orders:
         note = "The other fills of this order were settled so."
         yield Share(known.decided_orders[fill.order], fill.quantity, Reason.BY_HAND, note)
@@ -114,6 +114,19 @@ def _shares(fill: Fill, held: Held, known: Known, by_order: dict[str, int]) -> I
         yield from _of(*found, fill, held, known)
     else:
         yield from _unnamed(fill, held, known)
+
+
+def _decided(fill: Fill, parts: tuple[Part, ...]) -> Iterator[Share]:
+    """Yield what a person decided. Who has the whole has it, however much that is by now; parts have to be asked anew."""
+    told = sum(many for _whose, many in parts)
+    if len(parts) == 1:
+        yield Share(parts[0][0], fill.quantity, Reason.BY_HAND)
+    elif told == fill.quantity:
+        yield from (Share(whose, many, Reason.BY_HAND) for whose, many in parts)
+    else:
+        note = f"It was divided as {told} contracts and has {fill.quantity} now."
+        named = tuple(sorted(whose for whose, _many in parts if whose is not None))
+        yield Share(None, fill.quantity, Reason.AMBIGUOUS, note, named)
 
 
 def _named(order: str, known: Known, by_order: dict[str, int]) -> tuple[int, Reason, str] | None:
@@ -196,29 +209,39 @@ def _unnamed(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
         note = "It closes what is not decided yet."
         yield Share(None, closes, Reason.AMBIGUOUS, note, held.last_candidates)
     if left:
-        yield _candidate(replace(fill, quantity=left), held, known)
+        yield from _candidates(replace(fill, quantity=left), held, known)
 
 
-def _candidate(fill: Fill, held: Held, known: Known) -> Share:
+def _candidates(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
+    """Yield whose it can be. Who was not recording then, or never opens this way, has no more of it than it closes."""
     root = product_of(fill.contract)
     closers = {one for one, net in held.strategies.items() if net * fill.sign < 0}
-    here = {
+    openers = {
         span.strategy
         for span in known.spans
         if span.root == root
         and span.holds(fill.at)
-        and (span.strategy in closers or known.plans[span.strategy].may_open(fill.sign))
+        and known.plans[span.strategy].may_open(fill.sign)
     }
-    able = sorted(here | closers)
-    if not able:
-        return Share(None, fill.quantity, Reason.UNATTRIBUTED, "No strategy was recording it then.")
+    able = sorted(openers | closers)
     if len(able) > 1:
         names = " or ".join(known.names.get(one, str(one)) for one in able)
         note = f"It can be of {names}: its order names nobody."
-        return Share(None, fill.quantity, Reason.AMBIGUOUS, note, tuple(able))
-    if known.recorders(root) <= {able[0]}:
-        return Share(able[0], fill.quantity, Reason.ONLY_STRATEGY)
-    return Share(able[0], fill.quantity, Reason.WINDOW, "No other could have traded it then.")
+        yield Share(None, fill.quantity, Reason.AMBIGUOUS, note, tuple(able))
+        return
+    own = fill.quantity if openers else min(fill.quantity, _closes(fill, able, held))
+    if own and known.recorders(root) <= {able[0]}:
+        yield Share(able[0], own, Reason.ONLY_STRATEGY)
+    elif own:
+        yield Share(able[0], own, Reason.WINDOW, "No other could have traded it then.")
+    if own < fill.quantity:
+        rest, note = fill.quantity - own, "No strategy was recording it then."
+        yield Share(None, rest, Reason.UNATTRIBUTED, note)
+
+
+def _closes(fill: Fill, strategies: Iterable[int], held: Held) -> int:
+    """Return how many contracts a fill can close of what strategies hold."""
+    return sum(max(0, -held.strategies[one] * fill.sign) for one in strategies)
 
 
 def _merged(shares: Iterable[Share]) -> Iterator[Share]:

@@ -1,7 +1,8 @@
 """Which rows of a file are fills that the desk has already: the rule by which nothing is doubled.
 
 In this order, within one account, contract and side:
-  1. the same key of the same family of layouts was read before, or a person left it out: known
+  1. the same key of the same family of layouts was read before, or a person left it out: known; an order of which more is
+     filled than was told then: known where its fills add up to it by now, else a conflict
   2. the broker's own number of the fill is known: known where price, side and contracts agree, else a conflict
   3. the same order, and its fills add up to the row: known
   4. one to one: same price, same contracts, times within the tolerance, the nearest first: known
@@ -18,6 +19,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from apps.brokers.domain.order import Side
@@ -90,10 +92,12 @@ def match(
     fills: Sequence[Had],
     evidence: Mapping[str, Sequence[int]],
     left_out: Container[str] = (),
+    before: Mapping[str, tuple[int, Decimal]] = MappingProxyType({}),
 ) -> None:
     """Give each row its verdict.
 
     evidence: the fills that keys of this family stood for before
+    before:   how many contracts, at which price, keys of this family told at most before
     left_out: the keys of which a person said that the desk has the fill already; it is not asked again
     """
     by_id = {one.id: one for one in fills}
@@ -103,6 +107,8 @@ def match(
             row.known([])
         elif row.name and row.name in by_name:
             _by_name(row, by_name[row.name])
+        elif row.key in before and row.quantity > before[row.key][0]:
+            _went_on(row, fills, *before[row.key])
         elif row.key in evidence:
             row.known(by_id[one] for one in evidence[row.key] if one in by_id)
     left = [row for row in rows if row.verdict is None]
@@ -132,6 +138,18 @@ def _by_name(row: Said, had: Had) -> None:
         row.verdict, row.of = Verdict.GROWS, [had.id]
     else:
         row.known([had])
+
+
+def _went_on(row: Said, fills: Sequence[Had], quantity: int, price: Decimal) -> None:
+    """Judge an order that was read before, when less of it was filled."""
+    its = [one for one in fills if row.order and one.order == row.order and one.side is row.side]
+    if _adds_up([row], its):
+        _same([row], its)
+        return
+    row.conflict(
+        f"it was read before as {quantity} at {shown(price)}, now it is {row.quantity} at {shown(row.price)}; "
+        "undo the import of the earlier file, then import this one again"
+    )
 
 
 def _side(rows: list[Said], fills: list[Had]) -> None:

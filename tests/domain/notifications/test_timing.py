@@ -35,7 +35,20 @@ def test_quiet_hours_over_midnight(moment: str, ends: str | None) -> None:
 def test_quiet_hours_end_within_a_day_and_are_over_then(now: datetime, start: time, end: time) -> None:  # fmt: skip
     until = quiet_until(now, start, end, ZONE)
     if until is not None:
-        assert now - timedelta(hours=1) < until <= now + timedelta(hours=26)
+        assert now < until <= now + timedelta(hours=26)
+
+
+@pytest.mark.parametrize(
+    ("moment", "ends"),
+    [
+        ("2026-11-01T05:10:00+00:00", "2026-11-01T05:30:00+00:00"),  # 01:10, for the first time
+        ("2026-11-01T05:40:00+00:00", None),  # 01:40
+        ("2026-11-01T06:10:00+00:00", "2026-11-01T06:30:00+00:00"),  # 01:10 once more
+    ],
+)
+def test_quiet_hours_that_end_in_an_hour_which_the_clock_tells_twice(moment: str, ends: str | None) -> None:  # fmt: skip
+    found = quiet_until(datetime.fromisoformat(moment), time(22), time(1, 30), ZONE)
+    assert found == (datetime.fromisoformat(ends) if ends else None)
 
 
 def test_no_or_half_or_empty_quiet_hours_are_none() -> None:

@@ -169,6 +169,17 @@ def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
     assert part is not None and part.title == "NQ long at its target, part closed, NQ FVG"
 
 
+def test_a_stop_that_fills_in_two_parts_is_told_with_its_contracts_once() -> None:
+    """The last fill of an order tells all of its contracts, with those of which its first fill told."""
+    first = RECORDED | {"position": "p1", "quantity": 1, "left": 2, "step": "out", "price": "20005.00"}  # fmt: skip
+    whole = first | {"quantity": 3, "left": 0, "step": "flat", "price": "20004.50"}
+    told = word("recorder.stop_hit", [first, whole])
+    assert told is not None and "DEMO123: 3 at 20,004.50. Net" in told.body
+    other = whole | {"quantity": 2, "price": "20003.50"}  # of an order of its own
+    both = word("recorder.stop_hit", [first, other])
+    assert both is not None and "DEMO123: 3 at 20,004.00 on average. Net" in both.body
+
+
 def test_an_unknown_fact_is_not_told() -> None:
     assert word("order.sent", [{}]) is None
 

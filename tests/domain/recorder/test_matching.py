@@ -127,3 +127,34 @@ def test_what_closes_the_undecided_is_undecided_too() -> None:
 def test_flat_is_told_when_nobody_holds_any_of_it() -> None:
     fills = [fill(1, 1, "100"), fill(2, 1, "100"), fill(3, -2, "101")]
     assert [one.flat_after for one in match(fills, known())] == [False, False, True]
+
+
+def test_a_stopped_recorder_closes_by_a_fill_that_names_nobody_and_opens_nothing_the_other_way() -> (
+    None
+):
+    stopped = known(Span(A, "NQ", 0, 2))
+    fills = [fill(1, 1, "100"), fill(2, -3, "101")]
+    assert reasons(match(fills, stopped)) == [
+        [(A, 1, "only_strategy")],
+        [(A, 1, "only_strategy"), (None, 2, "unattributed")],
+    ]
+
+
+def test_a_long_only_strategy_is_not_turned_short_by_a_fill_that_names_nobody() -> None:
+    longs = {A: Plan(ways=Ways.LONG), B: Plan(ways=Ways.SHORT)}
+    alone = known(plans={A: Plan(ways=Ways.LONG)})
+    fills = [fill(1, 1, "100"), fill(2, -3, "101")]
+    assert reasons(match(fills, alone))[1] == [(A, 1, "only_strategy"), (None, 2, "unattributed")]
+    assert reasons(match(fills, both(plans=longs)))[1] == [(None, 3, "ambiguous")]
+
+
+def test_a_decision_gives_nobody_more_or_fewer_contracts_than_the_fill_has_by_now() -> None:
+    """A file tells a fill pair by pair: a later one may tell more of it, and an undone one less."""
+    whole = both(decisions={1: ((A, 2),)})
+    assert reasons(match([fill(1, 5, "100")], whole)) == [[(A, 5, "by_hand")]]
+    assert reasons(match([fill(1, 1, "100")], whole)) == [[(A, 1, "by_hand")]]
+    divided = both(decisions={1: ((A, 1), (None, 1))})
+    for many in (1, 3):
+        (one,) = match([fill(1, many, "100")], divided)
+        assert reasons([one]) == [[(None, many, "ambiguous")]]
+        assert one.shares[0].candidates == (A,)

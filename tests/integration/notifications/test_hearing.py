@@ -313,3 +313,19 @@ def test_who_kept_what_was_usual_gets_what_is_usual_now(alice: Actor, bob: Actor
     assert "recorder_gap" in rows[alice.user].breaks
     assert rows[alice.user].channels == former | {"recorder_gap": ["discord", "email", "toast"]}
     assert (rows[bob.user].breaks, rows[bob.user].channels) == (["stop_hit"], {"recorder_gap": []})
+
+
+def test_a_fact_about_somebody_who_is_gone_does_not_silence_those_that_come_after_it(
+    alice: Actor, bob: Actor
+) -> None:
+    account, gone = an_account(alice.user), bob.user.pk
+    bus.publish(
+        RecorderGap(
+            at=to_instant(GAP_AT), user=gone, account=7, account_name="DEMO7",
+            trade_date=date(2026, 1, 7), reason="It was not read yet", deadline=to_instant(GAP_AT),
+        )
+    )  # fmt: skip
+    bob.user.delete()
+    bus.publish(closed(alice.user.pk, account.pk))
+    assert hear() == 2
+    assert Notice.objects.get().user == alice.user

@@ -120,6 +120,11 @@ def test_days_are_the_owners_alone(alice: Actor, bob: Actor) -> None:
     assert [one["state"] for one in told] == ["unknown", "unknown", "unknown"]
     assert "Before the desk knew" in told[0]["why"] and "held when the day began" in told[1]["why"]
     assert alice.client.get(path, {"since": "2025-01-29", "until": "2025-01-28"}).status_code == 400
+    for impossible in ({"until": "0001-01-01"}, {"since": "0001-01-01", "until": "0001-01-20"}):
+        refused = alice.client.get(path, impossible)
+        assert (
+            refused.status_code == 400 and "1970 to 2100" in refused.json()["errors"][0]["detail"]
+        )
     assert bob.client.get(path).status_code == 404 and Client().get(path).status_code == 401
     page = f"/recorders/days/{account.pk}/"
     assert alice.client.get(page).status_code == 200 and bob.client.get(page).status_code == 404

@@ -135,3 +135,25 @@ def test_an_account_is_remembered_from_the_last_import_that_holds(alice: Actor, 
     assert uploaded(bob.user, ninja(BUY, account="SIM101")).accounts == {"SIM101": None}
     importing.undo(importing=first, at_once=True)
     assert uploaded(alice.user, ninja(BUY, account="SIM101")).accounts == {"SIM101": None}
+
+
+ORDERS = "orderId,Account,B/S,Contract,Fill Time,avgPrice,filledQty\n"
+
+
+def test_an_order_that_went_on_filling_after_its_first_file_is_not_taken_as_known(
+    alice: Actor,
+) -> None:
+    """A file of orders tells what was filled by then; contracts that came later must not be lost in silence."""
+    account = an_account(alice.user)
+    begun = ORDERS + "71,DEMO1,Buy,MNQH5,01/28/2025 09:30:00,21500.00,2\n"
+    whole = ORDERS + "71,DEMO1,Buy,MNQH5,01/28/2025 09:31:00,21500.50,5\n"
+    first = imported(alice.user, begun)
+    later = imported(alice.user, whole)
+    assert later.counts["conflict"] == 1 and later.counts["known"] == 0
+    (row,) = conflicts()
+    assert "2 at 21500.00" in row.why and "5 at 21500.50" in row.why
+    importing.undo(importing=later, at_once=True)
+    importing.undo(importing=first, at_once=True)
+    assert imported(alice.user, whole).counts["new"] == 1
+    assert known(account) == [("buy", 5, "21500.5", "csv:tradovate-orders")]
+    assert imported(alice.user, whole).counts["known"] == 1

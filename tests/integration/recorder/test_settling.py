@@ -80,6 +80,27 @@ def test_a_stop_and_its_risk_are_told(alice: Actor) -> None:
     assert told() == ["opened", "stop_hit"]
 
 
+def test_a_stop_that_is_heard_after_its_entry_is_the_first_stop_wherever_it_goes(
+    alice: Actor,
+) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    an_order(account, "1")
+    a_fill(account, 1, "20000.00", 1, order="1", fees=Decimal(0))
+    settle(account=account)
+    stop = an_order(account, "2", "stop", parent="1", stop=Decimal("19990.00"), side="sell")
+    settle(account=account, orders=["2"])  # as its fact has it settled
+    assert RecordedPosition.objects.get().risk == 200
+    stop.stop = Decimal("20001.00")  # trailed beyond the entry before anything else is filled
+    stop.save()
+    settle(account=account, orders=["2"])
+    a_fill(account, -1, "20001.00", 2, order="2", fees=Decimal(0))
+    settle(account=account)
+    row = RecordedPosition.objects.get()
+    assert (row.status, row.stop, row.risk) == ("stopped_out", Decimal("19990.00"), 200)
+    assert FactRow.objects.get(name="recorder.stop_hit").payload["r"] == "0.1000"
+
+
 def test_a_fill_that_was_late_changes_what_followed_and_says_so(alice: Actor) -> None:
     account = a_broker_account(alice.user)
     a_recorder(alice.user, account)

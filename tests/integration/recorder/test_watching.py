@@ -11,12 +11,12 @@ from apps.bus.domain.message import DAY, MINUTE, SECOND, to_datetime, to_instant
 from apps.bus.models import FactRow
 from apps.notifications.models import Notice
 from apps.recorder import deciding, watching
-from apps.recorder.models import SizeDifference
+from apps.recorder.models import Opening, SizeDifference
 from apps.recorder.services import settle
 from apps.recorder.tasks import sweep
 from tests.cast import Actor
 from tests.integration.notifications.told import hear
-from tests.integration.recorder.rows import a_broker_account, a_fill, a_recorder
+from tests.integration.recorder.rows import BEGAN, a_broker_account, a_fill, a_recorder
 
 pytestmark = pytest.mark.django_db
 NOW = to_instant(timezone.now())
@@ -147,6 +147,28 @@ def test_what_was_there_before_any_fill_claims_nothing(alice: Actor) -> None:
     a_recorder(alice.user, account)
     holds(account, 2)
     assert [look(account, one) for one in (0, 70)] == [0, 0]
+
+
+def test_what_was_held_before_the_desk_knew_the_account_explains_itself_while_it_is_left(
+    alice: Actor,
+) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    Opening.objects.create(
+        account=account, contract="NQZ5", said_net=3, said_at=timezone.now(), at_ns=BEGAN,
+        net=3, is_settled=True,
+    )  # fmt: skip
+    a_fill(account, -1, "20000.00", 1)  # of what was there
+    a_fill(account, 1, "20000.00", 2)  # the strategy's
+    settle(account=account)
+    holds(account, 3)
+    assert (look(account), look(account, 60)) == (0, 0), "2 of before beside 1 that is recorded"
+    a_fill(account, -3, "20010.00", 3)
+    settle(account=account)
+    holds(account, 0)
+    assert (look(account, 120), look(account, 180)) == (0, 0)
+    holds(account, 1)
+    assert (look(account, 240), look(account, 300)) == (0, 1), "nothing is left that explains it"
 
 
 def test_a_broker_that_is_not_read_proves_nothing(alice: Actor) -> None:

@@ -1,9 +1,12 @@
 """The door: who may come in, and what strangers are told."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from apps.bus.models import FactRow
 from tests.cast import Actor
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +75,33 @@ def test_the_csrf_token_opens_a_form(dora: str) -> None:
         headers={"x-csrftoken": token},
     )
     assert answer.status_code == 302
+
+
+def test_another_spelling_of_a_name_is_counted_as_the_same_trader(dora: str) -> None:
+    """The door knows `Dora` for dora, so each spelling must not have five tries of its own."""
+    client = Client()
+    for spelling in ("dora", "Dora", "DORA", "doRa", "dOra"):
+        last = client.post("/accounts/login/", {"username": spelling, "password": "wrong"})
+    assert last.status_code == 429
+    right = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert right.status_code == 429
+    assert FactRow.objects.filter(name="user.sign_in_failed").count() == 5
+
+
+def test_behind_a_proxy_each_visitor_is_counted_by_himself(dora: str, settings: Any) -> None:
+    """Else a stranger who knows a name keeps its trader out for as long as he likes."""
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    stranger = Client(headers={"x-forwarded-for": "203.0.113.9"})
+    for _ in range(6):
+        last = stranger.post("/accounts/login/", {"username": dora, "password": "wrong"})
+    assert last.status_code == 429
+    trader = Client(headers={"x-forwarded-for": "198.51.100.7"})
+    answer = trader.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+def test_who_writes_a_forwarded_address_himself_is_counted_by_his_own(dora: str) -> None:
+    for number in range(6):
+        client = Client(headers={"x-forwarded-for": f"203.0.113.{number}"})
+        last = client.post("/accounts/login/", {"username": dora, "password": "wrong"})
+    assert last.status_code == 429
