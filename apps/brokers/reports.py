@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
+from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch, Fill
 from apps.bus import bus
 from apps.bus.models import Inbox
@@ -141,9 +142,14 @@ def _unknown(keys: Iterable[str]) -> list[str]:
 
 
 def _told_of(desks: _Desks, fill: BrokerFill) -> Account | None:
-    """Return the desk account to which a fill is told; None: it is history, taken back, or of something unknown."""
+    """Return the desk account to which a fill is told; None: it is history, taken back, or of something unknown.
+
+    What only a file has told is history too, however late it came in: no day's result, count or limit is made of it.
+    """
     account, desk = desks.of(fill)
     if desk is None or not fill.is_active or not _is_known(fill.contract):
+        return None
+    if fill.source.startswith(BY_FILE):
         return None
     return desk if fill.seen_at >= max(desk.created_at, account.created_at + SETTLES) else None
 

@@ -29,12 +29,18 @@ from apps.trades.domain.telling import sentence
 from apps.trades.services import Refused
 
 SECRET: Final = ("password", "sec")
+OWN_MARKET: Final = "simulator"
 PLACES: Final = (
     ("demo", "Demo"),
     ("live", "LIVE: real money"),
-    ("simulator", "This desk's own market"),
+    (OWN_MARKET, "This desk's own market"),
 )
 TONES: Final = {"ok": "good", "refused": "bad", "displaced": "bad", "lost": "bad"}
+
+
+def has_own_market() -> bool:
+    """Return whether the desk runs a simulated market, where a login can be tried without a broker."""
+    return settings.MARKET != "tradovate" and OWN_MARKET in settings.BROKER_ENVIRONMENTS
 
 
 def _text(label: str, hint: str = "", *, needed: bool = True, most: int = 80) -> forms.CharField:
@@ -66,6 +72,8 @@ class ConnectForm(forms.Form):
         super().__init__(*args, **options)
         offered = [one for one in PLACES if one[0] in settings.BROKER_ENVIRONMENTS]
         self.fields["environment"].choices = offered  # type: ignore[attr-defined]
+        if has_own_market():
+            self.fields["environment"].initial = OWN_MARKET
 
 
 class ChangeForm(ConnectForm):
@@ -158,7 +166,9 @@ def page(request: HttpRequest) -> HttpResponse:
                 return redirect("desk:connections")
         except Refused as refused:
             _blame(form, refused)
-    context = _listed(request) | {"form": form, "seen": seen}
+    context = _listed(request) | {
+        "form": form, "seen": seen, "has_own_market": has_own_market(),
+    }  # fmt: skip
     status = 422 if form.errors else 200
     around = shell.around(request, "connections")
     return render(request, "connections/page.html", around | context, status=status)

@@ -77,7 +77,7 @@ class PerformanceFilter(forms.Form):
         account: Any = self.fields["account"]
         if self.chosen is Books.RECORDED:
             account.queryset = recorded.accounts(user)
-            account.label_from_instance = lambda row: f"{row}, {row.connection.environment}"
+            account.label_from_instance = lambda row: f"{row}, {'LIVE' if row.is_live else 'DEMO'}"
         else:
             account.queryset = accounts(user)
             account.label_from_instance = lambda row: f"{row.name}, {row.kind}"

@@ -101,7 +101,7 @@ class RecorderForm(forms.Form):
         super().__init__(data, initial=initial)
         field: Any = self.fields["account"]
         field.queryset = queries.broker_accounts(user)
-        field.label_from_instance = lambda row: f"{row}, {row.connection.environment}"
+        field.label_from_instance = lambda row: f"{row}, {'LIVE' if row.is_live else 'DEMO'}"
 
     @property
     def given(self) -> dict[str, Any]:

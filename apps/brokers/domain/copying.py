@@ -115,9 +115,17 @@ class Copier:
             and (account.kind is Kind.PAPER or not on_paper)
         ]
         if not mine:
-            where = f"the group {group.name}" if group else "this strategy's routes"
             kind = "paper account" if on_paper else "account"
-            return "NO_ACCOUNT", f"account_group: {where} names no {kind} of yours"
+            if group:
+                return (
+                    "NO_ACCOUNT",
+                    f"account_group: no {kind} of yours is in the group {group.name}",
+                )
+            cure = "give it one under Strategies, Routes, or name a group of accounts"
+            return (
+                "NO_ACCOUNT",
+                f"account_group: this strategy has no route to {'a' if on_paper else 'an'} {kind}; {cure}",
+            )
         return mine
 
     def _into(

@@ -103,6 +103,8 @@ def of_read(problem: TradovateError) -> BrokerError:
             return Unavailable(f"asks for quiet: {problem}", REST_SECONDS)
         case Unauthorised():
             return LoginRefused(str(problem))
+        case Unsent():
+            return Unavailable("it cannot be reached from this machine", SOON_SECONDS)
         case Unreachable() | WrongHost():
             return Unavailable(str(problem), SOON_SECONDS)
         case _:

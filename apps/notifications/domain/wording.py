@@ -268,11 +268,21 @@ def _alerts(severity: Severity) -> Callable[[Sequence[Payload], Context], Notice
     return words
 
 
+PARTS: Final = {
+    "totp": "authenticator app",
+    "webauthn": "passkey",
+    "recovery_codes": "recovery codes",
+}
+
+
 def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], Notice]:
     def words(payloads: Sequence[Payload], _: Context) -> Notice:
         p = payloads[-1]
-        said = [str(p[key]) for key in ("label", "part", "how", "agent", "address") if p.get(key)]
-        where = ", ".join(one.replace("_", " ") for one in said)
+        deed = " ".join(
+            str(one) for one in (PARTS.get(str(p.get("part")), p.get("part")), p.get("how")) if one
+        )
+        said = (p.get("label"), deed, p.get("agent"), p.get("address"))
+        where = ", ".join(str(one) for one in said if one)
         body = sentences(where, "if it was not you, end that session and change your password")
         return Notice(Kind.SECURITY, title, body, Severity.WARNING, path)
 

@@ -153,6 +153,13 @@ def test_a_sign_in_is_told_from_a_new_place_alone_and_a_wrong_password_not() -> 
     assert wrong is not None and wrong.title == "Wrong second factor at the door"
 
 
+def test_a_part_of_the_second_factor_is_called_as_on_the_page() -> None:
+    told = word(
+        "user.second_factor_changed", [{"part": "totp", "how": "added", "address": "10.0.0.9"}]
+    )
+    assert told is not None and told.body.startswith("Authenticator app added, 10.0.0.9.")
+
+
 def test_a_made_token_is_told_with_its_name_and_place() -> None:
     told = word(
         "user.token_made", [{"token": 3, "label": "bot", "scope": "read", "address": "::1"}]

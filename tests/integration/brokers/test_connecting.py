@@ -1,6 +1,7 @@
 """What traders do with logins: tried before they are kept, their own only, their secrets seen by nobody."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 
 from apps.brokers import connecting
 from apps.brokers.domain.seen import BrokerStatus, Snapshot
-from apps.brokers.logins import usage_of
+from apps.brokers.logins import register_market, usage_of
 from apps.brokers.mirror import take_in
 from apps.brokers.models import Account, BrokerAccount, BrokerFill, Connection
 from apps.brokers.reading import poll
+from apps.brokers.tradovate.hosts import Hosts
 from apps.bus.models import Inbox
 from apps.risk.models import RuleSet
 from apps.risk.services import seed_presets
@@ -271,3 +273,32 @@ def test_no_secret_is_seen_anywhere(alice: Actor, market: ScriptedSimulator) -> 
         from apps.bus.models import FactRow
 
         watch.see("facts", list(FactRow.objects.values_list("payload", flat=True)))
+
+
+def test_a_simulated_market_offers_its_own_login_first(alice: Actor, settings: Any) -> None:
+    offered, hint = 'value="simulator" selected', "password <b>trader</b>"
+    settings.MARKET = "generated"
+    shown = alice.client.get("/connections/").content.decode()
+    assert offered in shown and hint in shown
+    settings.MARKET = "tradovate"
+    shown = alice.client.get("/connections/").content.decode()
+    assert offered not in shown and hint not in shown
+
+
+def test_live_orders_lead_to_the_brokers_where_no_account_is_used(alice: Actor) -> None:
+    shown = alice.client.get("/live/").content.decode()
+    assert "Nothing leaves this desk" in shown
+    assert "Connect a broker</a>" in shown
+
+
+def test_a_broker_out_of_reach_is_told_in_words(alice: Actor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        nobody = Hosts.at(f"http://127.0.0.1:{door.getsockname()[1]}")
+    register_market(nobody)
+    try:
+        answer = alice.client.post("/connections/", ADD | {"do": "test"})
+    finally:
+        register_market(None)
+    assert answer.status_code == 422
+    assert "it cannot be reached from this machine" in answer.content.decode()
+    assert not Connection.objects.exists()

@@ -1,15 +1,24 @@
 """Taking the broker's position over books what was paid where that is known, and never an entry's price as an exit."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from apps.brokers import live
+from apps.brokers import live, reports
 from apps.brokers.domain.messages import ReportBroker
-from apps.brokers.models import BrokerFill, BrokerPosition, Difference, Fill, Position
+from apps.brokers.models import (
+    Account,
+    BrokerAccount,
+    BrokerFill,
+    BrokerPosition,
+    Difference,
+    Fill,
+    Position,
+)
 from apps.brokers.reconciling import differences, reconcile
 from apps.bus import bus, transport
 from apps.bus.models import Inbox
@@ -166,3 +175,23 @@ def test_without_any_price_nothing_is_booked(alice: Actor) -> None:
         live.repair(user=alice.user, difference=found, how="take_over")
     assert refused.value.reason == "NO_MARKET"
     assert not Inbox.objects.filter(kind="broker.report").exists()
+
+
+def test_what_only_a_file_told_is_no_trade_of_today(desk: Desk) -> None:
+    bought = a_broker_fill(desk, 2, "f1", at_ns=START - 1, source="csv:tradovate-fills")
+    sold = a_broker_fill(desk, -2, "f2", at_ns=START, source="csv:tradovate-fills")
+    began = timezone.now() - timedelta(minutes=5)
+    Account.objects.update(created_at=began)
+    BrokerAccount.objects.update(created_at=began)
+    BrokerFill.objects.update(
+        seen_at=timezone.now() - timedelta(seconds=30)
+    )  # its mark had time to come
+    reports.sweep(BrokerAccount.objects.get())
+    desk.step()
+    assert booked() == []
+
+    for row in (bought, sold):  # the broker tells it itself
+        BrokerFill.objects.filter(pk=row.pk).update(source="poll")
+    reports.sweep(BrokerAccount.objects.get())
+    desk.step()
+    assert [row[0] for row in booked()] == ["buy", "sell"]

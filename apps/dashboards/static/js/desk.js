@@ -9,4 +9,5 @@ import "./ladder.js";
 import "./position.js";
 import "./keys.js";
 import "./ask.js";
+import "./copy.js";
 import "./events.js";

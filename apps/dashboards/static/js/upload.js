@@ -41,11 +41,11 @@ class SliceUpload extends HTMLElement {
   }
 
   begin(file) {
-    const value = (name) => this.form.elements[name].value;
-    const told = {
-      name: file.name, size: file.size, modified: file.lastModified,
-      zone: value("zone"), decimals: value("decimals"), days: value("days"),
-    };
+    const told = { name: file.name, size: file.size, modified: file.lastModified };
+    for (const name of ["zone", "decimals", "days"]) {
+      const { value } = this.form.elements[name];
+      if (value) told[name] = value; // what the file itself shows is left out: the API takes no empty choice
+    }
     return this.ask("POST", this.getAttribute("to"), JSON.stringify(told), { "Content-Type": "application/json" });
   }
 
