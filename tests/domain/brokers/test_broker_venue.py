@@ -333,6 +333,32 @@ def test_closing_a_part_makes_room_first_so_that_nothing_can_turn_round() -> Non
     assert (world.held, world.broker.net, world.broker.protects()) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_stop_that_stands_alone_makes_room_for_a_market_exit_too(part: int) -> None:
+    world = World()
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    asked = {"side": "sell", "type": "stop", "stop": "19990.00", "quantity": 2}
+    world.wish(PlaceOrder, account=1, symbol=NQ, confirmed=True, **asked)
+    world.quiet()
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=part)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 2 - part
+    assert world.broker.lowest == 0
+
+
+def test_a_market_exit_leaves_a_stop_that_is_not_in_its_way() -> None:
+    world = World()
+    world.broker.by_hand("buy", 3)
+    world.quiet()
+    asked = {"side": "sell", "type": "stop", "stop": "19990.00", "quantity": 1}
+    world.wish(PlaceOrder, account=1, symbol=NQ, confirmed=True, **asked)
+    world.quiet()
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=2)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 1
+
+
 def test_a_target_that_fills_while_room_is_made_is_enough() -> None:
     world = World()
     world.entered(1)
