@@ -251,6 +251,9 @@ class BrokerVenue:
         elif said.status != "sent" and not line.is_over:
             for one in [line, *self.lines.legs_of(line)]:
                 yield from self._end(one, Report.REJECTED, said.at, said.reason or "NOT_SENT")
+        elif line.is_kill and not line.is_over:
+            line.stage = Stage.WORKING  # its order carries no mark: nothing else tells of it
+            self._note(line)
 
     def _refuse(self, line: Line, at: int) -> Iterator[Message]:
         """The broker does not want what was asked of an order. It may be asked again, but not for ever.
@@ -372,6 +375,9 @@ class BrokerVenue:
                 if not head.is_over:
                     yield from self._ask_cancel(head, at)
         held = abs(self._held(place))
+        for one in [one for one in self.lines.alone(place) if one.is_kill and not held]:
+            if one.stage is Stage.WORKING:  # what it was to close was closed otherwise
+                yield from self._end(one, Report.CANCELLED, at, "FLAT")
         alone = [one for one in self.lines.alone(place) if one.stage is not Stage.HERE]
         for one in sorted(alone, key=lambda one: one.type is OrderType.LIMIT):  # stops stay longest
             size = min(one.remaining, max(0, held - claimed))

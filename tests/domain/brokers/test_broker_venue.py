@@ -477,6 +477,27 @@ def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
     assert not world.engine.ledger.books.orders
 
 
+def test_a_kill_that_finds_nothing_to_close_ends_and_stands_in_no_later_exit_s_way() -> None:
+    world = World()
+    world.entered(1)
+    world.wish(Flatten, is_kill=True)
+    (stop,) = world.tags("s")
+    world.broker.fill(stop, 1)
+    (kill,) = [one for one in world.queue if one.errand is Errand.LIQUIDATE]
+    world.queue.remove(kill)
+    said = {"what": "dispatch", "tag": kill.tag, "errand": "liquidate", "status": "sent"}
+    world.broker.told.insert(0, ReportBroker(account=1, at=1, **said))
+    world.quiet()
+    assert (world.held, dict(world.engine.ledger.books.orders)) == (0, {})
+    world.buy(1)
+    world.quiet()
+    world.broker.fill(world.tags("e")[-1], 1)
+    world.quiet()
+    world.wish(Flatten)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
 def alerted(world: World, number: int, side: str, size: int, **more: Any) -> list[Fact]:
     """Let a strategy say what shall be held."""
     action = "buy" if side == "long" else "sell"
