@@ -83,6 +83,7 @@ class Line:
     asked:   what the change asks for that is on its way: more may be wanted by now
     base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
+    unwanted: of an entry: why everything is closed, and so what is filled of it all the same
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
@@ -126,6 +127,7 @@ class Line:
     is_leaving: bool = False
     is_kill: bool = False
     uncovered: int = 0
+    unwanted: str = ""
     refusals: int = 0
     refused: str = ""
     refused_stop: int | None = None

@@ -115,6 +115,7 @@ class BrokerVenue:
         """Ask for an order to be taken back. What was never sent is over at once."""
         for line in self.lines.of_order(said.order.id):
             line.refusals = 0
+            line.unwanted = said.reason if said.closes else line.unwanted
             if line.stage is Stage.HERE:
                 yield from self._end(line, Report.CANCELLED, said.at, said.reason)
             elif not line.is_over:
@@ -190,6 +191,10 @@ class BrokerVenue:
         """Measure the bracket by what was paid; with the first exit what is left of its entry is taken back."""
         if line.role is Role.ENTRY:
             self._aim(line)
+            if line.unwanted:
+                key = f"uncovered.{tag_of(f'{line.tag}.f{line.filled}')}"
+                size, at = said.quantity, said.at
+                yield Uncovered(*line.place, size, at, key, line.unwanted)
         elif line.bracket:
             for one in self.lines.of_bracket(line.bracket):
                 if one.role is Role.ENTRY and not one.is_over:

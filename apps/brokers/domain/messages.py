@@ -368,6 +368,7 @@ class CancelRequested(Message):
     at: int
     reason: str = ""
     at_once: bool = False  # without latency: the account has to be flat
+    closes: bool = False  # what is filled of it all the same, at a broker, is closed again
 
 
 @dataclass(frozen=True, slots=True)

@@ -405,14 +405,15 @@ class OrderDesk:
         ]
 
     def _take_back(
-        self, orders: Iterable[Order], reason: str, at: int, *, at_once: bool = False
-    ) -> Iterator[Message]:
+        self, orders: Iterable[Order], reason: str, at: int, *, at_once: bool = False,
+        closes: bool = False,
+    ) -> Iterator[Message]:  # fmt: skip
         for order in orders:
             if order.status is OrderStatus.HELD:
                 yield from self._drop_held(order, OrderStatus.CANCELLED, at, reason)
             elif not order.is_over:
                 self.books.leaving.add(order.id)
-                yield CancelRequested(order, at, reason, at_once)
+                yield CancelRequested(order, at, reason, at_once, closes)
 
     # ---- the way out ----
 
@@ -462,7 +463,7 @@ class OrderDesk:
             at=at, user=account.user, account=account.id, wish=wish, reason=reason,
             positions=len(self.books.held_by(account.id)), orders=len(entries),
         )  # fmt: skip
-        yield from self._take_back(entries, reason, at, at_once=True)
+        yield from self._take_back(entries, reason, at, at_once=True, closes=True)
         for position in self.books.held_by(account.id):
             yield from self._exit(
                 position, position.size, f"{wish}.{position.key}", origin, at, reason
@@ -533,7 +534,7 @@ class OrderDesk:
                 at = max(said.at, order.at)
                 yield from self._drop_held(order, OrderStatus.CANCELLED, at, "SIGNAL_VOID")
             elif order.status in ON_ITS_WAY:
-                yield CancelRequested(order, self.books.at, "SIGNAL_VOID", at_once=True)
+                yield CancelRequested(order, self.books.at, "SIGNAL_VOID", True, True)
         for position in [one for one in self.books.positions.values() if one.signal == said.signal]:
             id = f"{said.signal}.{position.account}-void"
             yield from self._exit(

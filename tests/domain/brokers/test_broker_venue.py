@@ -477,6 +477,27 @@ def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
     assert not world.engine.ledger.books.orders
 
 
+@pytest.mark.parametrize("is_kill", [True, False])
+@pytest.mark.parametrize("early", [0, 1])
+def test_what_is_filled_of_an_entry_while_everything_is_closed_is_closed_too(
+    is_kill: bool, early: int
+) -> None:
+    world = World()
+    world.buy(2, type="limit", limit="20001.00")
+    if early:  # a part of it is held when everything is to be closed
+        world.quiet()
+        world.broker.fill(world.tags("e")[0], 1)
+        world.quiet()
+    world.wish(Flatten, is_kill=is_kill)
+    if not early:  # the entry was on its way, and comes to the broker last of all
+        world.send()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+    assert world.broker.lowest == 0
+    assert not world.engine.ledger.books.orders
+
+
 def test_a_kill_that_finds_nothing_to_close_ends_and_stands_in_no_later_exit_s_way() -> None:
     world = World()
     world.entered(1)
