@@ -199,12 +199,13 @@ class OrderDesk:
     def _propose(self, order: Order, legs: tuple[Order, ...], confirmed: bool) -> Iterator[Message]:
         """Ask the rules for an order. From here on it is known, whatever becomes of it."""
         last = self._market[order.contract].last
-        assert last is not None
+        assert last is not None or order.is_exit, f"order {order.id}: {order.contract} has no price"
         for one in (order, *legs):
             if one.id not in self.books.orders:
                 self.books.remember(one)
             self.books.changed_orders[one.id] = one
         entry = order.limit if order.limit is not None else order.stop
+        last = last or 0  # nobody asks what an exit costs
         yield OrderProposed(order, legs, last, last if entry is None else entry, confirmed)
         if order.status is OrderStatus.SENT and not order.verdict.get("sent"):
             raise AssertionError(f"order {order.id}: nobody judged it")
@@ -509,8 +510,10 @@ class OrderDesk:
         signal: str = "", text: str = "",
     ) -> Iterator[Message]:  # fmt: skip
         """Send a market order that closes so much of a position."""
-        if id in self.books.orders or not (yield from self._ask_market(position.contract)):
-            return
+        at_broker = self.books.accounts[position.account].kind is not Kind.PAPER
+        has_price = yield from self._ask_market(position.contract)
+        if id in self.books.orders or not (has_price or at_broker):
+            return  # a broker has its own price: what is held there is closed without ours
         order = Order(
             id=id, user=position.user, account=position.account, contract=position.contract,
             side=side_of(position.quantity).opposite, type=OrderType.MARKET, quantity=size,

@@ -717,6 +717,18 @@ def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
     assert world.engine.abroad.lines == before
 
 
+@pytest.mark.parametrize("wish", [Flatten, ClosePosition])
+def test_what_is_held_in_a_contract_that_has_no_price_here_can_be_closed(wish: Any) -> None:
+    world = World()
+    world.broker.contract = "ESZ5"
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    more = {"account": 1, "contract": "ESZ5"} if wish is ClosePosition else {}
+    world.wish(wish, **more)
+    world.quiet()
+    assert (world.held, world.broker.net) == (0, 0)
+
+
 @pytest.mark.parametrize("contract", ["ESZ5", "NQH6"])
 def test_a_hand_trade_in_a_contract_that_nobody_follows_is_booked_and_survives_a_restart(
     contract: str,
