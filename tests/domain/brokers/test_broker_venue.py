@@ -39,7 +39,7 @@ from apps.engine.domain.engine import EngineState, build_engine
 from apps.marketdata.domain.contract import parse
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
-from apps.risk.domain.messages import SetRules
+from apps.risk.domain.messages import FlattenSaid, SetRules
 from apps.signals.domain.posted import TakeOrderAlert
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.brokers.model_broker import ModelBroker, shifted
@@ -715,6 +715,30 @@ def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
     before = dict(world.engine.abroad.lines)
     world.tell(ReportBroker(account=7, what="order", at=1, tag=next(iter(before)), status="filled"))
     assert world.engine.abroad.lines == before
+
+
+def test_a_rule_s_exit_that_the_broker_rejects_is_asked_again_until_the_account_is_flat() -> None:
+    world = World()
+    rules = {
+        "firm": "Firm", "plan": "50K", "start_balance": "50000",
+        "drawdown": {"type": "static", "amount": "2000"},
+    }  # fmt: skip
+    world.wish(SetRules, account=1, rules=rules)
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    world.broker.rejects.add("exit")
+    world.price(76_000)  # 1000 points lower: the account has failed
+    world.quiet()
+    assert world.engine.guard.standings[1].failed_at is not None
+    assert world.held == 2
+    for seconds, held in ((2, 2), (5, 0)):
+        world.tell(ClockTicked(world.at + seconds * SECOND))
+        world.quiet()
+        assert world.held == world.broker.net == held
+    asked = [one for one in world.facts if isinstance(one, FlattenSaid)]
+    world.tell(ClockTicked(world.at + 900 * SECOND))
+    assert [one for one in world.facts if isinstance(one, FlattenSaid)] == asked
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("wish", [Flatten, ClosePosition])
