@@ -223,7 +223,7 @@ def repair(
         return "Cancelling that order at the broker."
     if how == "forget":
         said = ReportBroker(
-            account=account.pk, what="order", at=to_instant(timezone.now()), tag=difference.subject,
+            account=account.pk, what="order", at=0, tag=difference.subject,
             status="cancelled", reason="NOT_AT_BROKER",
         )  # fmt: skip
         bus.submit(said, user=account.user_id, source=source, key=f"forget:{difference.pk}")

@@ -146,6 +146,7 @@ class BrokerVenue:
         account = self._books.accounts.get(said.account)
         if account is None or account.kind is Kind.PAPER:
             return
+        said = said if said.at else replace(said, at=self._books.at)
         line = self.lines.get(said.tag)
         if line is not None and line.account != said.account:
             return

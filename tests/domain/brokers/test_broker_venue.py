@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, Stage, line_of, tag_of
 from apps.brokers.domain.books import LedgerState
 from apps.brokers.domain.facts import (
+    DayClosed,
     OrderBlocked,
     OrderCancelled,
     OrderChangeRefused,
@@ -707,6 +708,21 @@ TestAbroad.settings = settings(
     max_examples=150, stateful_step_count=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
+
+
+def test_what_we_found_out_ourselves_is_dated_by_the_market_and_ends_no_day() -> None:
+    world = World()
+    world.buy(1)
+    (sent,) = world.queue
+    said = {"what": "dispatch", "tag": sent.tag, "errand": "place", "status": "refused"}
+    facts = world.tell(ReportBroker(account=1, at=0, reason="LiquidationOnly", **said))
+    (rejected,) = [one for one in facts if isinstance(one, OrderRejected)]
+    assert rejected.at == world.engine.ledger.books.at
+    fill = {"what": "fill", "fill": "takeover.1", "contract": NQ, "side": "buy", "price": "20000"}
+    facts += world.tell(ReportBroker(account=1, at=0, quantity=1, **fill))
+    (position,) = world.engine.ledger.books.positions.values()
+    assert position.opened_at == world.engine.ledger.books.at
+    assert not [one for one in facts if isinstance(one, DayClosed)]
 
 
 def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
