@@ -57,7 +57,7 @@ from apps.brokers.domain.ticket import BadOrder, Setting, orders_for, whole
 from apps.bus.domain.message import MINUTE, Message
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.calendar import CALENDAR, Calendar
-from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.marketdata.domain.contract import UnknownSymbol, parse, parts_of, root_of
 from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.marketdata.domain.messages import (
     ClockTicked,
@@ -557,12 +557,19 @@ class OrderDesk:
         return self._calendar.is_open(at, product.group)
 
     def _contract(self, symbol: str) -> str | None:
-        if symbol in self._fronts.values() or symbol in self._market:
+        known = {*self._fronts.values(), *self._market, *self.books.contracts()}
+        if symbol in known:
             return symbol
         try:
-            return self._fronts.get(root_of(symbol))
+            root, month, _ = parts_of(symbol)
+            if month is None:
+                return self._fronts.get(root)
+            dated = parse(
+                symbol, self.books.at
+            ).name  # another month is another price, not the front's
         except UnknownSymbol:
             return None
+        return dated if dated in known else None
 
     def _ask_markets(self, account: Account) -> Iterator[Message]:
         """Learn what time it is wherever an account has something open."""

@@ -98,8 +98,8 @@ class World:
 
     def buy(self, quantity: int = 1, **more: Any) -> list[Fact]:
         """Ask for a bracketed market order."""
-        asked = {"type": "market", "bracket": STOP, "confirmed": True, **more}
-        return self.wish(PlaceOrder, account=1, symbol=NQ, side="buy", quantity=quantity, **asked)
+        asked = {"symbol": NQ, "type": "market", "bracket": STOP, "confirmed": True, **more}
+        return self.wish(PlaceOrder, account=1, side="buy", quantity=quantity, **asked)
 
     def send(self) -> Dispatch:
         """Let the gateway carry out what is first in its queue."""
@@ -708,6 +708,29 @@ TestAbroad.settings = settings(
     max_examples=150, stateful_step_count=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("symbol", ["NQH6", "CME_MINI:NQH2026", "NQ 03-26"])
+def test_an_order_in_another_month_is_never_one_in_the_front(symbol: str) -> None:
+    world = World()
+    (refused,) = world.buy(1, symbol=symbol)
+    assert isinstance(refused, CommandRefused)
+    assert (refused.reason, world.queue) == ("NO_MARKET", [])
+    world.broker.contract = "NQH6"
+    world.broker.by_hand("buy", 1)
+    world.quiet()
+    world.tell(TickReceived("NQH6", Tick(world.at, 80_400, 1, made_id(world.at, 1), None)))
+    world.restart()  # nobody has asked for its price yet
+    stop = {"side": "sell", "type": "stop", "stop": "20050.00", "quantity": 1, "confirmed": True}
+    world.wish(PlaceOrder, account=1, symbol=symbol, **stop)
+    assert [(one.contract, one.is_exit) for one in world.queue] == [("NQH6", True)]
+
+
+@pytest.mark.parametrize("symbol", ["NQ", "NQ1!", "NQZ5", "CME_MINI:NQZ2025", "NQZ25"])
+def test_an_order_may_spell_the_front_contract_as_its_sender_does(symbol: str) -> None:
+    world = World()
+    world.buy(1, symbol=symbol)
+    assert [one.contract for one in world.queue] == [NQ]
 
 
 def test_what_we_found_out_ourselves_is_dated_by_the_market_and_ends_no_day() -> None:
