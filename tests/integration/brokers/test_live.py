@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.brokers import connecting, live, reports
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import ClosePosition, PlaceOrder, ReportBroker
+from apps.brokers.domain.messages import CancelOrder, ClosePosition, PlaceOrder, ReportBroker
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
 from apps.brokers.gateways import Gateways
@@ -431,6 +431,12 @@ class Desk:
         bus.submit(kind(**given), user=self.user.pk, source="test")
         self.step()
 
+    def wish_of_broker(self, **said: Any) -> None:
+        """Let the engine hear what a broker says."""
+        told = ReportBroker(account=self.account.pk, **said)
+        bus.submit(told, user=self.user.pk, source="test")
+        self.step()
+
 
 @pytest.fixture
 def desk(alice: Actor) -> Iterator[Desk]:
@@ -504,6 +510,29 @@ def test_a_hand_trade_in_a_contract_that_the_desk_does_not_follow_leaves_the_eng
     desk.price(desk.last)
     assert desk.engine.engine.contracts() == {"ESZ5"}
     assert desk.engine.engine.market.tapes["ESZ5"].last == 24_000
+
+
+def test_whoever_wants_out_at_a_broker_waits_for_no_feed(desk: Desk) -> None:
+    far = f"{(desk.last - 800) / 4:.2f}"
+    bracket = {"stop": f"{(desk.last - 1200) / 4:.2f}"}
+    limit = {"type": "limit", "limit": far, "tif": "gtc", "quantity": 1, "bracket": bracket}
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", confirmed=True, **limit
+    )
+    entry = Order.objects.get(role="entry")
+    traded = {"what": "fill", "fill": "h1", "contract": CONTRACT, "side": "buy", "quantity": 1}
+    desk.engine.put(FeedChanged(FeedState.LOST, "", desk.at, 1))
+    desk.wish_of_broker(price=far, at=desk.at, **traded)
+    desk.wish(CancelOrder, order=entry.key)
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT)
+    sent = Dispatch.objects.order_by("id").values_list("errand", "is_exit")
+    assert list(sent) == [(Errand.PLACE, False), (Errand.CANCEL, True), (Errand.PLACE, True)]
+    # what enters waits for the market
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", confirmed=True, **limit
+    )
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT, reverse=True)
+    assert Inbox.objects.filter(handled=False).count() == 2
 
 
 def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk) -> None:
