@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.brokers import dispatches, services
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
+from apps.brokers.domain.brokervenue import NOT_AT_BROKER
 from apps.brokers.domain.comparing import STOPS, Differs
 from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
 from apps.brokers.domain.messages import Flatten, ReportBroker
@@ -224,7 +225,7 @@ def repair(
     if how == "forget":
         said = ReportBroker(
             account=account.pk, what="order", at=0, tag=difference.subject,
-            status="cancelled", reason="NOT_AT_BROKER",
+            status="cancelled", reason=NOT_AT_BROKER,
         )  # fmt: skip
         bus.submit(said, user=account.user_id, source=source, key=f"forget:{difference.pk}")
         return "The desk lets go of that order."

@@ -50,6 +50,7 @@ from apps.marketdata.domain.messages import (
 )
 
 REAL: Final = "broker"
+NOT_AT_BROKER: Final = "NOT_AT_BROKER"  # a person lets go of an order that the broker does not have
 FOLLOWS: Final = (
     10  # a trailing stop is moved when it is a tenth of its distance behind: calls are counted
 )
@@ -210,7 +211,8 @@ class BrokerVenue:
         if line.is_over:
             return
         if said.status in _ENDS:
-            line.told = max(line.told, said.filled)
+            is_let_go = said.reason == NOT_AT_BROKER  # nobody waits for its last fill any more
+            line.told = line.filled if is_let_go else max(line.told, said.filled)
             line.ending, line.reason = _ENDS[said.status], said.reason or line.reason
             self._note(line)
             if line.ending and line.filled >= line.told:

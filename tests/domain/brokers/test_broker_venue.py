@@ -710,6 +710,22 @@ TestAbroad.settings = settings(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("status", ["filled", "cancelled"])
+def test_an_order_that_a_person_lets_go_of_ends_though_a_fill_of_it_was_never_told(
+    status: str,
+) -> None:
+    world = World()
+    world.buy(1)
+    world.quiet()
+    (tag,) = world.tags("e")
+    said = {"what": "order", "tag": tag, "quantity": 1}
+    world.tell(ReportBroker(account=1, at=world.at, status=status, filled=1, **said))
+    assert world.engine.ledger.books.orders
+    world.tell(ReportBroker(account=1, at=0, status="cancelled", reason="NOT_AT_BROKER", **said))
+    assert not world.engine.ledger.books.orders
+    assert not world.engine.abroad.lines
+
+
 @pytest.mark.parametrize("symbol", ["NQH6", "CME_MINI:NQH2026", "NQ 03-26"])
 def test_an_order_in_another_month_is_never_one_in_the_front(symbol: str) -> None:
     world = World()
