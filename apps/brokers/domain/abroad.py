@@ -81,6 +81,7 @@ class Line:
     told:    how much of it is filled by the word of the broker; ending: how it ended by that word, while a fill is missing
     changes: how often a change or an end was asked for; is_asking, is_leaving: one of them is on its way
     asked:   what the change asks for that is on its way: more may be wanted by now
+    was:     what that lay at before; is_taken: the broker has answered that it does it
     base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
     unwanted: of an entry: why everything is closed, and so what is filled of it all the same
@@ -132,6 +133,8 @@ class Line:
     refused: str = ""
     refused_stop: int | None = None
     asked: dict[str, int] = field(default_factory=dict)
+    was: dict[str, int | None] = field(default_factory=dict)
+    is_taken: bool = False
     base: int | None = None
 
     @property
@@ -148,6 +151,14 @@ class Line:
     def is_stuck(self) -> bool:
         """Return whether the broker refused it so often that only a person's wish asks again."""
         return not self.is_over and self.refusals >= MOST_TRIES
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Return whether a change was done, and somebody has changed the same again in the broker's own program."""
+        told = {name: getattr(self, name) for name in self.asked}
+        return self.is_taken and any(
+            told[name] not in (to, self.was.get(name)) for name, to in self.asked.items()
+        )
 
     @property
     def is_exit(self) -> bool:

@@ -247,10 +247,22 @@ class BrokerVenue:
                 setattr(line, f"want_{name}", None)
         if line.is_asking and all(getattr(line, name) == to for name, to in line.asked.items()):
             line.is_asking, line.refusals, line.refused_stop = False, 0, None
+        self._let_go(line)
+
+    def _let_go(self, line: Line) -> None:
+        """Wait no longer for values that somebody has overtaken at the broker: his word is the newer one."""
+        if line.is_asking and line.is_overtaken:
+            line.is_asking = False
+            for name, to in line.asked.items():
+                if getattr(line, f"want_{name}") == to:
+                    setattr(line, f"want_{name}", None)
 
     def _hear_outcome(self, line: Line, said: ReportBroker) -> Iterator[Message]:
         """Take over what became of a dispatch. What was sent shows itself in the order that the broker tells of."""
         if said.errand in (Errand.MODIFY, Errand.CANCEL):
+            line.is_taken = line.is_taken or (said.errand, said.status) == (Errand.MODIFY, "sent")
+            self._let_go(line)
+            self._note(line)
             # an end that comes too late is on its way already
             is_over = said.errand == Errand.CANCEL and said.reason == "TooLate"
             if said.status != "sent" and not is_over:
@@ -487,7 +499,8 @@ class BrokerVenue:
         wanted: dict[str, Any] = {
             name: to if name == "quantity" else line.price(to) for name, to in asked.items()
         }
-        line.is_asking, line.asked = True, asked
+        line.is_asking, line.asked, line.is_taken = True, asked, False
+        line.was = {name: getattr(line, name) for name in asked}
         line.changes += 1
         self._note(line)
         yield self._dispatch(line, Errand.MODIFY, f"{line.tag}.m{line.changes}", wanted, at)

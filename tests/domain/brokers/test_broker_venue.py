@@ -395,6 +395,30 @@ def test_a_change_that_the_broker_refuses_is_asked_again_three_times_and_then_to
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
 
 
+@pytest.mark.parametrize("answered", ["first", "last"])
+def test_a_change_that_somebody_overtakes_at_the_broker_holds_no_exit(answered: str) -> None:
+    world = World()
+    world.buy(2)
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    (stop,) = world.tags("s")
+    world.wish(ModifyOrder, order="w1-s", stop="19995.00")
+    world.send()
+    answer = next(one for one in world.broker.told if one.what == "dispatch")
+    world.broker.told.clear()  # how it lay in between is never told
+    order = world.broker.orders[stop]
+    order.stop = "19992.00"
+    world.broker._say(order)
+    world.broker.told.insert(0 if answered == "first" else 1, answer)
+    world.quiet()
+    assert world.engine.ledger.books.orders["w1-s"].stop == 79_968
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 1
+    assert order.stop == "19992.00"
+
+
 def test_a_stop_that_is_moved_again_while_it_is_moved_is_moved_twice() -> None:
     world = World()
     world.entered(1)
