@@ -773,6 +773,20 @@ def test_an_order_may_spell_the_front_contract_as_its_sender_does(symbol: str) -
     assert [one.contract for one in world.queue] == [NQ]
 
 
+def test_an_expired_contract_is_settled_by_the_broker_s_word_alone() -> None:
+    world = World()
+    world.entered(1)
+    tape = world.engine.market.tapes[NQ]
+    tape.expires_at = parse(NQ, BEGIN).expires_at
+    tape.refresh()
+    facts = world.tell(ClockTicked(tape.expires_at + 3600 * SECOND))
+    assert not [one for one in facts if isinstance(one, OrderFilled)]
+    assert world.held == world.broker.net == 1
+    world.broker.by_hand("sell", 1)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
 def test_what_we_found_out_ourselves_is_dated_by_the_market_and_ends_no_day() -> None:
     world = World()
     world.buy(1)
