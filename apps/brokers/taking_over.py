@@ -80,7 +80,7 @@ def _parts(contract: str, ours: int, theirs: int, average: Decimal | None) -> li
 
 
 def _last(contract: str) -> Decimal:
-    now = price.price_now(root_of(contract))
+    now = price.price_of(contract)  # its own, never the month's in front
     if now is None or now.reading.get("last") is None:
         raise Refused("NO_MARKET", f"{contract} has no price here to book it at", "difference")
     return instrument(root_of(contract)).snap(Decimal(str(now.reading["last"])))
