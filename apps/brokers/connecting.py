@@ -176,6 +176,14 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
         raise Refused("ADOPTED", f"{account.name} is used already, as {account.account}")
     if not account.is_open:
         raise Refused("CLOSED", f"{account.name} is closed at the firm")
+    twins = BrokerAccount.objects.of(account.user).exclude(pk=account.pk)
+    twin = twins.filter(
+        remote=account.remote, account__is_open=True, connection__broker=account.connection.broker,
+        connection__environment=account.connection.environment,
+    ).first()  # fmt: skip
+    if twin is not None:  # both would close the one position there, and turn it round
+        detail = f"{account.name} is used already through {twin.connection.name}, as {twin.account}"
+        raise Refused("ADOPTED", detail)
     return services.open_account(
         user=account.user,
         name=name,

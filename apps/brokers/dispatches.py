@@ -1,6 +1,5 @@
 """Rows of what is to be sent: read and written for the gateway, told to the engine, and what the broker calls them."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +14,6 @@ from apps.brokers.models import WAITING, Account, BrokerAccount, BrokerOrder, Di
 from apps.brokers.models.remote import AT_WORK
 from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
-from apps.bus.domain.message import to_instant
 
 
 def read(number: int) -> Dispatch:
@@ -67,7 +65,6 @@ def settle(row: Dispatch, *, number: str = "") -> bool:
 
     Returns whether that was still open.
     """
-    now = timezone.now()
     status = Dispatch.Status.SENT if number else Dispatch.Status.NOT_SENT
     if read(row.pk).status != Dispatch.Status.UNKNOWN:
         return False
@@ -75,8 +72,8 @@ def settle(row: Dispatch, *, number: str = "") -> bool:
         found = BrokerOrder.objects.filter(account__account=row.account_id, remote=number)
         found.update(tag=row.tag)
     # told first: told twice it changes nothing, told never the engine would wait for ever
-    tell_outcome(row, status, "" if number else "NOT_SENT", now)
-    fields = {"reason": "" if number else "SETTLED", "done_at": now, "status": status}
+    tell_outcome(row, status, "" if number else "NOT_SENT")
+    fields = {"reason": "" if number else "SETTLED", "done_at": timezone.now(), "status": status}
     write_waiting(row.pk, **fields, remote={row.tag: number} if number else {})
     return True
 
@@ -115,10 +112,10 @@ def number_of(row: Dispatch) -> str:
     return known.remote if known is not None and row.tag else ""
 
 
-def tell_outcome(row: Dispatch, status: str, reason: str, now: datetime) -> None:
-    """Bring what became of a dispatch to the engine, once."""
+def tell_outcome(row: Dispatch, status: str, reason: str) -> None:
+    """Bring what became of a dispatch to the engine, once. It has no wall time: that would end days of the market's."""
     said = ReportBroker(
-        account=row.account_id, what="dispatch", at=to_instant(now), tag=row.tag,
+        account=row.account_id, what="dispatch", at=0, tag=row.tag,
         errand=row.errand, status="sent" if status == Dispatch.Status.SENT else status, reason=reason,
     )  # fmt: skip
     bus.submit(

@@ -1,6 +1,7 @@
 """Live orders: letting them out, the kill switch, and the one-click repairs of what differs at the broker."""
 
 import uuid
+from collections import Counter
 from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,10 +13,11 @@ from django.utils import timezone
 from apps.brokers import dispatches, services
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
-from apps.brokers.domain.comparing import Differs
+from apps.brokers.domain.brokervenue import NOT_AT_BROKER
+from apps.brokers.domain.comparing import STOPS, Differs
 from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
 from apps.brokers.domain.messages import Flatten, ReportBroker
-from apps.brokers.domain.order import OrderStatus
+from apps.brokers.domain.order import OrderStatus, Role, Side
 from apps.brokers.models import (
     WAITING,
     Account,
@@ -26,6 +28,8 @@ from apps.brokers.models import (
     Difference,
     Dispatch,
     LiveSwitch,
+    Order,
+    Position,
 )
 from apps.brokers.models.remote import AT_WORK
 from apps.brokers.taking_over import take_over
@@ -220,19 +224,56 @@ def repair(
         return "Cancelling that order at the broker."
     if how == "forget":
         said = ReportBroker(
-            account=account.pk, what="order", at=to_instant(timezone.now()), tag=difference.subject,
-            status="cancelled", reason="NOT_AT_BROKER",
+            account=account.pk, what="order", at=0, tag=difference.subject,
+            status="cancelled", reason=NOT_AT_BROKER,
         )  # fmt: skip
         bus.submit(said, user=account.user_id, source=source, key=f"forget:{difference.pk}")
         return "The desk lets go of that order."
-    order = services.place_order(
-        user=user, account=account, symbol=difference.subject, side=difference.detail["side"],
-        type="stop", stop=stop, tif="gtc", confirmed=True, source=source,
-        quantity=abs(difference.detail["net"]) - difference.detail["covered"],
-    )  # fmt: skip
-    if order.status == OrderStatus.REJECTED:
-        raise Refused("REJECTED", f"the stop was not placed: {order.reason}", "stop")
+    return _place_stops(user, account, difference, stop, source)
+
+
+def _place_stops(
+    user: Any, account: Account, difference: Difference, stop: str, source: str
+) -> str:
+    """Place what stops are missing, for each strategy its own: an exit can only close what its own place holds.
+
+    Raises:  Refused, NoAnswer
+    """
+    side, contract = difference.detail["side"], difference.subject
+    left = abs(difference.detail["net"]) - difference.detail["covered"]
+    bare = places_without_stop(account, contract, side)
+    if not bare:
+        detail = (
+            "the desk sees no position without a stop: take the broker's position over first, "
+            "or let go of a stop that the broker does not have"
+        )
+        raise Refused("FLAT", detail, "difference")
+    for place, size in bare:
+        quantity, left = min(size, left), left - min(size, left)
+        if not quantity:
+            break
+        order = services.place_order(
+            user=user, account=account, symbol=contract, side=side, type="stop", stop=stop, tif="gtc",
+            confirmed=True, source=source, quantity=quantity, strategy=place,
+        )  # fmt: skip
+        if order.status == OrderStatus.REJECTED:
+            raise Refused("REJECTED", f"the stop was not placed: {order.reason}", "stop")
     return f"A stop at {stop} is on its way to the broker."
+
+
+def places_without_stop(account: Account, contract: str, side: str) -> list[tuple[int, int]]:
+    """Return each strategy's number, 0 = by hand, with how much of its position no working stop of it closes."""
+    mine = {"account": account, "contract": contract}
+    stops = Order.objects.filter(
+        **mine, side=side, status=OrderStatus.WORKING, type__in=STOPS
+    ).exclude(role=Role.ENTRY)
+    covered: Counter[int] = Counter()
+    for order in stops:
+        covered[order.place] += order.quantity - order.filled
+    sign = 1 if side == Side.SELL else -1
+    held = Position.objects.filter(**mine, sign=sign, closed_at__isnull=True).order_by("id")
+    bare = [(one.place, one.size - covered[one.place]) for one in held]
+    return [(place, size) for place, size in bare if size > 0]
 
 
 REPAIRS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -33,7 +33,7 @@ class Outcomes:
         remote: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Tell the engine, then write it down: told twice it changes nothing, told never it would wait for ever."""
-        await self._in_database(dispatches.tell_outcome, row, status, reason, self._now())
+        await self._in_database(dispatches.tell_outcome, row, status, reason)
         words = f"{reason}: {text}" if text else reason
         await self._in_database(
             dispatches.write, row.pk, status=status, reason=words[:200], done_at=self._now(),

@@ -4,6 +4,7 @@ A fill is told under our mark on its order. Where the order, or its mark, is not
 still carries none of ours by then was traded at the broker without us, or by its own liquidation, and is told as such.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -20,6 +21,9 @@ from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder,
 from apps.bus import bus
 from apps.bus.models import Inbox
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.marketdata.domain.instrument import instrument
+
+log = logging.getLogger(__name__)
 
 OURS: Final = "th"
 BOOKED: Final = re.compile(r"/\d+o?$")  # a fill of nobody's order is booked by strategy
@@ -162,9 +166,13 @@ def _tell_fill(desks: _Desks, desk: Account, fill: BrokerFill, key: str) -> bool
 
 
 def _fill_said(desk: Account, fill: BrokerFill, tag: str) -> ReportBroker:
+    """Return a fill for the engine, which reckons in whole ticks: a settlement may lie between two of them."""
+    price = instrument(root_of(fill.contract)).snap(fill.price)
+    if price != fill.price:
+        log.warning("fill %s: %s is off the grid, booked at %s", fill.pk, fill.price, price)
     return ReportBroker(
         account=desk.pk, what="fill", at=fill.at_ns, tag=tag, fill=fill.remote,
-        contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{fill.price:f}",
+        contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{price:f}",
     )  # fmt: skip
 
 

@@ -7,13 +7,10 @@ price as an exit invents a result. It is booked by the broker's own fills that t
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils import timezone
-
 from apps.brokers import reports
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.models import Account, BrokerFill, BrokerPosition, Difference
 from apps.bus import bus
-from apps.bus.domain.message import to_instant
 from apps.marketdata import price
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
@@ -54,7 +51,7 @@ def take_over(account: Account, difference: Difference) -> str:
     for number, part in enumerate(parts):
         last = f".{number}" if number else ""
         said = ReportBroker(
-            account=account.pk, what="fill", at=to_instant(timezone.now()),
+            account=account.pk, what="fill", at=0,
             fill=f"takeover.{difference.pk}{last}", contract=contract,
             side="buy" if part.signed > 0 else "sell", quantity=abs(part.signed),
             price=f"{part.price:f}", reason=part.whose,
@@ -83,7 +80,7 @@ def _parts(contract: str, ours: int, theirs: int, average: Decimal | None) -> li
 
 
 def _last(contract: str) -> Decimal:
-    now = price.price_now(root_of(contract))
+    now = price.price_of(contract)  # its own, never the month's in front
     if now is None or now.reading.get("last") is None:
         raise Refused("NO_MARKET", f"{contract} has no price here to book it at", "difference")
     return instrument(root_of(contract)).snap(Decimal(str(now.reading["last"])))

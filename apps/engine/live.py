@@ -17,7 +17,14 @@ from itertools import groupby
 from django.contrib.auth import get_user_model
 from django.db import close_old_connections, connection
 
-from apps.brokers.domain.messages import Flatten, ReportBroker
+from apps.brokers.domain.account import Kind
+from apps.brokers.domain.messages import (
+    CancelAll,
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ReportBroker,
+)
 from apps.brokers.domain.ports import (
     FeedChanged,
     FeedItem,
@@ -477,19 +484,34 @@ class LiveEngine:
         elif (
             (self._caught_up and self.at)
             or isinstance(command, posted.KeepOutsideView)
-            or self._is_from_broker(command)
+            or self._waits_for_no_market(command)
         ):
             self._obey(row, command)
         # else it waits: a wish is carried out at the market's price, or expires, and we know neither price nor time
 
-    def _is_from_broker(self, command: Command) -> bool:
-        """Return whether a wish is none of the market's: what a broker did is done, and a kill waits for no feed.
+    def _waits_for_no_market(self, command: Command) -> bool:
+        """Return whether a wish is none of the market's: what a broker did is done, and nobody stays in for want of a feed.
 
         While missed ticks are worked off it waits all the same, or a position would meet prices from before its fill.
         """
         is_kill = isinstance(command, Flatten) and command.is_kill
-        told = is_kill or isinstance(command, ReportBroker)
+        told = is_kill or isinstance(command, ReportBroker) or self._gets_out(command)
         return told and bool(self.at) and self.feed_state is not FeedState.CATCHING_UP
+
+    def _gets_out(self, command: Command) -> bool:
+        """Return whether a wish only takes back or closes something at a broker, who has his own prices."""
+        books, account = self.engine.ledger.books, 0
+        match command:
+            case Flatten() | CancelAll():
+                account = command.account
+            case ClosePosition() if not command.reverse:
+                account = command.account
+            case CancelOrder() if command.order in books.orders:
+                account = books.orders[command.order].account
+            case _:
+                return False
+        mine = [one for one in books.accounts.values() if account in (0, one.id)]
+        return any(one.kind is not Kind.PAPER and one.user == command.user for one in mine)
 
     def _has_owner(self, command: Command, user: int) -> bool:
         """Return whether user and strategy are still there; without them nothing could be kept."""

@@ -79,8 +79,10 @@ class Line:
     told:    how much of it is filled by the word of the broker; ending: how it ended by that word, while a fill is missing
     changes: how often a change or an end was asked for; is_asking, is_leaving: one of them is on its way
     asked:   what the change asks for that is on its way: more may be wanted by now
+    was:     what that lay at before; is_taken: the broker has answered that it does it
     base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
+    unwanted: of an entry: why everything is closed, and so what is filled of it all the same
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
@@ -124,10 +126,13 @@ class Line:
     is_leaving: bool = False
     is_kill: bool = False
     uncovered: int = 0
+    unwanted: str = ""
     refusals: int = 0
     refused: str = ""
     refused_stop: int | None = None
     asked: dict[str, int] = field(default_factory=dict)
+    was: dict[str, int | None] = field(default_factory=dict)
+    is_taken: bool = False
     base: int | None = None
 
     @property
@@ -144,6 +149,14 @@ class Line:
     def is_stuck(self) -> bool:
         """Return whether the broker refused it so often that only a person's wish asks again."""
         return not self.is_over and self.refusals >= MOST_TRIES
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Return whether a change was done, and somebody has changed the same again in the broker's own program."""
+        told = {name: getattr(self, name) for name in self.asked}
+        return self.is_taken and any(
+            told[name] not in (to, self.was.get(name)) for name, to in self.asked.items()
+        )
 
     @property
     def is_exit(self) -> bool:

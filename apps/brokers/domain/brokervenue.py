@@ -6,6 +6,7 @@ does by itself has to be asked of a broker.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, Line, Stage, split
@@ -29,6 +30,7 @@ from apps.bus.domain.message import Message
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.messages import CandleReached, PriceReached, Resumed
 
+NOT_AT_BROKER: Final = "NOT_AT_BROKER"  # a person lets go of an order that the broker does not have
 _ENDS: Final = {
     "filled": "",
     "cancelled": Report.CANCELLED,
@@ -91,6 +93,7 @@ class BrokerVenue:
         """Ask for an order to be taken back. What was never sent is over at once."""
         for line in self.lines.of_order(said.order.id):
             line.refusals = 0
+            line.unwanted = said.reason if said.closes else line.unwanted
             if line.stage is Stage.HERE:
                 yield from self._reporter.end(line, Report.CANCELLED, said.at, said.reason)
             elif not line.is_over:
@@ -121,6 +124,7 @@ class BrokerVenue:
         account = self._books.accounts.get(said.account)
         if account is None or account.kind is Kind.PAPER:
             return
+        said = said if said.at else replace(said, at=self._books.at)
         line = self.lines.get(said.tag)
         if line is not None and line.account != said.account:
             return
@@ -142,7 +146,8 @@ class BrokerVenue:
         if line.is_over:
             return
         if said.status in _ENDS:
-            line.told = max(line.told, said.filled)
+            is_let_go = said.reason == NOT_AT_BROKER  # nobody waits for its last fill any more
+            line.told = line.filled if is_let_go else max(line.told, said.filled)
             line.ending, line.reason = _ENDS[said.status], said.reason or line.reason
             self.lines.note(line)
             if line.ending and line.filled >= line.told:
@@ -168,6 +173,7 @@ class BrokerVenue:
     def _hear_outcome(self, line: Line, said: ReportBroker) -> Iterator[Message]:
         """Take over what became of a dispatch. What was sent shows itself in the order that the broker tells of."""
         if said.errand in (Errand.MODIFY, Errand.CANCEL):
+            self._dispatcher.taken(line, said)
             # an end that comes too late is on its way already
             is_over = said.errand == Errand.CANCEL and said.reason == "TooLate"
             if said.status != "sent" and not is_over:
@@ -177,6 +183,9 @@ class BrokerVenue:
                 yield from self._reporter.end(
                     one, Report.REJECTED, said.at, said.reason or "NOT_SENT"
                 )
+        elif line.is_kill and not line.is_over:
+            line.stage = Stage.WORKING  # its order carries no mark: nothing else tells of it
+            self.lines.note(line)
 
     # ---- a start, prices ----
 

@@ -28,15 +28,16 @@ class Canceller:
         return [one for one in self.cancellable(account) if not one.is_exit]
 
     def take_back(
-        self, orders: Iterable[Order], reason: str, at: int, *, at_once: bool = False
-    ) -> Iterator[Message]:
+        self, orders: Iterable[Order], reason: str, at: int, *, at_once: bool = False,
+        closes: bool = False,
+    ) -> Iterator[Message]:  # fmt: skip
         """End what is held here, and ask for the end of what went out."""
         for order in orders:
             if order.status is OrderStatus.HELD:
                 yield from self.drop_held(order, OrderStatus.CANCELLED, at, reason)
             elif not order.is_over:
                 self._books.leaving.add(order.id)
-                yield CancelRequested(order, at, reason, at_once)
+                yield CancelRequested(order, at, reason, at_once, closes)
 
     def drop_held(
         self, order: Order, status: OrderStatus, at: int, reason: str

@@ -66,7 +66,8 @@ class Dispatcher:
         payload: dict[str, Any] = {
             name: to if name == "quantity" else line.price(to) for name, to in asked.items()
         }
-        line.is_asking, line.asked = True, asked
+        line.is_asking, line.asked, line.is_taken = True, asked, False
+        line.was = {name: getattr(line, name) for name in asked}
         line.changes += 1
         self._lines.note(line)
         yield self._dispatch(line, Errand.MODIFY, f"{line.tag}.m{line.changes}", payload, at)
@@ -99,7 +100,22 @@ class Dispatcher:
                 setattr(line, f"want_{name}", None)
         if line.is_asking and all(getattr(line, name) == to for name, to in line.asked.items()):
             line.is_asking, line.refusals, line.refused_stop = False, 0, None
+        self._let_go(line)
         self._lines.note(line)
+
+    def taken(self, line: Line, said: ReportBroker) -> None:
+        """The broker has answered a change or an end; done, it still shows itself in the values that he tells."""
+        line.is_taken = line.is_taken or (said.errand, said.status) == (Errand.MODIFY, "sent")
+        self._let_go(line)
+        self._lines.note(line)
+
+    def _let_go(self, line: Line) -> None:
+        """Wait no longer for values that somebody has overtaken at the broker: his word is the newer one."""
+        if line.is_asking and line.is_overtaken:
+            line.is_asking = False
+            for name, to in line.asked.items():
+                if getattr(line, f"want_{name}") == to:
+                    setattr(line, f"want_{name}", None)
 
     def refused(self, line: Line, reason: str, at: int) -> Iterator[Message]:
         """The broker does not want what was asked of an order. It may be asked again, but not for ever.

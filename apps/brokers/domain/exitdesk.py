@@ -72,7 +72,7 @@ class ExitDesk:
             at=at, user=account.user, account=account.id, wish=wish, reason=reason,
             positions=len(self._books.held_by(account.id)), orders=len(entries),
         )  # fmt: skip
-        yield from self._canceller.take_back(entries, reason, at, at_once=True)
+        yield from self._canceller.take_back(entries, reason, at, at_once=True, closes=True)
         for position in self._books.held_by(account.id):
             yield from self._placing.exit(
                 position, position.size, f"{wish}.{position.key}", origin, at, reason
@@ -166,7 +166,7 @@ class ExitDesk:
                     order, OrderStatus.CANCELLED, at, "SIGNAL_VOID"
                 )
             elif order.status in ON_ITS_WAY:
-                yield CancelRequested(order, self._books.at, "SIGNAL_VOID", at_once=True)
+                yield CancelRequested(order, self._books.at, "SIGNAL_VOID", True, True)
         for position in [
             one for one in self._books.positions.values() if one.signal == said.signal
         ]:

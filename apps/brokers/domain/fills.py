@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from apps.brokers.domain.abroad import Line, Place, Stage
+from apps.brokers.domain.abroad import Line, Place, Stage, tag_of
 from apps.brokers.domain.books import Books
 from apps.brokers.domain.dispatching import Dispatcher
 from apps.brokers.domain.lines import Lines
-from apps.brokers.domain.messages import Report, ReportBroker
+from apps.brokers.domain.messages import Report, ReportBroker, Uncovered
 from apps.brokers.domain.moving import MovingStops
 from apps.brokers.domain.order import Order, OrderType, Origin, Role, Side
 from apps.brokers.domain.reporting import Reporter
@@ -65,6 +65,9 @@ class Fills:
         """Measure the bracket by what was paid; with the first exit what is left of its entry is taken back."""
         if line.role is Role.ENTRY:
             self._stops.aim(line)
+            if line.unwanted:
+                key = f"uncovered.{tag_of(f'{line.tag}.f{line.filled}')}"
+                yield Uncovered(*line.place, said.quantity, said.at, key, line.unwanted)
         elif line.bracket:
             for one in self._lines.of_bracket(line.bracket):
                 if one.role is Role.ENTRY and not one.is_over:

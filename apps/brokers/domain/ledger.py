@@ -88,8 +88,15 @@ class Ledger:
 
     @handles(ContractExpired)
     def hear_expiry(self, said: ContractExpired) -> Iterator[Message]:
-        """Nothing trades any more: what is held is settled at the last price, without a fee. Orders end at the venue."""
-        held = [one for one in self.books.positions.values() if one.contract == said.contract]
+        """Nothing trades any more: what is held is settled at the last price, without a fee. Orders end at the venue.
+
+        At a broker its own settlement is booked, as whatever it trades: both together would turn the position round.
+        """
+        held = [
+            one
+            for one in self.books.positions.values()
+            if one.contract == said.contract and self.books.accounts[one.account].kind is Kind.PAPER
+        ]
         for position in held:
             order = Order(
                 id=f"expired.{position.key}", user=position.user, account=position.account,

@@ -166,6 +166,7 @@ class ReportBroker(Command):
     status:  of an order as in `BrokerStatus`; of a dispatch sent, refused, not_sent or expired
     fill:    the broker's own name of it; prices are decimal text
     filled:  of an order: how much of it is filled by the broker's word
+    at:      the broker's time; 0 of what we ourselves found out: it is dated by the market's time when it is heard
     """
 
     name: ClassVar[str] = "broker.report"
@@ -368,6 +369,7 @@ class CancelRequested(Message):
     at: int
     reason: str = ""
     at_once: bool = False  # without latency: the account has to be flat
+    closes: bool = False  # what is filled of it all the same, at a broker, is closed again
 
 
 @dataclass(frozen=True, slots=True)

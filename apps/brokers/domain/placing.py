@@ -73,13 +73,15 @@ class Placing:
         signal: str = "", text: str = "",
     ) -> Iterator[Message]:  # fmt: skip
         """Send a market order that closes so much of a position."""
-        if id in self._books.orders or not (yield from self._prices.ask(position.contract)):
-            return
+        at_broker = self._books.accounts[position.account].kind is not Kind.PAPER
+        has_price = yield from self._prices.ask(position.contract)
+        if id in self._books.orders or not (has_price or at_broker):
+            return  # a broker has its own price: what is held there is closed without ours
         order = Order(
             id=id, user=position.user, account=position.account, contract=position.contract,
             side=side_of(position.quantity).opposite, type=OrderType.MARKET, quantity=size,
             strategy=position.strategy, role=Role.EXIT, origin=origin, reason=reason,
-            reference=self._prices.last(position.contract), signal=signal,
+            reference=self._prices.known(position.contract), signal=signal,
             verdict={"text": text} if text else {},
             at=max(at, self._prices.at(position.contract)),
         )  # fmt: skip
@@ -87,12 +89,14 @@ class Placing:
 
     def propose(self, order: Order, legs: tuple[Order, ...], confirmed: bool) -> Iterator[Message]:
         """Ask the rules for an order. From here on it is known, whatever becomes of it."""
-        last = self._prices.last(order.contract)
+        last = self._prices.known(order.contract)
+        assert last is not None or order.is_exit, f"order {order.id}: {order.contract} has no price"
         for one in (order, *legs):
             if one.id not in self._books.orders:
                 self._books.remember(one)
             self._books.changed_orders[one.id] = one
         entry = order.limit if order.limit is not None else order.stop
+        last = last or 0  # nobody asks what an exit costs
         yield OrderProposed(order, legs, last, last if entry is None else entry, confirmed)
         if order.status is OrderStatus.SENT and not order.verdict.get("sent"):
             raise AssertionError(f"order {order.id}: nobody judged it")

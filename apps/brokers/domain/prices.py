@@ -6,7 +6,7 @@ from typing import Final
 from apps.brokers.domain.account import Account
 from apps.brokers.domain.books import Books
 from apps.bus.domain.message import Message
-from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.marketdata.domain.contract import UnknownSymbol, parse, parts_of
 from apps.marketdata.domain.messages import ContractListed, Recall, Recalled
 
 _SEEN: Final = "l:"  # the name under which a contract's price is asked for
@@ -31,12 +31,17 @@ class Prices:
 
     def contract(self, symbol: str) -> str | None:
         """Return the contract that a symbol means; None: it has no market data here."""
-        if symbol in self._fronts.values() or symbol in self._seen:
+        known = {*self._fronts.values(), *self._seen, *self._books.contracts()}
+        if symbol in known:
             return symbol
         try:
-            return self._fronts.get(root_of(symbol))
+            root, month, _ = parts_of(symbol)
+            if month is None:
+                return self._fronts.get(root)
+            dated = parse(symbol, self._books.at).name
         except UnknownSymbol:
             return None
+        return dated if dated in known else None  # another month is another price, not the front's
 
     def ask(self, contract: str) -> Generator[Message, None, bool]:
         """Ask for the newest price of a contract and return whether there is one."""
@@ -55,10 +60,14 @@ class Prices:
             yield from self.ask(contract)
 
     def last(self, contract: str) -> int:
-        """Return the last price of a contract that was asked for, in ticks."""
-        last = self._seen[contract].last
+        """Return the last price of a contract that has one and was asked for, in ticks."""
+        last = self.known(contract)
         assert last is not None
         return last
+
+    def known(self, contract: str) -> int | None:
+        """Return the last price of a contract that was asked for, in ticks; None: it has none here."""
+        return self._seen[contract].last
 
     def at(self, contract: str) -> int:
         """Return when that price traded."""

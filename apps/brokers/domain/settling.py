@@ -74,12 +74,13 @@ class Settler:
 
     def _trim(self, place: Place, at: int) -> Iterator[Message]:
         """Let each exit be no larger than what it is there for, less what is about to be closed at the market."""
-        leaving = self._leaving(place)
+        leaving = claimed = self._leaving(place)
         for head in self._lines.heads(place):
             due = max(0, self._lines.open_of(head))
             less = min(due, leaving)
             leaving -= less
             legs = self._lines.legs_of(head)
+            claimed += due - less if any(not leg.is_over for leg in legs) else 0
             began = any(leg.filled for leg in legs) or head.closed or less
             if head.filled and began:
                 for leg in [one for one in legs if not one.is_over]:
@@ -87,10 +88,15 @@ class Settler:
                 if not head.is_over:
                     yield from self._dispatcher.cancel(head, at)
         held = abs(self._held(place))
-        for one in list(self._lines.alone(place)):
-            rests = one.stage is not Stage.HERE and one.type is not OrderType.MARKET
-            if rests and one.remaining > held:
-                yield from self._dispatcher.shrink(one, held, at)
+        for one in [one for one in self._lines.alone(place) if one.is_kill and not held]:
+            if one.stage is Stage.WORKING:  # what it was to close was closed otherwise
+                yield from self._reporter.end(one, Report.CANCELLED, at, "FLAT")
+        alone = [one for one in self._lines.alone(place) if one.stage is not Stage.HERE]
+        for one in sorted(alone, key=lambda one: one.type is OrderType.LIMIT):  # stops stay longest
+            size = min(one.remaining, max(0, held - claimed))
+            if one.type is not OrderType.MARKET:
+                claimed += size
+                yield from self._dispatcher.shrink(one, size, at)
 
     def _leaving(self, place: Place) -> int:
         """Return how many contracts are about to be closed at the market."""

@@ -7,6 +7,9 @@ break. Each price is met by what an account held before that price filled anythi
 from collections.abc import Generator, Iterable, Iterator
 
 from apps.brokers.domain.facts import (
+    OrderCancelled,
+    OrderExpired,
+    OrderRejected,
     PayoutTaken,
     PositionClosed,
 )
@@ -19,7 +22,8 @@ from apps.brokers.domain.messages import (
     OrderProposed,
     OrderStopped,
 )
-from apps.bus.domain.message import Message
+from apps.brokers.domain.order import Role
+from apps.bus.domain.message import SECOND, Message
 from apps.bus.domain.stage import handles
 from apps.marketdata.domain.calendar import CALENDAR, Calendar
 from apps.marketdata.domain.messages import (
@@ -56,6 +60,7 @@ from apps.trades.domain.messages import CommandRefused
 
 FLAT_BY = "FLAT_BY"
 LOCKED = "LOCKED"
+AGAIN_S = (5, 15, 60, 300)  # an exit that came to nothing is asked for again after so long
 
 
 class RiskGuard:
@@ -136,7 +141,7 @@ class RiskGuard:
         view, standing = watch.view, watch.standing
         at = view.at or self._at
         if not _is_busy(view):
-            standing.flattening = ""
+            standing.flattening, standing.again_at, standing.tries = "", 0, 0
         elif not standing.flattening and view.holdings:
             flat_at = standing.flat_said
             if watch.day and flat_at == watch.day.flat_at and flat_at <= at < watch.day.ends_at:
@@ -174,6 +179,17 @@ class RiskGuard:
             if said.realized < 0:
                 standing.last_loss_at = said.at
             self.changed[said.account] = standing
+        return iter(())
+
+    @handles(OrderRejected, OrderCancelled, OrderExpired)
+    def hear_ended(self, said: OrderRejected | OrderCancelled | OrderExpired) -> Iterator[Message]:
+        """An exit came to nothing while everything is being closed: what is held then is closed once more, a little later."""
+        standing = self.standings.get(said.account)
+        if standing is not None and standing.flattening and said.role == Role.EXIT:
+            wait = AGAIN_S[min(standing.tries, len(AGAIN_S) - 1)]
+            standing.again_at = self._at + wait * SECOND
+            self.changed[said.account] = standing
+            self._set_alarm()
         return iter(())
 
     # ---- the price comes ----
@@ -353,6 +369,12 @@ class RiskGuard:
             standing.locks = [one for one in standing.locks if one is not lockout]
             self._mark(watch)
             yield watch.unlocked(LockKind.LOCKOUT, lockout.until)
+        if 0 < standing.again_at <= at:
+            reason, standing.flattening, standing.again_at = standing.flattening, "", 0
+            self._mark(watch)
+            if reason and watch.view.holdings:
+                standing.tries += 1
+                yield from self._flatten(watch, at, reason)
         flat_at = watch.day.flat_at if watch.day else None
         if flat_at is not None and standing.flat_said < flat_at <= at:
             standing.flat_said = flat_at
@@ -372,6 +394,8 @@ class RiskGuard:
         if watch.day is None:
             return 0
         due = [watch.day.ends_at]
+        if watch.standing.again_at:
+            due.append(watch.standing.again_at)
         lockout = watch.standing.lock(LockKind.LOCKOUT)
         if lockout is not None and lockout.until is not None:
             due.append(lockout.until)

@@ -37,7 +37,7 @@ class ModelBroker:
         self.net, self.fills, self.at = 0, 0, 1
         self.lowest = 0
         self.placed: Counter[str] = Counter()
-        self.rejects: set[str] = set()  # what is not taken next: "entry" or "stop"
+        self.rejects: set[str] = set()  # what is not taken next: "entry", "stop" or "exit"
         self.refuses: list[
             str
         ] = []  # the next changes and ends: "now", or taken and refused "late"
@@ -65,6 +65,9 @@ class ModelBroker:
         if not sent.is_exit and "entry" in self.rejects:
             self.rejects.discard("entry")
             return "LiquidationOnly"
+        if sent.is_exit and "exit" in self.rejects:
+            self.rejects.discard("exit")
+            return "MarketClosed"
         made = [self._order(sent.tag, asked["side"], asked["quantity"], asked)]
         other = "sell" if asked["side"] == "buy" else "buy"
         for leg in asked["legs"]:

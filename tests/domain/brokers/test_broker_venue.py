@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, Stage, line_of, tag_of
 from apps.brokers.domain.books import LedgerState
 from apps.brokers.domain.facts import (
+    DayClosed,
     OrderBlocked,
     OrderCancelled,
     OrderChangeRefused,
@@ -39,7 +40,7 @@ from apps.engine.domain.engine import EngineState, build_engine
 from apps.marketdata.domain.contract import parse
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
 from apps.marketdata.domain.tick import Quote, Tick, made_id
-from apps.risk.domain.messages import SetRules
+from apps.risk.domain.messages import FlattenSaid, SetRules
 from apps.signals.domain.posted import TakeOrderAlert
 from apps.trades.domain.messages import CommandRefused
 from tests.domain.brokers.model_broker import ModelBroker, shifted
@@ -97,8 +98,8 @@ class World:
 
     def buy(self, quantity: int = 1, **more: Any) -> list[Fact]:
         """Ask for a bracketed market order."""
-        asked = {"type": "market", "bracket": STOP, "confirmed": True, **more}
-        return self.wish(PlaceOrder, account=1, symbol=NQ, side="buy", quantity=quantity, **asked)
+        asked = {"symbol": NQ, "type": "market", "bracket": STOP, "confirmed": True, **more}
+        return self.wish(PlaceOrder, account=1, side="buy", quantity=quantity, **asked)
 
     def send(self) -> Dispatch:
         """Let the gateway carry out what is first in its queue."""
@@ -333,6 +334,32 @@ def test_closing_a_part_makes_room_first_so_that_nothing_can_turn_round() -> Non
     assert (world.held, world.broker.net, world.broker.protects()) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_stop_that_stands_alone_makes_room_for_a_market_exit_too(part: int) -> None:
+    world = World()
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    asked = {"side": "sell", "type": "stop", "stop": "19990.00", "quantity": 2}
+    world.wish(PlaceOrder, account=1, symbol=NQ, confirmed=True, **asked)
+    world.quiet()
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=part)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 2 - part
+    assert world.broker.lowest == 0
+
+
+def test_a_market_exit_leaves_a_stop_that_is_not_in_its_way() -> None:
+    world = World()
+    world.broker.by_hand("buy", 3)
+    world.quiet()
+    asked = {"side": "sell", "type": "stop", "stop": "19990.00", "quantity": 1}
+    world.wish(PlaceOrder, account=1, symbol=NQ, confirmed=True, **asked)
+    world.quiet()
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=2)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 1
+
+
 def test_a_target_that_fills_while_room_is_made_is_enough() -> None:
     world = World()
     world.entered(1)
@@ -366,6 +393,30 @@ def test_a_change_that_the_broker_refuses_is_asked_again_three_times_and_then_to
     world.wish(ClosePosition, account=1, contract=NQ)
     world.quiet(30)
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+@pytest.mark.parametrize("answered", ["first", "last"])
+def test_a_change_that_somebody_overtakes_at_the_broker_holds_no_exit(answered: str) -> None:
+    world = World()
+    world.buy(2)
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    (stop,) = world.tags("s")
+    world.wish(ModifyOrder, order="w1-s", stop="19995.00")
+    world.send()
+    answer = next(one for one in world.broker.told if one.what == "dispatch")
+    world.broker.told.clear()  # how it lay in between is never told
+    order = world.broker.orders[stop]
+    order.stop = "19992.00"
+    world.broker._say(order)
+    world.broker.told.insert(0 if answered == "first" else 1, answer)
+    world.quiet()
+    assert world.engine.ledger.books.orders["w1-s"].stop == 79_968
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
+    world.quiet()
+    assert world.held == world.broker.net == world.broker.protects() == 1
+    assert order.stop == "19992.00"
 
 
 def test_a_stop_that_is_moved_again_while_it_is_moved_is_moved_twice() -> None:
@@ -449,6 +500,48 @@ def test_the_kill_liquidates_at_the_broker_and_books_what_comes_of_it() -> None:
     world.quiet()
     assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
     assert not world.engine.ledger.books.orders
+
+
+@pytest.mark.parametrize("is_kill", [True, False])
+@pytest.mark.parametrize("early", [0, 1])
+def test_what_is_filled_of_an_entry_while_everything_is_closed_is_closed_too(
+    is_kill: bool, early: int
+) -> None:
+    world = World()
+    world.buy(2, type="limit", limit="20001.00")
+    if early:  # a part of it is held when everything is to be closed
+        world.quiet()
+        world.broker.fill(world.tags("e")[0], 1)
+        world.quiet()
+    world.wish(Flatten, is_kill=is_kill)
+    if not early:  # the entry was on its way, and comes to the broker last of all
+        world.send()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+    assert world.broker.lowest == 0
+    assert not world.engine.ledger.books.orders
+
+
+def test_a_kill_that_finds_nothing_to_close_ends_and_stands_in_no_later_exit_s_way() -> None:
+    world = World()
+    world.entered(1)
+    world.wish(Flatten, is_kill=True)
+    (stop,) = world.tags("s")
+    world.broker.fill(stop, 1)
+    (kill,) = [one for one in world.queue if one.errand is Errand.LIQUIDATE]
+    world.queue.remove(kill)
+    said = {"what": "dispatch", "tag": kill.tag, "errand": "liquidate", "status": "sent"}
+    world.broker.told.insert(0, ReportBroker(account=1, at=1, **said))
+    world.quiet()
+    assert (world.held, dict(world.engine.ledger.books.orders)) == (0, {})
+    world.buy(1)
+    world.quiet()
+    world.broker.fill(world.tags("e")[-1], 1)
+    world.quiet()
+    world.wish(Flatten)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
 
 
 def alerted(world: World, number: int, side: str, size: int, **more: Any) -> list[Fact]:
@@ -641,12 +734,116 @@ TestAbroad.settings = settings(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("status", ["filled", "cancelled"])
+def test_an_order_that_a_person_lets_go_of_ends_though_a_fill_of_it_was_never_told(
+    status: str,
+) -> None:
+    world = World()
+    world.buy(1)
+    world.quiet()
+    (tag,) = world.tags("e")
+    said = {"what": "order", "tag": tag, "quantity": 1}
+    world.tell(ReportBroker(account=1, at=world.at, status=status, filled=1, **said))
+    assert world.engine.ledger.books.orders
+    world.tell(ReportBroker(account=1, at=0, status="cancelled", reason="NOT_AT_BROKER", **said))
+    assert not world.engine.ledger.books.orders
+    assert not world.engine.abroad.lines
+
+
+@pytest.mark.parametrize("symbol", ["NQH6", "CME_MINI:NQH2026", "NQ 03-26"])
+def test_an_order_in_another_month_is_never_one_in_the_front(symbol: str) -> None:
+    world = World()
+    (refused,) = world.buy(1, symbol=symbol)
+    assert isinstance(refused, CommandRefused)
+    assert (refused.reason, world.queue) == ("NO_MARKET", [])
+    world.broker.contract = "NQH6"
+    world.broker.by_hand("buy", 1)
+    world.quiet()
+    world.tell(TickReceived("NQH6", Tick(world.at, 80_400, 1, made_id(world.at, 1), None)))
+    world.restart()  # nobody has asked for its price yet
+    stop = {"side": "sell", "type": "stop", "stop": "20050.00", "quantity": 1, "confirmed": True}
+    world.wish(PlaceOrder, account=1, symbol=symbol, **stop)
+    assert [(one.contract, one.is_exit) for one in world.queue] == [("NQH6", True)]
+
+
+@pytest.mark.parametrize("symbol", ["NQ", "NQ1!", "NQZ5", "CME_MINI:NQZ2025", "NQZ25"])
+def test_an_order_may_spell_the_front_contract_as_its_sender_does(symbol: str) -> None:
+    world = World()
+    world.buy(1, symbol=symbol)
+    assert [one.contract for one in world.queue] == [NQ]
+
+
+def test_an_expired_contract_is_settled_by_the_broker_s_word_alone() -> None:
+    world = World()
+    world.entered(1)
+    tape = world.engine.market.tapes[NQ]
+    tape.expires_at = parse(NQ, BEGIN).expires_at
+    tape.refresh()
+    facts = world.tell(ClockTicked(tape.expires_at + 3600 * SECOND))
+    assert not [one for one in facts if isinstance(one, OrderFilled)]
+    assert world.held == world.broker.net == 1
+    world.broker.by_hand("sell", 1)
+    world.quiet()
+    assert (world.held, world.broker.net, world.broker.exits()) == (0, 0, [])
+
+
+def test_what_we_found_out_ourselves_is_dated_by_the_market_and_ends_no_day() -> None:
+    world = World()
+    world.buy(1)
+    (sent,) = world.queue
+    said = {"what": "dispatch", "tag": sent.tag, "errand": "place", "status": "refused"}
+    facts = world.tell(ReportBroker(account=1, at=0, reason="LiquidationOnly", **said))
+    (rejected,) = [one for one in facts if isinstance(one, OrderRejected)]
+    assert rejected.at == world.engine.ledger.books.at
+    fill = {"what": "fill", "fill": "takeover.1", "contract": NQ, "side": "buy", "price": "20000"}
+    facts += world.tell(ReportBroker(account=1, at=0, quantity=1, **fill))
+    (position,) = world.engine.ledger.books.positions.values()
+    assert position.opened_at == world.engine.ledger.books.at
+    assert not [one for one in facts if isinstance(one, DayClosed)]
+
+
 def test_reports_of_another_account_or_of_paper_change_nothing() -> None:
     world = World()
     world.buy(1)
     before = dict(world.engine.abroad.lines)
     world.tell(ReportBroker(account=7, what="order", at=1, tag=next(iter(before)), status="filled"))
     assert world.engine.abroad.lines == before
+
+
+def test_a_rule_s_exit_that_the_broker_rejects_is_asked_again_until_the_account_is_flat() -> None:
+    world = World()
+    rules = {
+        "firm": "Firm", "plan": "50K", "start_balance": "50000",
+        "drawdown": {"type": "static", "amount": "2000"},
+    }  # fmt: skip
+    world.wish(SetRules, account=1, rules=rules)
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    world.broker.rejects.add("exit")
+    world.price(76_000)  # 1000 points lower: the account has failed
+    world.quiet()
+    assert world.engine.guard.standings[1].failed_at is not None
+    assert world.held == 2
+    for seconds, held in ((2, 2), (5, 0)):
+        world.tell(ClockTicked(world.at + seconds * SECOND))
+        world.quiet()
+        assert world.held == world.broker.net == held
+    asked = [one for one in world.facts if isinstance(one, FlattenSaid)]
+    world.tell(ClockTicked(world.at + 900 * SECOND))
+    assert [one for one in world.facts if isinstance(one, FlattenSaid)] == asked
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("wish", [Flatten, ClosePosition])
+def test_what_is_held_in_a_contract_that_has_no_price_here_can_be_closed(wish: Any) -> None:
+    world = World()
+    world.broker.contract = "ESZ5"
+    world.broker.by_hand("buy", 2)
+    world.quiet()
+    more = {"account": 1, "contract": "ESZ5"} if wish is ClosePosition else {}
+    world.wish(wish, **more)
+    world.quiet()
+    assert (world.held, world.broker.net) == (0, 0)
 
 
 @pytest.mark.parametrize("contract", ["ESZ5", "NQH6"])

@@ -20,7 +20,7 @@ from apps.risk.services import seed_presets
 from apps.trades.services import Refused
 from tests.cast import Actor, actor
 from tests.integration.brokers.playground import ScriptedSimulator
-from tests.integration.brokers.shared import desk_market
+from tests.integration.brokers.shared import a_connection, desk_market
 from tests.integration.brokers.test_mirror import ACCOUNT, FILL, ORDER
 from tests.services.secrets import Watch
 
@@ -174,6 +174,20 @@ def test_an_account_that_the_firm_closed_is_not_adopted(alice: Actor, mine: Conn
     BrokerAccount.objects.update(is_open=False)
     with pytest.raises(Refused, match="closed at the firm"):
         connecting.adopt(account=BrokerAccount.objects.get(), name="Eval 1")
+
+
+def test_an_account_that_two_logins_see_is_used_once(
+    alice: Actor, bob: Actor, mine: Connection
+) -> None:
+    found = BrokerAccount.objects.get()
+    used = {"connection": a_connection(alice.user, name="Other", login="other"), "user": alice.user}
+    twin = BrokerAccount.objects.create(remote=found.remote, name=found.name, **used)
+    made = connecting.adopt(account=found, name="Eval 1")
+    with pytest.raises(Refused, match="used already through Mine, as Eval 1"):
+        connecting.adopt(account=twin, name="Eval 2")
+    made.is_open = False
+    made.save()
+    assert connecting.adopt(account=twin, name="Eval 2").remote == twin
 
 
 def test_nobody_else_sees_or_touches_a_login(

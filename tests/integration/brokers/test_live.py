@@ -1,6 +1,7 @@
 """Live orders: who may let them out, what the kill switch does, what differs at the broker, and the whole way round."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from apps.brokers import connecting, live
+from apps.brokers import connecting, live, reports
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import ClosePosition, PlaceOrder, ReportBroker
+from apps.brokers.domain.messages import CancelOrder, ClosePosition, PlaceOrder, ReportBroker
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
 from apps.brokers.gateways import Gateways
@@ -23,6 +24,7 @@ from apps.brokers.models import (
     AbroadLine,
     Account,
     BrokerAccount,
+    BrokerFill,
     BrokerOrder,
     BrokerPosition,
     Connection,
@@ -342,6 +344,38 @@ def test_a_stop_that_works_at_the_broker_is_no_alarm_and_one_of_nobody_s_is_an_o
         live.repair(user=alice.user, difference=found["orphan"], how="take_over")
 
 
+@pytest.mark.parametrize(("told", "booked"), [("20001.25", "20001.25"), ("20123.37", "20123.25")])
+def test_a_fill_between_two_ticks_is_booked_at_the_nearest(
+    alice: Actor, told: str, booked: str
+) -> None:
+    account = adopted(alice.user, "demo")
+    BrokerFill.objects.create(
+        user=alice.user, account=account.remote, remote="f1", contract=CONTRACT, side="sell",
+        quantity=1, price=Decimal(told), at_ns=START, trade_date=timezone.now().date(), source="poll",
+    )  # fmt: skip
+    BrokerFill.objects.update(seen_at=timezone.now() + timedelta(seconds=-4))
+    Account.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    assert reports.sweep(BrokerAccount.objects.get()) == 1
+    assert json.loads(Inbox.objects.get().payload)["price"] == booked
+
+
+def test_a_stop_is_placed_for_the_strategy_whose_position_has_none(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    mine = {"user": alice.user, "account": account, "contract": CONTRACT, "root": "NQ"}
+    for place, size in ((0, 1), (5, 2), (6, 1)):
+        Position.objects.create(
+            key=f"p{place}", place=place, sign=1, size=size, most=size, entered=size, entered_paid=0,
+            high=1, low=1, opened_at=timezone.now(), opened_ns=START, **mine,
+        )  # fmt: skip
+    for place in (5, 6):
+        Order.objects.create(
+            key=f"s{place}", side="sell", type="stop", role="stop", status="working", quantity=1,
+            place=place, at=timezone.now(), at_ns=START, **mine,
+        )  # fmt: skip
+    assert live.places_without_stop(account, CONTRACT, "sell") == [(0, 1), (5, 1)]
+    assert live.places_without_stop(account, CONTRACT, "buy") == []
+
+
 # ---- the whole way round ----
 
 
@@ -395,6 +429,12 @@ class Desk:
         """Ask the engine for something."""
         given = {"id": f"w{Inbox.objects.count()}", "user": self.user.pk, **asked}
         bus.submit(kind(**given), user=self.user.pk, source="test")
+        self.step()
+
+    def wish_of_broker(self, **said: Any) -> None:
+        """Let the engine hear what a broker says."""
+        told = ReportBroker(account=self.account.pk, **said)
+        bus.submit(told, user=self.user.pk, source="test")
         self.step()
 
 
@@ -470,6 +510,29 @@ def test_a_hand_trade_in_a_contract_that_the_desk_does_not_follow_leaves_the_eng
     desk.price(desk.last)
     assert desk.engine.engine.contracts() == {"ESZ5"}
     assert desk.engine.engine.market.tapes["ESZ5"].last == 24_000
+
+
+def test_whoever_wants_out_at_a_broker_waits_for_no_feed(desk: Desk) -> None:
+    far = f"{(desk.last - 800) / 4:.2f}"
+    bracket = {"stop": f"{(desk.last - 1200) / 4:.2f}"}
+    limit = {"type": "limit", "limit": far, "tif": "gtc", "quantity": 1, "bracket": bracket}
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", confirmed=True, **limit
+    )
+    entry = Order.objects.get(role="entry")
+    traded = {"what": "fill", "fill": "h1", "contract": CONTRACT, "side": "buy", "quantity": 1}
+    desk.engine.put(FeedChanged(FeedState.LOST, "", desk.at, 1))
+    desk.wish_of_broker(price=far, at=desk.at, **traded)
+    desk.wish(CancelOrder, order=entry.key)
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT)
+    sent = Dispatch.objects.order_by("id").values_list("errand", "is_exit")
+    assert list(sent) == [(Errand.PLACE, False), (Errand.CANCEL, True), (Errand.PLACE, True)]
+    # what enters waits for the market
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", confirmed=True, **limit
+    )
+    desk.wish(ClosePosition, account=desk.account.pk, contract=CONTRACT, reverse=True)
+    assert Inbox.objects.filter(handled=False).count() == 2
 
 
 def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk) -> None:

@@ -165,8 +165,11 @@ def test_fills_that_do_not_add_up_are_not_taken_for_what_happened(desk: Desk) ->
     assert "the market's last price" in taken(desk)
 
 
-def test_without_any_price_nothing_is_booked(alice: Actor) -> None:
+@pytest.mark.parametrize("other", ["", "NQH9"])
+def test_without_a_price_of_its_own_nothing_is_booked(alice: Actor, other: str) -> None:
     account = adopted(alice.user, "demo")
+    if other:
+        a_price(f"{LAST:f}", contract=other)  # the month in front costs something else
     found = Difference.objects.create(
         user=alice.user, account=account, kind="position", subject=CONTRACT, words="w",
         detail={"ours": 2, "theirs": 0}, seen_at=timezone.now(),
