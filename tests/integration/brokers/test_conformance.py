@@ -34,6 +34,7 @@ BEYOND: Final = (
     "brackets and pairs",
     "an order is modified",
     "an order is cancelled",
+    "a day order ends with its session",
     "a position is liquidated",
     "refusals inside 200",
     "without an answer nothing is sent again",
