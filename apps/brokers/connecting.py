@@ -176,6 +176,9 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
         raise Refused("ADOPTED", f"{account.name} is used already, as {account.account}")
     if not account.is_open:
         raise Refused("CLOSED", f"{account.name} is closed at the firm")
+    if account.balance is None:  # nor is it known what was traded there before
+        detail = f"{account.name} has not been read yet, its balance is not known; try again in a moment"
+        raise Refused("NOT_READ", detail)
     twins = BrokerAccount.objects.of(account.user).exclude(pk=account.pk)
     twin = twins.filter(
         remote=account.remote, account__is_open=True, connection__broker=account.connection.broker,
@@ -188,7 +191,7 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
         user=account.user,
         name=name,
         kind=Kind.LIVE if account.is_live else Kind.DEMO,
-        start_balance=str(account.balance if account.balance is not None else 50_000),
+        start_balance=str(account.balance),
         firm=firm,
         source=source,
         remote=account,

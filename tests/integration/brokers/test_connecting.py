@@ -161,8 +161,11 @@ def test_an_account_is_used_on_the_desk_under_a_name_of_its_own(
     alice: Actor, mine: Connection
 ) -> None:
     found = BrokerAccount.objects.get()
-    path = f"/api/accounts/{found.pk}/adopt/"
-    answer = alice.client.post(path, {"name": "Eval 1", "firm": "Topstep"}, **JSON)
+    path, body = f"/api/accounts/{found.pk}/adopt/", {"name": "Eval 1", "firm": "Topstep"}
+    early = alice.client.post(path, body, **JSON)  # what it holds, and what was traded before
+    assert (early.status_code, early.json()["code"]) == (409, "not_read")
+    poll(mine.pk)
+    answer = alice.client.post(path, body, **JSON)
     assert answer.status_code == 201, answer.content
     made = Account.objects.get()
     assert (made.name, made.kind, made.remote) == ("Eval 1", "demo", found)
@@ -179,9 +182,11 @@ def test_an_account_that_the_firm_closed_is_not_adopted(alice: Actor, mine: Conn
 def test_an_account_that_two_logins_see_is_used_once(
     alice: Actor, bob: Actor, mine: Connection
 ) -> None:
+    poll(mine.pk)
     found = BrokerAccount.objects.get()
     used = {"connection": a_connection(alice.user, name="Other", login="other"), "user": alice.user}
-    twin = BrokerAccount.objects.create(remote=found.remote, name=found.name, **used)
+    seen = {"remote": found.remote, "name": found.name, "balance": found.balance}
+    twin = BrokerAccount.objects.create(**seen, **used)
     made = connecting.adopt(account=found, name="Eval 1")
     with pytest.raises(Refused, match="used already through Mine, as Eval 1"):
         connecting.adopt(account=twin, name="Eval 2")
@@ -221,7 +226,9 @@ def test_the_page_adds_tests_and_uses_a_login(alice: Actor, market: ScriptedSimu
     assert "The login works" in tried and not Connection.objects.exists()
     assert browser.post("/connections/", ADD | {"do": "add"}).status_code == 302
     shown = browser.get("/connections/").content.decode()
-    assert "DEMO1001" in shown and "Connected" in shown
+    assert "DEMO1001" in shown and "Connected" in shown and "being read" in shown
+    poll(Connection.objects.get().pk)
+    assert "Use it here" in browser.get("/connections/region/").content.decode()
     found = BrokerAccount.objects.get()
     assert (
         browser.post(f"/connections/accounts/{found.pk}/adopt/", {"name": "Eval 1"}).status_code
@@ -234,6 +241,7 @@ def test_an_account_is_used_under_its_firms_rules_from_the_first_moment(
     alice: Actor, mine: Connection
 ) -> None:
     seed_presets()
+    poll(mine.pk)
     chosen = RuleSet.objects.filter(firm="Topstep").order_by("id")[0]
     path = f"/connections/accounts/{BrokerAccount.objects.get().pk}/adopt/"
     assert "Topstep" in alice.client.get(path).content.decode()

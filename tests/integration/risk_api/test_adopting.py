@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from apps.brokers.models import Account, BrokerAccount
-from apps.risk.domain.rules import rules_for
+from apps.risk.domain.reading import rules_for
 from apps.risk.models import AccountRules, RuleSet
 from apps.risk.queries import standing_in
 from apps.risk.services import add_version
@@ -38,7 +38,7 @@ def adopted(actor: Actor, account: BrokerAccount, **body: Any) -> Any:
 
 
 def test_an_account_lives_under_its_rules_from_the_first_moment(alice: Actor, desk: Desk) -> None:
-    account, chosen = a_broker_account(alice.user), a_rule_set(alice.user)
+    account, chosen = a_broker_account(alice.user, balance="50000"), a_rule_set(alice.user)
     newest = add_version(
         rule_set=chosen, rules=rules_for(RULES | {"target": "3500"}), made_by=alice.user
     )
@@ -57,7 +57,9 @@ def test_an_account_lives_under_its_rules_from_the_first_moment(alice: Actor, de
 
 
 def test_without_a_rule_set_it_is_used_as_before(alice: Actor, desk: Desk) -> None:
-    answer = adopted(alice, a_broker_account(alice.user), firm="Apex", rule_set=None)
+    answer = adopted(
+        alice, a_broker_account(alice.user, balance="50000"), firm="Apex", rule_set=None
+    )
     assert answer.status_code == 201, answer.content
     told = answer.json()
     assert (told["firm"], told["rule_set"], told["rule_set_version"], told["not_ruled"]) == ("Apex", None, None, "")  # fmt: skip
@@ -69,7 +71,7 @@ def test_it_is_used_all_the_same_where_the_rules_cannot_hold(
     alice: Actor, desk: Desk, door: str
 ) -> None:
     """A floor of rules that have no drawdown: only the engine can say so."""
-    account = a_broker_account(alice.user)
+    account = a_broker_account(alice.user, balance="50000")
     bare = a_rule_set(alice.user, "Bare", drawdown=None)
     if door == "api":
         answer = adopted(alice, account, rule_set=bare.pk, floor="48250")
@@ -105,14 +107,14 @@ def test_what_cannot_be_used_is_refused_by_its_field_and_nothing_is_adopted(
         "empty": RuleSet.objects.create(name="Empty", firm="X", slug="empty").pk,
     }  # fmt: skip
     body = {name: named.get(value, value) for name, value in body.items()}
-    answer = adopted(alice, a_broker_account(alice.user), **body)
+    answer = adopted(alice, a_broker_account(alice.user, balance="50000"), **body)
     assert answer.status_code == 400, answer.content
     assert [one["field"] for one in answer.json()["errors"]] == [field]
     assert not Account.objects.exists()
 
 
 def test_nobody_else_adopts_it(alice: Actor, bob: Actor, desk: Desk) -> None:
-    account, chosen = a_broker_account(alice.user), a_rule_set(alice.user)
+    account, chosen = a_broker_account(alice.user, balance="50000"), a_rule_set(alice.user)
     path, body = f"/api/accounts/{account.pk}/adopt/", {"name": "His", "rule_set": chosen.pk}
     assert adopted(bob, account, rule_set=chosen.pk).status_code == 404
     assert Client().post(path, body, content_type="application/json").status_code == 401

@@ -93,10 +93,14 @@ def connected(browser: Browser) -> dict[str, Any]:
     login = {"environment": "simulator", "login": TRADER, "password": TRADER, "name": "My demo"}
     login |= {"cid": "4242", "sec": KEY}
     made(browser.post("/api/accounts/add-tradovate/", json=login))
-    account = until(
-        lambda: browser.get("/api/accounts/get-all-at-accounts/")["results"],
-        "account at the broker",
-    )[0]
+    (account,) = until(
+        lambda: [
+            one
+            for one in browser.get("/api/accounts/get-all-at-accounts/")["results"]
+            if one["balance"] is not None
+        ],
+        "account at the broker that was read",
+    )
     adopted = made(browser.post(f"/api/accounts/{account['id']}/adopt/", json={"name": "Demo one"}))
     assert "off: nothing but exits leaves" in browser.page("/live/"), (
         "nobody has let its orders out"
