@@ -118,7 +118,7 @@ def test_the_filter_offers_what_is_in_the_books(alice: Actor, recorder: Recorder
     desk, recorded = offered(shown(alice)), offered(shown(alice, **RECORDED))
     assert "At the desk" in desk and "Paper one" in desk
     assert "Fade" not in desk and "DEMO1001" not in desk and "by hand" not in desk
-    assert "Fade" in recorded and "DEMO1001, demo" in recorded
+    assert "Fade" in recorded and "DEMO1001, DEMO" in recorded
     assert "At the desk" not in recorded and "Paper one" not in recorded
     broker = recorder.account_id
     assert "2 closed positions" in words(shown(alice, **RECORDED, account=broker))
