@@ -6,13 +6,16 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Exists, Max, OuterRef
+
 from apps.analytics import recorded
 from apps.analytics.books import OfStrategy, Scope, by_strategy
 from apps.analytics.domain.money import in_cents
 from apps.analytics.domain.performance import Figures, measure
 from apps.analytics.queries import Closed
 from apps.brokers.domain.telling import money
-from apps.recorder.models import RecordedPosition
+from apps.brokers.mirror import BY_FILE
+from apps.recorder.models import RecordedFill, RecordedPosition, RecordingSpan
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,24 @@ def since(user: Any, day: date) -> bool:
     """Return whether recorders found something that was closed on a trade date or later."""
     found = RecordedPosition.objects.of(user).filter(closed_ns__isnull=False, trade_date__gte=day)
     return bool(found.exists())
+
+
+def last_told(user: Any, before: date) -> date | None:
+    """Return the last trade date before one on which a recorder followed something that was closed, None if there is none.
+
+    What only a file brought, and what is older than the recorder's start, is no news, so nothing was missed by it.
+    """
+    by_broker = RecordedFill.objects.filter(position=OuterRef("pk"))
+    by_broker = by_broker.exclude(fill__source__startswith=BY_FILE)
+    begun = RecordingSpan.objects.filter(
+        recorder__strategy=OuterRef("strategy"), account=OuterRef("account"),
+        made_ns__lte=OuterRef("closed_ns"),
+    )  # fmt: skip
+    found = RecordedPosition.objects.of(user).filter(
+        Exists(by_broker), Exists(begun), closed_ns__isnull=False, trade_date__lt=before
+    )
+    last: date | None = found.aggregate(last=Max("trade_date"))["last"]
+    return last
 
 
 def of(user: Any, scope: Scope) -> Recorded:

@@ -3,6 +3,9 @@
 A day of the desk is over when every open account of a trader has begun the next one, each by the reset of its own
 rules; a day of his recorders when the exchange has begun the next one. Who has both is told of a day when both are over.
 What recorders found stands apart from the desk's own, and what both saw is told by the recorder alone.
+
+What ended while the desk was off is summed up when it is back: the last week on which something was closed, and the last
+such day. Days before that are in their week, so they are not told one by one.
 """
 
 from collections.abc import Sequence
@@ -39,6 +42,9 @@ FRESH: Final = timedelta(
 )  # what ended before, by the accounts' own days, is not summed up any more
 
 
+LATE: Final = timedelta(days=35)  # a week that began longer ago is not told any more
+
+
 class Over(NamedTuple):
     """Trade dates that are over for a trader and may have to be summed up, the last one last, and the one that runs."""
 
@@ -53,25 +59,50 @@ def make(*, now: datetime) -> int:
         found = over(user, now, calendar)
         if found is None:
             continue
-        for day in found.days:
+        for day in _days_due(user, found):
             made += _day(user, day, now)
-        week = monday(found.running) - timedelta(days=7)
-        if monday(found.days[-1]) == week:
+        for week in _weeks_due(user, found):
             made += _week(user, week, now)
     return made
 
 
+def _days_due(user: Any, found: Over) -> list[date]:
+    """Return the days that have just ended; before them the last one that was traded, in case it was missed."""
+    missed = _last_traded(user, min((*found.days, found.running)))
+    if _last_traded(user, found.running) != missed or missed is None:
+        return list(found.days)  # something came after it: that is the last
+    return [*([missed] if missed >= found.running - FRESH else []), *found.days]
+
+
+def _weeks_due(user: Any, found: Over) -> list[date]:
+    """Return the Mondays of the week that has just ended, and of the last one that was traded, in case it was missed."""
+    running = monday(found.running)
+    missed = _last_traded(user, running)
+    weeks = {monday(day) for day in found.days if monday(day) < running}
+    if missed is not None and monday(missed) >= running - LATE:
+        weeks.add(monday(missed))
+    return sorted(weeks)
+
+
+def _last_traded(user: Any, before: date) -> date | None:
+    """Return the last trade date before one on which something was closed, on the desk or where a recorder followed."""
+    ended = AccountDay.objects.of(user).filter(trade_date__lt=before, trades__gt=0)
+    last: date | None = ended.aggregate(last=Max("trade_date"))["last"]
+    recorded = recorded_summaries.last_told(user, before)
+    return max((day for day in (last, recorded) if day is not None), default=None)
+
+
 def over(user: Any, now: datetime, calendar: Calendar) -> Over | None:
-    """Return what is over in every open account of the desk, and on the exchange if something was recorded; None: nothing.
+    """Return what is over in every open account of the desk, and on the exchange if something was recorded; None: no trader.
 
     An account whose day lags a whole session behind the exchange's stands still, as without market data: recorders
     do not wait for it.
     """
     desk = Account.objects.of(user).filter(is_open=True, trade_date__isnull=False)
     runs: date | None = desk.aggregate(first=Min("trade_date"))["first"]
-    if not recorded_summaries.since(user, now.date() - FRESH):
+    if not recorded_summaries.since(user, now.date() - LATE):
         ended = None if runs is None else _ended(user, runs)
-        return None if runs is None or ended is None else Over((ended,), runs)
+        return None if runs is None else Over(() if ended is None else (ended,), runs)
     today = calendar.trade_date(to_instant(now))
     session = session_before(today, calendar)
     if session is None:
@@ -83,7 +114,7 @@ def over(user: Any, now: datetime, calendar: Calendar) -> Over | None:
         return Over((*stands, session.day), today)
     first = min(runs, today)
     known = [one for one in (_ended(user, runs), session.day) if one is not None and one < first]
-    return Over((max(known),), first) if known else None
+    return Over((max(known),) if known else (), first)
 
 
 def _ended(user: Any, running: date) -> date | None:

@@ -217,7 +217,7 @@ def _made(fills: Sequence[BrokerFill]) -> Decimal | None:
             value = INSTRUMENTS[root_of(fill.contract)].point_value
         except UnknownSymbol:
             return None
-        paid: Any = fill.fees
+        paid = fill.paid
         if paid is None:
             return None
         made -= Side(fill.side).sign * fill.quantity * fill.price * value + paid

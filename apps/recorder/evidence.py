@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -11,6 +10,7 @@ from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus import bus
 from apps.marketdata.domain.calendar import trade_date
+from apps.recorder import file_fees
 from apps.recorder.brief import brief
 from apps.recorder.imports.matching import Said, Verdict, match
 from apps.recorder.models import ImportedRow, Stood
@@ -18,17 +18,14 @@ from apps.recorder.writing import had_of, size_of, tell
 
 
 def take_back(rows: Sequence[ImportedRow]) -> None:
-    """Delete evidence, and the fills of files that nothing else stands for, in one short transaction."""
+    """Delete evidence, the fills of files that nothing else stands for, and the fees that only it told, in one short transaction."""
     with brief():
         pks = [row.pk for row in rows]
         stood = Stood.objects.filter(evidence__in=pks).values("fill")
-        touched = list(
-            BrokerFill.objects.filter(pk__in=stood, source__startswith=BY_FILE).select_related(
-                "account"
-            )
-        )
+        touched = list(BrokerFill.objects.filter(pk__in=stood).select_related("account"))
         ImportedRow.objects.filter(pk__in=pks).delete()
-        _remake(touched)
+        _remake([fill for fill in touched if fill.source.startswith(BY_FILE)])
+        file_fees.take_over(fill.pk for fill in touched)
 
 
 def _remake(fills: Sequence[BrokerFill]) -> None:
@@ -105,15 +102,15 @@ def _as_another(
         one.by_hand = True
         one.save(update_fields=["state", "by_hand"])
         Stood.objects.get_or_create(evidence=one, fill=fill)
+    file_fees.take_over([fill.pk])
     _tell(row.account, [fill])
     return True
 
 
 def _fill_of(row: ImportedRow, remote: str) -> BrokerFill:
-    fees: Any = row.fees
     return BrokerFill(
         user_id=row.account.user_id, account=row.account, remote=remote, order=row.order, contract=row.contract,
-        side=row.side, quantity=row.quantity, price=row.price, fees=fees, at_ns=row.at_ns,
+        side=row.side, quantity=row.quantity, price=row.price, at_ns=row.at_ns,
         trade_date=trade_date(row.at_ns), source=f"{BY_FILE}{row.importing.layout}",
     )  # fmt: skip
 
@@ -193,6 +190,7 @@ def _follow(
         fill.is_active = False
         _tell(account, [fill])
         fill.delete()
+        file_fees.take_over(row.of)
         return True
     holds_back = row.verdict is Verdict.CONFLICT
     if holds_back == fill.is_active:

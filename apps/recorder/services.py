@@ -13,7 +13,7 @@ from apps.bus.domain.message import DAY, to_instant
 from apps.bus.models import FactRow
 from apps.recorder import derived, evidence, store
 from apps.recorder.domain import wording
-from apps.recorder.domain.happenings import KINDS, Whose, happenings, key_of
+from apps.recorder.domain.happenings import KINDS, Happening, Whose, happenings, key_of, news_of
 from apps.recorder.domain.ledger import positions
 from apps.recorder.domain.matching import Attributed, match
 from apps.recorder.domain.messages import Recorded
@@ -139,10 +139,10 @@ def _derive(book: Book, contract: str, since: int, known: Known, news: list[Reco
     difference = derived.save(account, contract, loaded, attributed, found)
     whose = Whose(account.user_id, account.pk, str(account), known.names)
     told = [
-        fact
+        happening
         for position in found
         if key_of(position, account.pk) in difference.touched
-        for fact in happenings(position, whose, loaded.known)
+        for happening in happenings(position, whose, loaded.known)
     ]
     news += _noted(account, told, loaded)
     told_otherwise = (
@@ -161,22 +161,24 @@ def _derive(book: Book, contract: str, since: int, known: Known, news: list[Reco
 
 
 def _noted(
-    account: BrokerAccount, told: Sequence[Recorded], loaded: store.Loaded
+    account: BrokerAccount, happened: Sequence[Happening], loaded: store.Loaded
 ) -> list[Recorded]:
     """Keep what happened in the log, and return what of it is news: not what a file or a late start brought."""
-    keys = [fact.key for fact in told]
-    known = {
-        key
+    keys = [one.fact.key_of(fill) for one in happened for fill in one.fills]
+    told = {
+        str(key): contracts
         for some in store.chunks(keys)
-        for key in RecorderLog.objects.filter(key__in=some).values_list("key", flat=True)
+        for key, contracts in RecorderLog.objects.filter(key__in=some).values_list(
+            "key", "contracts"
+        )
     }
-    new = {fact.key: fact for fact in told if fact.key not in known}
+    new = {fact.key: fact for one in happened if (fact := news_of(one, told)) is not None}.values()
     RecorderLog.objects.bulk_create(
         RecorderLog(
-            user_id=account.user_id, strategy_id=fact.strategy, key=key, kind=KINDS[fact.name],
-            text=wording.happened(fact)[:300], at_ns=fact.at,
+            user_id=account.user_id, strategy_id=fact.strategy, key=fact.key, kind=KINDS[fact.did],
+            text=wording.happened(fact)[:300], at_ns=fact.at, contracts=fact.quantity,
         )
-        for key, fact in new.items()
+        for fact in new
     )  # fmt: skip
     from_files = {row.remote for row in loaded.rows.values() if row.source.startswith("csv")}
     since: dict[int, int] = {}
@@ -185,7 +187,7 @@ def _noted(
         since[strategy] = min(span.made_ns, since.get(strategy, span.made_ns))
     return [
         fact
-        for fact in new.values()
+        for fact in new
         if fact.fill not in from_files and fact.at >= since.get(fact.strategy, 0)
     ]
 

@@ -68,7 +68,7 @@ def to_fill(row: BrokerFill) -> Fill:
     sign = 1 if row.side == "buy" else -1
     return Fill(
         row.pk, row.remote, row.order, row.contract, sign, row.quantity, row.price, row.at_ns,
-        row.fees,
+        row.paid,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from apps.bus import bus
 from apps.bus.domain.message import HOUR
 from apps.bus.models import FactRow
 from apps.marketdata.domain.calendar import trade_date
+from apps.recorder import file_fees
 from apps.recorder.brief import ROWS, brief
 from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.imports.matching import ZONES_APART, Had, Said, Verdict, match
@@ -152,7 +153,7 @@ def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) 
     follow a few at a time; one that was cut off is new the next time, too. Planning takes longest and holds no lock: if
     the account's fills are others by then, it is done once more.
 
-    Returns the times of the fills that are new or grew, ns UTC.
+    Returns the times of the fills that are new, grew, or have other fees by it, ns UTC.
     """
     rows, changed = list(fills), list[int]()
     while rows:
@@ -181,7 +182,8 @@ def _write(importing: Import, account: BrokerAccount, planned: list[Planned]) ->
     changed = [*made.values(), *grown]
     told = tell(account, changed)
     transaction.on_commit(lambda: bus.tell(told))
-    return [one.at_ns for one in changed]
+    known = [of for one in planned if one.said.key not in made for of in one.said.of]
+    return [one.at_ns for one in (*changed, *file_fees.take_over(known))]
 
 
 def _state(account: BrokerAccount, rows: Sequence[FileFill]) -> tuple[Any, ...]:
@@ -208,7 +210,7 @@ def _make(
         BrokerFill(
             user_id=account.user_id, account=account, remote=one.said.name or f"{family}:{one.said.key}"[:120],
             order=one.said.order, contract=one.rows[0].contract, side=one.said.side, quantity=one.said.quantity,
-            price=one.said.price, fees=_fees(one.rows), at_ns=one.said.at, trade_date=trade_date(one.said.at),
+            price=one.said.price, file_fees=_fees(one.rows), at_ns=one.said.at, trade_date=trade_date(one.said.at),
             source=f"{BY_FILE}{importing.layout}",
         )
         for one in planned

@@ -7,6 +7,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm
 from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
+from allauth.core.internal.httpkit import clean_client_ip, get_client_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
@@ -17,6 +18,7 @@ from allauth.mfa.webauthn.forms import (
 )
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from apps.users.models import User
@@ -91,6 +93,23 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
         """Remember of whoever signs up that he has an address to confirm."""
         user.must_confirm = True
         return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return from where somebody asks, behind as many proxies as are set.
+
+        Where fewer of them have written, or what they wrote is no address, one cannot be told from another by it, and
+        anybody may have written it: then all count as the nearest, which nobody can make up.
+
+        Raises:  PermissionDenied  a server in front says none at all
+        """
+        try:
+            found = get_client_ip(request)
+        except ImproperlyConfigured:  # fewer entries than proxies
+            found = None
+        found = found or clean_client_ip(request.META.get("REMOTE_ADDR") or "")
+        if not found:
+            raise PermissionDenied("From where this comes cannot be told.")
+        return str(found)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave the counting of wrong passwords to axes; allauth counts wrong codes."""

@@ -1,5 +1,6 @@
 """Logins at brokers, and what the brokers say of their accounts: rows that outlive the broker's own memory of a day."""
 
+from decimal import Decimal
 from typing import ClassVar, Final
 
 from django.db import models
@@ -155,7 +156,8 @@ class BrokerFill(Owned):
     side = models.CharField(max_length=4, choices=[(item, item) for item in Side])
     quantity = models.PositiveIntegerField()
     price = models.DecimalField(max_digits=18, decimal_places=7)
-    fees = money_field("Of all its contracts; null: not said yet.", null=True)
+    fees = money_field("Of all its contracts, as the broker says; null: not said yet.", null=True)
+    file_fees = money_field("As files say; they count until the broker says them.", null=True)
     at_ns = models.BigIntegerField()
     trade_date = models.DateField()
     source = models.CharField(max_length=24, help_text="stream, poll, or csv:<layout>.")
@@ -178,6 +180,12 @@ class BrokerFill(Owned):
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} {self.contract} @ {self.price.normalize():f}"
+
+    @property
+    def paid(self) -> Decimal | None:
+        """Return its fees: the broker's word, else a file's; None: nobody has said them yet."""
+        told: Decimal | None = self.fees if self.fees is not None else self.file_fees
+        return told
 
 
 class BrokerPosition(Owned):

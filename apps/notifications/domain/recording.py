@@ -33,11 +33,15 @@ def _did(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice
         account = str(p.get("account_name") or context.account)
         side = str(p.get("side") or "")
         what = f"{verb}, part closed" if p.get("left") and kind in HITS else verb
+        # of an order whose first part has left already: what it came to by now
+        more = _is_begun(payloads)
+        what = f"{what}, more filled" if more else what
         whose = p.get("strategy_name") or "recorder"
         title = f"{product_of(p)} {side + ' ' if side else ''}{what}, {whose}"
         r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
         net = Decimal(str(p["net"])) if p.get("net") is not None else None
         size = _size(payloads) if p.get("price") is not None else ""
+        size = f"now {size}" if more and size else size
         body = sentences(
             f"{account}: {size}" if account and size else account or size,
             f"net {money(net)}{r}" if net is not None else "",
@@ -55,23 +59,35 @@ def _did(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice
 
 
 def _size(fills: Sequence[Payload]) -> str:
-    """Return how many at which price, on average over several fills."""
+    """Return how many at which price, on average over several orders."""
     fills = _each_once(fills)
     many = sum(int(one.get("quantity") or 0) for one in fills)
     if len(fills) == 1 or not many:
-        return f"{fills[-1].get('quantity')} at {plain_price(fills[-1]['price'])}"
+        average = " on average" if "of_what" in fills[-1] else ""
+        return f"{fills[-1].get('quantity')} at {plain_price(fills[-1]['price'])}{average}"
     paid = sum((int(one["quantity"]) * Decimal(str(one["price"])) for one in fills), Decimal(0))
     return f"{many} at {plain_price((paid / many).quantize(Decimal('0.01')))} on average"
 
 
 def _each_once(fills: Sequence[Payload]) -> Sequence[Payload]:
-    """Leave out what a later one tells again: the last fill of an order tells of all that the order closed."""
-    kept: list[Payload] = []
-    for one in fills:
-        while kept and one.get("step") == "flat" and int(one["quantity"]) > int(kept[-1]["left"]):
-            kept.pop()
-        kept.append(one)
-    return kept
+    """Return the last word on each order, which tells of all that the order did."""
+    last: dict[str, Payload] = {}
+    for number, one in enumerate(fills):
+        order = str(one.get("order") or number)
+        if order not in last or int(one["quantity"]) >= int(last[order]["quantity"]):
+            last[order] = one
+    return list(last.values())
+
+
+def _is_begun(fills: Sequence[Payload]) -> bool:
+    """Return whether the first word on one of these orders has left already: it is not among them."""
+    further = {str(one.get("order")) for one in fills if "of_what" in one}
+    return bool(further - {str(one.get("order")) for one in fills if "of_what" not in one})
+
+
+def _more(payloads: Sequence[Payload], context: Context) -> Notice:
+    """Tell that more was filled of an order, as what was told of it."""
+    return DID[str(payloads[-1]["of_what"])](payloads, context)
 
 
 # ---- what needs a person ----
@@ -132,13 +148,17 @@ def _differs(payloads: Sequence[Payload], _: Context) -> Notice:
     return Notice(Kind.DIFFERS, title, body, Severity.WARNING, path, str(p["strategy"]))
 
 
+DID: Final[Mapping[str, Callable[[Sequence[Payload], Context], Notice]]] = {
+    "opened": _did(Kind.OPENED, "opened"),
+    "added": _did(Kind.ADDED, "added to"),
+    "reduced": _did(Kind.REDUCED, "reduced"),
+    "closed": _did(Kind.CLOSED, "closed"),
+    "stop_hit": _did(Kind.STOP_HIT, "stopped out"),
+    "target_hit": _did(Kind.TARGET_HIT, "at its target"),
+}
 WORDS: Final[Mapping[str, Words]] = {
-    "recorder.opened": _did(Kind.OPENED, "opened"),
-    "recorder.added": _did(Kind.ADDED, "added to"),
-    "recorder.reduced": _did(Kind.REDUCED, "reduced"),
-    "recorder.closed": _did(Kind.CLOSED, "closed"),
-    "recorder.stop_hit": _did(Kind.STOP_HIT, "stopped out"),
-    "recorder.target_hit": _did(Kind.TARGET_HIT, "at its target"),
+    **{f"recorder.{did}": words for did, words in DID.items()},
+    "recorder.more_filled": _more,
     "recorder.gap": _gap,
     "recorder.undecided": _undecided,
     "recorder.differs": _differs,

@@ -1,15 +1,19 @@
-"""What a position's fills did, each told once: an order that is filled in parts is one happening, not many."""
+"""What a position's fills did, each told once: an order that is filled in parts is one happening, not many.
+
+Parts that are heard of after it was told are told as what they are: more of the same order.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from apps.bus.domain.message import in_r
 from apps.marketdata.domain.instrument import INSTRUMENTS
-from apps.recorder.domain.ledger import MONEY, NOTHING, Part, Position, by_order, kind_of_exit
+from apps.recorder.domain.ledger import MONEY, NOTHING, Part, Position, kind_of_exit
 from apps.recorder.domain.messages import (
+    MoreFilled,
     PositionAdded,
     PositionClosed,
     PositionOpened,
@@ -23,12 +27,12 @@ from apps.recorder.domain.terms import LogKind, PositionStatus
 
 IN, OUT, FLAT = "in", "out", "flat"
 KINDS: Final[Mapping[str, LogKind]] = {
-    PositionOpened.name: LogKind.OPENED,
-    PositionAdded.name: LogKind.ADDED,
-    PositionReduced.name: LogKind.REDUCED,
-    PositionClosed.name: LogKind.CLOSED,
-    StopHit.name: LogKind.STOP_HIT,
-    TargetHit.name: LogKind.TARGET_HIT,
+    "opened": LogKind.OPENED,
+    "added": LogKind.ADDED,
+    "reduced": LogKind.REDUCED,
+    "closed": LogKind.CLOSED,
+    "stop_hit": LogKind.STOP_HIT,
+    "target_hit": LogKind.TARGET_HIT,
 }
 
 
@@ -47,28 +51,57 @@ def key_of(position: Position, account: int) -> str:
     return f"{position.strategy}:{account}:{position.opened_by.remote}"
 
 
-def happenings(position: Position, whose: Whose, known: Known) -> Iterator[Recorded]:
-    """Yield what a position's fills did, in their order."""
-    net, entered, left = NOTHING, set[str](), set[str]()
-    for parts in by_order(position.parts):
-        first, last = parts[0], parts[-1]
-        net += sum((part.realized or NOTHING) - (part.fees or NOTHING) for part in parts)
-        many = sum(part.quantity for part in parts)
-        order = first.fill.order or first.fill.remote
-        if first.opens:
-            if order in entered:
-                continue
-            kind: type[Recorded] = PositionAdded if entered else PositionOpened
-            entered.add(order)
-            yield _told(kind, position, whose, parts, many, IN, None)
-            continue
-        flat = last.left == 0
-        if order in left and not flat:
-            continue
-        left.add(order)
-        exit = kind_of_exit(position, last.fill, known)
-        kind = _EXITS.get(exit, PositionClosed if flat else PositionReduced)
-        yield _told(kind, position, whose, parts, many, FLAT if flat else OUT, net)
+class Happening(NamedTuple):
+    """What an order's fills did to a position so far, told whole. `fills`: the names of all of them, with their times."""
+
+    fact: Recorded
+    fills: Mapping[str, int]
+
+
+def happenings(position: Position, whose: Whose, known: Known) -> Iterator[Happening]:
+    """Yield what a position's orders did so far, each once, in the order of their first fills; what ended it comes last."""
+    orders: dict[tuple[str, bool], list[Part]] = {}
+    nets: dict[int, Decimal] = {}
+    net = NOTHING
+    for part in position.parts:
+        net += (part.realized or NOTHING) - (part.fees or NOTHING)
+        nets[id(part)] = net
+        orders.setdefault((order_of(part), part.opens), []).append(part)
+    groups = sorted(orders.values(), key=lambda parts: parts[-1].left == 0)
+    for number, parts in enumerate(groups):
+        last, step = parts[-1], IN
+        kind: type[Recorded] = PositionAdded if number else PositionOpened
+        if not last.opens:
+            step = OUT if last.left else FLAT
+            exit = kind_of_exit(position, last.fill, known)
+            kind = _EXITS.get(exit, PositionReduced if last.left else PositionClosed)
+        fact = _told(kind, position, whose, parts, step, None if last.opens else nets[id(last)])
+        yield Happening(fact, {part.fill.remote: part.fill.at for part in parts})
+
+
+def order_of(part: Part) -> str:
+    """Return the broker's name of a fill's order, else the fill's own."""
+    return part.fill.order or part.fill.remote
+
+
+def news_of(happening: Happening, told: Mapping[str, int | None]) -> Recorded | None:
+    """Return what is not told yet of a happening, None: nothing. `told`: contracts by the keys that were told; None: all.
+
+    Its first fact is named for its first fill. What follows is named for the last fill that none was named for, and tells
+    it whole once more. An end is told once: what comes out otherwise later stands in the log.
+    """
+    fact, fills = happening
+    if fact.step == FLAT:
+        return None if fact.key in told else fact
+    before = [told[key] for fill in fills if (key := fact.key_of(fill)) in told]
+    if not before:
+        return fact
+    free = [fill for fill in fills if fact.key_of(fill) not in told]
+    if not free or any(many is None or many >= fact.quantity for many in before):
+        return None
+    said = {one.name: getattr(fact, one.name) for one in fields(fact)}
+    last = free[-1]
+    return MoreFilled(**said | {"fill": last, "at": fills[last]}, of_what=fact.did)
 
 
 _EXITS: Final[Mapping[PositionStatus, type[Recorded]]] = {
@@ -82,7 +115,6 @@ def _told(
     position: Position,
     whose: Whose,
     parts: list[Part],
-    many: int,
     step: str,
     net: Decimal | None,
 ) -> Recorded:
@@ -99,7 +131,7 @@ def _told(
         account_name=whose.account_name,
         contract=position.contract,
         side="long" if position.sign > 0 else "short",
-        quantity=many,
+        quantity=sum(part.quantity for part in parts),
         left=last.left,
         price=_average(parts),
         net=net.quantize(MONEY) if valued and net is not None else None,
@@ -107,6 +139,7 @@ def _told(
         if valued and net is not None and risk
         else None,
         position=key_of(position, whose.account),
+        order=order_of(last),
         fill=named.fill.remote,
         step=step,
     )

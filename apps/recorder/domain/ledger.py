@@ -179,8 +179,12 @@ def _own_shares(one: Attributed) -> Iterator[tuple[int, int, int, Decimal | None
 
 
 def _part(fees: Decimal | None, quantity: int, of: int) -> Decimal | None:
+    return None if fees is None else fees_of_part(fees, quantity, of)
+
+
+def fees_of_part(fees: Decimal, quantity: int, of: int) -> Decimal:
     """Return the fees of so many contracts of a whole; of all of them, all of it to the last digit."""
-    if fees is None or quantity == of:
+    if quantity == of:
         return fees
     return (fees * quantity / of).quantize(MONEY, ROUND_HALF_UP)
 

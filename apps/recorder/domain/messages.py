@@ -17,7 +17,8 @@ class Recorded(Fact):
 
     step:     in, out or flat: what the fill did, with `fill` its identity
     side:     long or short, the position's
-    quantity: contracts that were opened or closed by it; `left` is held afterwards
+    order:    the broker's name of its order, else the fill's
+    quantity: contracts that its order opened or closed so far; `left` is held afterwards
     net:      dollars that the position made after fees so far, None while nothing is closed or it cannot be valued
     r:        net over the risk of its first stop, None without a stop
     """
@@ -34,13 +35,23 @@ class Recorded(Fact):
     net: Decimal | None
     r: Decimal | None
     position: str
+    order: str
     fill: str
     step: str
 
     @property
+    def did(self) -> str:
+        """Return what happened, in a word: opened, added, reduced, closed, stop_hit, target_hit."""
+        return self.name.partition(".")[2]
+
+    @property
     def key(self) -> str:
         """Return the strategy, the account, the fill and what it did."""
-        return f"recorder:{self.strategy}:{self.account}:{self.fill}:{self.step}"
+        return self.key_of(self.fill)
+
+    def key_of(self, fill: str) -> str:
+        """Return the key that this has where it is named for another fill of the same order."""
+        return f"recorder:{self.strategy}:{self.account}:{fill}:{self.step}"
 
     @property
     def of(self) -> str:
@@ -88,6 +99,22 @@ class TargetHit(Recorded):
     """A target closed the position, or a part of it."""
 
     name: ClassVar[str] = "recorder.target_hit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoreFilled(Recorded):
+    """More was filled of an order of which was told already. It tells all that the order did so far.
+
+    of_what: what was told of it: opened, added, reduced, stop_hit, target_hit
+    """
+
+    name: ClassVar[str] = "recorder.more_filled"
+    of_what: str
+
+    @property
+    def did(self) -> str:
+        """Return what was told of the order."""
+        return self.of_what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from apps.recorder.domain.wording import dollars, holding
 from apps.trades.domain.telling import Payload, Told, in_words
 
 
-def _did(verb: str) -> Callable[[Payload], Told]:
+def _did(verb: str, now: str = "") -> Callable[[Payload], Told]:
     def words(p: Payload) -> Told:
         root = product_of(str(p["contract"])) or str(p["contract"])
         net = Decimal(str(p["net"])) if p.get("net") is not None else None
         r = f", {in_words(str(p['r']))}" if p.get("r") is not None else ""
         made = f" Net {dollars(net)}." if net is not None else ""
-        text = f"{p['account_name']}: {p['quantity']} at {Decimal(str(p['price'])):,f}.{made}"
+        text = f"{p['account_name']}: {now}{p['quantity']} at {Decimal(str(p['price'])):,f}.{made}"
         tone = (
             str(p["side"])
             if net is None
@@ -24,6 +24,20 @@ def _did(verb: str) -> Callable[[Payload], Told]:
         return Told(f"{p['strategy_name']}: {root} {p['side']} {verb}{r}", text, tone, "recorder")
 
     return words
+
+
+_VERBS: Final = {
+    "opened": "opened",
+    "added": "added to",
+    "reduced": "reduced",
+    "closed": "closed",
+    "stop_hit": "stop hit",
+    "target_hit": "target hit",
+}
+
+
+def _more(p: Payload) -> Told:
+    return _did(f"{_VERBS[str(p['of_what'])]}, more filled", "now ")(p)
 
 
 def _changed(p: Payload) -> Told:
@@ -67,12 +81,8 @@ def _alike(p: Payload) -> Told:
 
 
 WORDS: Final[Mapping[str, Callable[[Any], Told]]] = {
-    "recorder.opened": _did("opened"),
-    "recorder.added": _did("added to"),
-    "recorder.reduced": _did("reduced"),
-    "recorder.closed": _did("closed"),
-    "recorder.stop_hit": _did("stop hit"),
-    "recorder.target_hit": _did("target hit"),
+    **{f"recorder.{did}": _did(verb) for did, verb in _VERBS.items()},
+    "recorder.more_filled": _more,
     "recorder.changed": _changed,
     "recorder.assigned": _assigned,
     "recorder.gap": _gap,

@@ -3,33 +3,29 @@
 from decimal import Decimal
 from typing import Any
 
-from apps.recorder.domain.messages import (
-    PositionAdded,
-    PositionClosed,
-    PositionOpened,
-    PositionReduced,
-    Recorded,
-    StopHit,
-    TargetHit,
-)
+from apps.recorder.domain.messages import MoreFilled, Recorded
 from apps.trades.domain.telling import in_words
 
 
 def happened(fact: Recorded) -> str:
-    """Return one sentence of what a fill did."""
+    """Return one sentence of what an order's fills did; of one that was told before, that there is more of it."""
+    more = "More filled: " if isinstance(fact, MoreFilled) else ""
+    said = _happened(fact)
+    return f"{more}{said[:1].lower()}{said[1:]}" if more else said
+
+
+def _happened(fact: Recorded) -> str:
     price, many = f"{fact.price:,f}", fact.quantity
-    match fact:
-        case PositionOpened():
+    match fact.did:
+        case "opened":
             return f"Opened {fact.side} {many} {fact.contract} at {price}."
-        case PositionAdded():
+        case "added":
             return f"Added {many} {fact.contract} at {price}: {fact.side} {fact.left} now."
-        case PositionReduced():
+        case "reduced":
             return f"Closed {many} of the {fact.side} {fact.contract} at {price}: {fact.left} left.{_net(fact)}"
-        case PositionClosed():
-            how = "Closed"
-        case StopHit():
+        case "stop_hit":
             how = "Stopped out of" if not fact.left else "Stop took"
-        case TargetHit():
+        case "target_hit":
             how = "Target closed" if not fact.left else "Target took"
         case _:
             how = "Closed"

@@ -267,6 +267,9 @@ class RecorderLog(Owned):
     kind = models.CharField(max_length=10, choices=[(one, one) for one in LogKind])
     text = models.CharField(max_length=300)
     at_ns = models.BigIntegerField(help_text="When it happened.")
+    contracts = models.PositiveIntegerField(
+        null=True, help_text="Of an order, so many were told; null: of all."
+    )
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

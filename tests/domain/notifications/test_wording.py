@@ -168,7 +168,7 @@ def test_a_made_token_is_told_with_its_name_and_place() -> None:
 
 
 def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
-    fills = [RECORDED | {"position": "p1", "quantity": n, "price": p} for n, p in ((1, "20005.00"), (3, "20006.00"))]  # fmt: skip
+    fills = [RECORDED | {"position": "p1", "order": f"o{n}", "quantity": n, "price": p} for n, p in ((1, "20005.00"), (3, "20006.00"))]  # fmt: skip
     told = word("recorder.added", fills)
     assert told is not None and "DEMO123: 4 at 20,005.75 on average." in told.body
     assert told.batch == "recorder:position_added:7:4:p1"
@@ -178,13 +178,28 @@ def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
 
 def test_a_stop_that_fills_in_two_parts_is_told_with_its_contracts_once() -> None:
     """The last fill of an order tells all of its contracts, with those of which its first fill told."""
-    first = RECORDED | {"position": "p1", "quantity": 1, "left": 2, "step": "out", "price": "20005.00"}  # fmt: skip
+    first = RECORDED | {"position": "p1", "order": "o2", "quantity": 1, "left": 2, "step": "out", "price": "20005.00"}  # fmt: skip
     whole = first | {"quantity": 3, "left": 0, "step": "flat", "price": "20004.50"}
     told = word("recorder.stop_hit", [first, whole])
     assert told is not None and "DEMO123: 3 at 20,004.50. Net" in told.body
-    other = whole | {"quantity": 2, "price": "20003.50"}  # of an order of its own
+    other = whole | {"order": "o3", "quantity": 2, "price": "20003.50"}
     both = word("recorder.stop_hit", [first, other])
     assert both is not None and "DEMO123: 3 at 20,004.00 on average. Net" in both.body
+
+
+def test_more_of_an_order_joins_its_first_word_and_stands_alone_without_it() -> None:
+    first = RECORDED | {"position": "p1", "order": "o1", "quantity": 1, "net": None, "r": None, "left": 1}  # fmt: skip
+    more = first | {"of_what": "opened", "quantity": 3, "price": "20006.25", "left": 3}
+    both = word("recorder.more_filled", [first, more])
+    assert both is not None and both.kind is Kind.OPENED
+    assert (both.title, both.body) == (
+        "NQ long opened, NQ FVG", "DEMO123: 3 at 20,006.25 on average.",
+    )  # fmt: skip
+    alone = word("recorder.more_filled", [more])
+    assert alone is not None and alone.batch == both.batch
+    assert (alone.title, alone.body) == (
+        "NQ long opened, more filled, NQ FVG", "DEMO123: now 3 at 20,006.25 on average.",
+    )  # fmt: skip
 
 
 def test_an_unknown_fact_is_not_told() -> None:

@@ -19,7 +19,7 @@ def said(fills: list, told: Known) -> list[tuple[str, int, int]]:  # type: ignor
     return [
         (fact.name.partition(".")[2], fact.quantity, fact.left)
         for position in booked(fills, told)
-        for fact in happenings(position, whose, told)
+        for fact, _ in happenings(position, whose, told)
     ]
 
 
@@ -92,7 +92,9 @@ def test_r_rests_on_the_first_stop_of_the_bracket() -> None:
     fills = [fill(1, 2, "100"), fill(2, -2, "110")]
     (position,) = booked(fills, known(orders=orders))
     assert (position.risk, position.realized) == (200, 400)
-    facts = list(happenings(position, Whose(7, 3, "D", NAMES), known(orders=orders)))
+    facts = [
+        fact for fact, _ in happenings(position, Whose(7, 3, "D", NAMES), known(orders=orders))
+    ]
     assert [(fact.net, fact.r) for fact in facts] == [(None, None), (400, Decimal("2.0000"))]
 
 
@@ -124,5 +126,5 @@ def test_a_position_that_ends_is_told_under_one_name_whatever_ended_it() -> None
     keys = set()
     for told in (known(), known(orders=[order("o2", STOP)])):
         (position,) = booked(fills, told)
-        keys.add([fact.key for fact in happenings(position, whose, told)][-1])
+        keys.add([fact.key for fact, _ in happenings(position, whose, told)][-1])
     assert len(keys) == 1

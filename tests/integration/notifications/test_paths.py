@@ -85,7 +85,8 @@ class Rows:
             "strategy_name": "NQ Fade", "contract": "NQZ5", "at": "2025-12-02T21:31:00Z",
         }  # fmt: skip
         if area == "recorder":
-            return of_recorder | RECORDED.get(what, FILLED)
+            more = {"of_what": "opened"} if what == "more_filled" else {}
+            return of_recorder | RECORDED.get(what, FILLED) | more
         if area == "alert":
             return of_recorder | SILENT | {"fact": name}
         if name in ("route.skipped", "signal.order_alert_refused"):
@@ -132,7 +133,7 @@ def test_what_recorders_tell_leads_to_what_cures_it(alice: Actor, bob: Actor) ->
     paths = {name: one.path for name, one in told_.items() if one is not None}
     assert paths.pop("recorder.gap") == "/connections/"
     assert paths.pop("recorder.undecided") == f"/recorders/{pk}/#undecided"
-    assert set(paths.values()) == {f"/recorders/{pk}/#positions"} and len(paths) == 7
+    assert set(paths.values()) == {f"/recorders/{pk}/#positions"} and len(paths) == 8
     after = word("recorder.gap", [late])
     assert after is not None and "Days of DEMO1001" in opened(alice, after.path)
     assert "Whose fills are these?" in opened(alice, f"/recorders/{pk}/#undecided")

@@ -190,3 +190,70 @@ def test_a_week_of_recorders_is_summed_up_on_its_own(alice: Actor) -> None:
 def test_who_recorded_nothing_is_left_alone(alice: Actor) -> None:
     a_recorder(alice.user, a_broker_account(alice.user))
     assert summaries.make(now=AFTER) == 0
+
+
+# ---- what ended while the desk was off ----
+
+
+def titles() -> list[str]:
+    return [row.title.partition(":")[0] for row in Notice.objects.order_by("id")]
+
+
+def test_a_desk_that_was_off_over_mondays_close_tells_the_week_and_its_last_day_late_and_once(
+    alice: Actor,
+) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")  # on Tuesday
+    found(account, 1, 2 * 24 * 60, "30.00")
+    found(account, 1, 3 * 24 * 60, "-70.00")  # on Friday
+    tuesday = moment("2025-12-09T23:05:00Z")
+    assert summaries.make(now=tuesday) == 2
+    assert titles() == ["Friday 05 December", "Week of 01 December"]
+    assert summaries.make(now=tuesday) == 0
+    found(account, 1, 8 * 24 * 60, "20.00")  # on Wednesday of the next week
+    assert summaries.make(now=moment("2025-12-10T23:05:00Z")) == 1
+    assert titles()[-1] == "Wednesday 10 December"
+
+
+def test_a_day_that_was_missed_is_not_told_after_a_later_one(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    found(account, 1, 24 * 60, "30.00")
+    assert summaries.make(now=moment("2025-12-04T23:05:00Z")) == 1, "Tuesday is in its week"
+    assert titles() == ["Wednesday 03 December"]
+    assert summaries.make(now=moment("2025-12-05T23:05:00Z")) == 1, "the week, now that it is over"
+    assert titles() == ["Wednesday 03 December", "Week of 01 December"]
+
+
+def test_a_desk_that_was_off_for_weeks_tells_the_last_week_and_no_day(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    found(account, 1, 1, "50.00")
+    assert summaries.make(now=moment("2025-12-23T12:00:00Z")) == 1
+    assert titles() == ["Week of 01 December"]
+    Notice.objects.all().delete()
+    assert summaries.make(now=moment("2026-01-20T12:00:00Z")) == 0, "too long ago"
+
+
+def test_the_desks_own_week_is_told_late_too(alice: Actor) -> None:
+    alpha = an_account(alice.user, trade_date=date(2025, 12, 17))
+    closed(alpha, "2025-12-02T15:00:00Z", "101.00", place=1)
+    ended(alpha, date(2025, 12, 2))
+    assert (summaries.make(now=NOW), summaries.make(now=NOW)) == (1, 0)
+    assert titles() == ["Week of 01 December"]
+
+
+def test_what_a_file_or_a_late_start_brought_is_not_told_as_missed(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    for minute, signed in ((1, 1), (2, -1)):
+        a_fill(account, signed, "20000.00", minute, source="csv:tradovate")
+    other = a_broker_account(alice.user, "DEMO2")
+    a_fill(other, 1, "20000.00", 5)
+    a_fill(other, -1, "20010.00", 6)
+    a_recorder(alice.user, other, "NQ Trend")
+    settle(account=account)
+    settle(account=other)
+    assert summaries.make(now=moment("2025-12-09T23:05:00Z")) == 0

@@ -19,6 +19,11 @@ class Traded:
     second: int
 
     @property
+    def fees(self) -> Decimal:
+        """Return what Tradovate takes for it, as its list of fills tells it."""
+        return self.quantity * Decimal("0.37") + self.number % 3
+
+    @property
     def when(self) -> datetime:
         return START + timedelta(seconds=self.second)
 
@@ -64,7 +69,7 @@ def executions(fills: list[Traded]) -> tuple[str, list[str]]:
 def fills_tab(fills: list[Traded]) -> tuple[str, list[str]]:
     head = "Fill ID,Order ID,Timestamp,Date,Account,B/S,Quantity,Price,Contract,commission"
     return head, [
-        f"{one.number},o{one.number},{us(one)},1/28/25,DEMO1, {'Buy' if one.sign > 0 else 'Sell'},{one.quantity},{one.price},MNQH5,"
+        f"{one.number},o{one.number},{us(one)},1/28/25,DEMO1, {'Buy' if one.sign > 0 else 'Sell'},{one.quantity},{one.price},MNQH5,{one.fees}"
         for one in fills
     ]
 

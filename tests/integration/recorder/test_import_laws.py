@@ -15,7 +15,7 @@ from apps.brokers.domain.seen import AccountSeen, FillSeen
 from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerAccount, BrokerFill, Connection
 from apps.marketdata.domain.calendar import trade_date
-from apps.recorder import files, joining, services
+from apps.recorder import files, importing, joining, services
 from tests.cast import actor
 from tests.integration.recorder.imported import an_account, imported
 from tests.integration.recorder.rendered import LAYOUTS, START, Traded, fifo
@@ -63,8 +63,9 @@ def text(layout: str, fills: list[Traded], rows: slice = slice(None)) -> str:
 
 
 def tell(
-    account: BrokerAccount, fills: list[Traded], prefix: str = "", split: bool = False
-) -> None:
+    account: BrokerAccount, fills: list[Traded], prefix: str = "", split: bool = False,
+    fees: Decimal | None = None,
+) -> None:  # fmt: skip
     """Let the broker's API tell fills, milliseconds later than a file's seconds; `split`: in single contracts."""
     seen = []
     for one in fills:
@@ -74,7 +75,7 @@ def tell(
             seen.append(
                 FillSeen(
                     account.remote, f"{prefix}{one.number}{f'.{part}' if split else ''}", f"o{one.number}", "MNQH5",
-                    Side.BUY if one.sign > 0 else Side.SELL, size, one.price, at, trade_date(at),
+                    Side.BUY if one.sign > 0 else Side.SELL, size, one.price, at, trade_date(at), fees=fees,
                 )
             )  # fmt: skip
     take_in(account.connection, seen, "poll")
@@ -84,6 +85,10 @@ def tell(
 def held(account: BrokerAccount) -> list[tuple[Any, ...]]:
     rows = BrokerFill.objects.filter(account=account, is_active=True)
     return sorted((row.remote, row.side, row.quantity, row.price, row.source) for row in rows)
+
+
+def paid(account: BrokerAccount) -> dict[str, Decimal | None]:
+    return {row.remote: row.paid for row in BrokerFill.objects.filter(account=account)}
 
 
 def made(account: BrokerAccount) -> Decimal:
@@ -203,6 +208,55 @@ def test_into_an_account_for_files_and_its_login_later_is_the_login_alone(
         assert held(account) == expected and made(account) == of_ledger(fills)
         assert take(account, layout, fills).counts["new"] == 0
         assert held(account) == expected
+        if layout == "tradovate-fills":
+            assert paid(account) == {str(each.number): each.fees for each in fills}
         one.refresh_from_db()
         assert set(one.accounts.values()) == {account.pk}
         transaction.set_rollback(True)
+
+
+@settings(PER_LAYOUT, max_examples=25)
+@given(fills=traded(), steps=st.lists(st.sampled_from(["file", "api", "some"]), min_size=1, max_size=5), said=st.integers(0, 7))  # fmt: skip
+def test_a_files_fees_are_those_of_its_fills_until_the_broker_tells_them(
+    fills: list[Traded], steps: list[str], said: int
+) -> None:
+    """File, API without fees and API with the fees of some fills, in any order, again and again; then the files are undone."""
+    with forgotten() as account:
+        files, told = [], set[str]()
+        for step in [*steps, "api", "file"]:
+            if step == "file":
+                files.append(take(account, "tradovate-fills", fills))
+            elif step == "api":
+                tell(account, fills)
+            else:
+                tell(account, fills[:said], fees=Decimal("9.99"))
+                told |= {str(one.number) for one in fills[:said]}
+        by_api = {one: Decimal("9.99") for one in told}
+        assert paid(account) == {str(one.number): one.fees for one in fills} | by_api
+        assert made(account) == of_ledger(fills)
+        for number, one in enumerate(files):
+            last = number == len(files) - 1
+            importing.undo(importing=one, at_once=True)
+            by_file = {str(each.number): None if last else each.fees for each in fills}
+            assert paid(account) == by_file | by_api
+        take(account, "tradovate-fills", fills)
+        assert paid(account) == {str(one.number): one.fees for one in fills} | by_api
+
+
+@PER_LAYOUT
+@given(fills=traded(), first=st.booleans())
+def test_the_fees_of_a_row_are_shared_by_the_fills_that_it_stands_for(
+    fills: list[Traded], first: bool
+) -> None:
+    """The API of one who trades over another login cuts a fill into contracts; nothing is lost by rounding."""
+    with forgotten() as account:
+        Connection.objects.update(
+            broker="topstepx"
+        )  # so that numbers of Tradovate's files are not its
+        account = BrokerAccount.objects.get(pk=account.pk)
+        if first:
+            tell(account, fills, "b", split=True)
+        take(account, "tradovate-fills", fills)
+        tell(account, fills, "b", split=True)
+        assert sum(one or 0 for one in paid(account).values()) == sum(one.fees for one in fills)
+        assert None not in paid(account).values()

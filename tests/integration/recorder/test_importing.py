@@ -15,7 +15,7 @@ from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus.models import FactRow
 from apps.recorder import import_life, import_work, importing, services
 from apps.recorder.import_life import CannotImport
-from apps.recorder.models import AccountDayMark, Import, ImportedRow
+from apps.recorder.models import AccountDayMark, Import, ImportedRow, RecordedPosition
 from tests.cast import Actor
 from tests.factories import at
 from tests.integration.recorder.imported import (
@@ -314,3 +314,33 @@ def test_a_large_file_is_settled_in_portions_and_comes_to_the_same(
     again = imported(alice.user, text)
     assert again.counts["new"] == 40
     assert [one[1:] for one in recorded(account)] == [one[1:] for one in recorded(whole)]
+
+
+FEES = (
+    "Fill ID,Order ID,Timestamp,Date,Account,B/S,Quantity,Price,Contract,commission\n"
+    "1,o1,01/28/2025 15:30:00,1/28/25,DEMO1, Buy,2,21500.00,NQH5,1.04\n"
+    "2,o2,01/28/2025 15:31:00,1/28/25,DEMO1, Sell,2,21501.00,NQH5,1.06\n"
+)
+
+
+def test_a_files_commission_counts_for_a_fill_that_is_known_without_it(alice: Actor) -> None:
+    account = an_account(alice.user)
+    told_by_broker(
+        account, "1", "buy", 2, "21500.00", "2025-01-28T15:30:00.100Z", contract="NQH5", order="o1"
+    )
+    told_by_broker(
+        account, "2", "sell", 2, "21501.00", "2025-01-28T15:31:00.100Z", contract="NQH5", order="o2"
+    )
+    a_recorder(alice.user, account)
+    position = RecordedPosition.objects.get()
+    assert (position.fees, position.fees_known) == (0, False)
+    file = imported(alice.user, FEES, zone="UTC")
+    position.refresh_from_db()
+    assert (position.fees, position.fees_known) == (Decimal("2.10"), True)
+    BrokerFill.objects.filter(remote="2").update(fees=Decimal("0.80"))  # its own word
+    services.settle(account=account)
+    position.refresh_from_db()
+    assert (position.fees, position.fees_known) == (Decimal("1.84"), True)
+    importing.undo(importing=file, at_once=True)
+    position.refresh_from_db()
+    assert (position.fees, position.fees_known) == (Decimal("0.80"), False)

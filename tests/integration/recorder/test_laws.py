@@ -226,3 +226,59 @@ def test_a_settling_that_dies_anywhere_is_done_by_the_next(
         assert sorted(row.realized for row in rows if row.closed_ns is not None) == sorted(trips)
         assert sum(row.sign * row.size for row in rows) == held
         transaction.set_rollback(True)
+
+
+class Part(NamedTuple):
+    """A part of an order's fill: so many contracts, in a minute of its own."""
+
+    order: int
+    quantity: int
+
+
+parts_of_orders = some.lists(
+    some.builds(Part, order=some.integers(0, 3), quantity=some.integers(1, 3)),
+    min_size=1, max_size=8,
+)  # fmt: skip
+
+
+@LAW
+@given(entered=parts_of_orders, cuts=some.integers(1, 4), data=some.data())
+def test_what_is_told_of_an_order_ends_at_its_contracts_wherever_settling_cuts(
+    alice: Actor, entered: list[Part], cuts: int, data: Any
+) -> None:
+    """Entries of some orders, heard in any order, settled now and then; then all of it is sold by one order in parts."""
+    with transaction.atomic():
+        account = a_broker_account(alice.user)
+        a_recorder(alice.user, account, "A")
+        held = sum(part.quantity for part in entered)
+        out = [held // cuts] * cuts
+        out[-1] += held - sum(out)
+        sold = [Part(9, quantity) for quantity in out if quantity]
+        for parts, sign, begin in ((entered, 1, 0), (sold, -1, 100)):
+            for number in data.draw(some.permutations(range(len(parts)))):
+                part = parts[number]
+                a_fill(account, sign * part.quantity, "20000.00", begin + number, order=f"o{part.order}")  # fmt: skip
+                for _again in range(data.draw(some.integers(0, 2))):
+                    settle(account=account)
+            settle(account=account)
+        before = list(told_of_orders())
+        for since in (None, 0, None):
+            settle(account=account, since=since)
+        assert list(told_of_orders()) == before
+        for order in {part.order for part in entered}:
+            of_it = [one for one in before if one[0] == f"o{order}"]
+            whole = sum(part.quantity for part in entered if part.order == order)
+            assert max(many for _, _, many in of_it) == of_it[-1][2] == whole
+            assert [name for _, name, _ in of_it if name != "recorder.more_filled"] in (
+                ["recorder.opened"], ["recorder.added"],
+            )  # fmt: skip
+            assert len({many for _, _, many in of_it}) == len(of_it), "nothing is told twice"
+        ends = [one for one in before if one[1] == "recorder.closed"]
+        assert ends == [("o9", "recorder.closed", held)]
+        transaction.set_rollback(True)
+
+
+def told_of_orders() -> Any:
+    """Return the order, the word and the contracts of what was told, in its order."""
+    rows = FactRow.objects.filter(key__startswith="recorder:").order_by("seq")
+    return [(row.payload["order"], row.name, row.payload["quantity"]) for row in rows]

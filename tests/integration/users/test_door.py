@@ -105,3 +105,35 @@ def test_who_writes_a_forwarded_address_himself_is_counted_by_his_own(dora: str)
         client = Client(headers={"x-forwarded-for": f"203.0.113.{number}"})
         last = client.post("/accounts/login/", {"username": dora, "password": "wrong"})
     assert last.status_code == 429
+
+
+@pytest.mark.parametrize("forwarded", ["203.0.113.{}", "unknown, 10.0.0.{}", ",,", "not an address, ::{}"])  # fmt: skip
+def test_who_comes_through_fewer_proxies_than_are_set_counts_by_the_nearest_address(
+    dora: str, settings: Any, forwarded: str
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    for number in range(6):
+        client = Client(headers={"x-forwarded-for": forwarded.format(number)})
+        for page in ("login", "signup", "password/reset"):
+            assert client.get(f"/accounts/{page}/").status_code == 200
+        reset = client.post("/accounts/password/reset/", {"email": "nobody@example.com"})
+        assert reset.status_code in (302, 429)
+        last = client.post("/accounts/login/", {"username": dora, "password": "wrong"})
+        assert last.status_code == (200 if number < 4 else 429)
+    elsewhere = Client(headers={"x-forwarded-for": forwarded.format(9)}, REMOTE_ADDR="192.0.2.7")
+    right = elsewhere.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert right.status_code == 302
+
+
+def test_who_comes_through_all_proxies_counts_by_the_address_that_the_outermost_saw(
+    dora: str, settings: Any
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    for number in range(6):
+        said = f"192.0.2.{number}, 203.0.113.9, 10.0.0.1"  # the first is his own invention
+        client = Client(headers={"x-forwarded-for": said})
+        last = client.post("/accounts/login/", {"username": dora, "password": "wrong"})
+    assert last.status_code == 429
+    other = Client(headers={"x-forwarded-for": "198.51.100.7, 10.0.0.1"})
+    right = other.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert right.status_code == 302
