@@ -177,7 +177,9 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
     if not account.is_open:
         raise Refused("CLOSED", f"{account.name} is closed at the firm")
     if account.balance is None:  # nor is it known what was traded there before
-        detail = f"{account.name} has not been read yet, its balance is not known; try again in a moment"
+        detail = (
+            f"{account.name} has not been read yet, its balance is not known; try again in a moment"
+        )
         raise Refused("NOT_READ", detail)
     twins = BrokerAccount.objects.of(account.user).exclude(pk=account.pk)
     twin = twins.filter(
