@@ -176,11 +176,10 @@ def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "p
         raise Refused("ADOPTED", f"{account.name} is used already, as {account.account}")
     if not account.is_open:
         raise Refused("CLOSED", f"{account.name} is closed at the firm")
-    if account.balance is None:  # nor is it known what was traded there before
-        detail = (
-            f"{account.name} has not been read yet, its balance is not known; try again in a moment"
-        )
-        raise Refused("NOT_READ", detail)
+    if BrokerAccount.objects.filter(pk=account.pk, balance=None).exists():
+        # nor is it known what was traded there before
+        detail = f"{account.name} has not been read yet, its balance is not known"
+        raise Refused("NOT_READ", f"{detail}; try again in a moment")
     twins = BrokerAccount.objects.of(account.user).exclude(pk=account.pk)
     twin = twins.filter(
         remote=account.remote, account__is_open=True, connection__broker=account.connection.broker,
