@@ -232,7 +232,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         "seen": seen, "row": row, "form": form, "own": own,
         "is_in_part": row.state == Import.State.BAD and row.evidence.exists(),
-        "accounts": [
+        "named": [  # not "accounts": those are the desk's, in the bar above every page
             {"name": name, "field": f"account-{number}", "fills": row.seen.get("by_account", {}).get(name, 0), "chosen": chosen}
             for number, (name, chosen) in enumerate(row.accounts.items())
         ],

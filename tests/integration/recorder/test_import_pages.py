@@ -60,6 +60,13 @@ def test_the_wizard_from_upload_to_undo(alice: Actor) -> None:
     assert not known(account) and b"Undone" in alice.client.get(sent["Location"]).content
 
 
+def test_the_bar_above_an_import_keeps_the_accounts_of_the_desk(alice: Actor) -> None:
+    an_account(alice.user)
+    row = uploaded(alice.user, ninja(BUY))
+    page = alice.client.get(f"/recorders/import/{row.pk}/")
+    assert page.context["accounts"].__class__ is alice.client.get("/").context["accounts"].__class__
+
+
 def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> None:
     an_account(alice.user)
     empty = alice.client.post("/recorders/import/", {"zone": "America/Chicago"})
