@@ -256,6 +256,7 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
             case "accounts":
                 importing.choose_accounts(importing=row, chosen=_chosen(request, row))
             case "apply":
+                _said_yes(request, row)
                 importing.apply(importing=row, only_good="only_good" in request.POST)
             case "undo":
                 importing.undo(importing=row)
@@ -317,6 +318,19 @@ def _chosen(request: HttpRequest, row: Import) -> dict[str, int | None]:
         is_number = text.isascii() and text.isdigit() and len(text) < 19
         chosen[name] = int(text) if is_number else None
     return chosen
+
+
+def _said_yes(request: HttpRequest, row: Import) -> None:
+    """Refuse fills of one name for an account of another that nobody has said yes to.
+
+    Raises:  CannotImport
+    """
+    strangers = row.seen.get("strangers", {})
+    if strangers and "strangers" not in request.POST:
+        name, called = next(iter(strangers.items()))
+        raise CannotImport(
+            "strangers", f"the file says its fills are of {name}; tick that they are of {called}"
+        )
 
 
 def _sentence(problem: CannotImport) -> str:
