@@ -178,6 +178,20 @@ class RecordedView:
         return (apart * self.instrument.point_value).quantize(ZERO)
 
     @property
+    def made_so_far(self) -> Decimal | None:
+        """Return what an open position would have made if it were closed at the last price, after the fees that are known."""
+        if self.unrealized is None or self.net is None:
+            return None
+        return self.net + self.unrealized
+
+    @property
+    def r_so_far(self) -> Fraction | None:
+        """Return the same over what was at risk at its first stop, None without one."""
+        if self.made_so_far is None or not self.row.risk:
+            return None
+        return Fraction(self.made_so_far) / Fraction(self.row.risk)
+
+    @property
     def r(self) -> Fraction | None:
         """Return what it made over what was at risk, None without a stop or while it is open."""
         if self.is_open or self.net is None or not self.row.risk:
