@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 
 from apps.brokers.models import BrokerAccount, BrokerFill
-from apps.brokers.queries import prices_of
+from apps.brokers.queries import FILE, prices_of
 from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 from apps.recorder import figures, reading, working
@@ -278,9 +278,13 @@ class RecorderView:
 
     @cached_property
     def unread(self) -> Unread | None:
-        """Return why what it should record is not read; None: it is read, or there is nothing to record."""
+        """Return why what it should record is not read; None: it is read, only files tell of it, or nothing is recorded."""
         account = self.recorder.account if self.recorder else None
-        if account is None or not ((self.recorder and self.recorder.is_recording) or self.held):
+        if (
+            account is None
+            or account.connection.broker == FILE
+            or not ((self.recorder and self.recorder.is_recording) or self.held)
+        ):
             return None
         return reading.unread(account, self.wall)
 
