@@ -166,3 +166,19 @@ def test_nobody_is_told_to_switch_on_a_login_that_is_none(alice: Actor) -> None:
         shown = alice.client.get(path).content.decode()
         assert "switch it on" not in shown and "never read" not in shown, path
         assert "FILES" in shown and "DEMO<" not in shown, path
+
+
+def test_the_days_of_a_file_are_found_however_old_they_are(alice: Actor) -> None:
+    account = files.open_account(user=alice.user, name="DEMO1")
+    imported(alice.user, ninja(("Buy", 1, "21500.00", "10:00:00 AM", "x1")))
+    address = f"/recorders/import/?account={account.pk}"
+    shown = alice.client.get(address)
+    strip = shown.context["ledger"]
+    assert (str(strip["first"]), str(strip["last"])) == ("2024-12-07", "2025-01-31")
+    assert (
+        "Tue 28 Jan: from a file" in shown.content.decode() or "+</span>" in shown.content.decode()
+    )
+    before = alice.client.get(f"{address}&until={strip['earlier']}").context["ledger"]
+    assert before["last"] < strip["first"] and before["later"] == strip["last"]
+    for odd in ("x", "0001-01-01", "9999-12-31"):
+        assert alice.client.get(f"{address}&until={odd}").status_code == 200, odd

@@ -60,11 +60,18 @@ def test_the_wizard_from_upload_to_undo(alice: Actor) -> None:
     assert not known(account) and b"Undone" in alice.client.get(sent["Location"]).content
 
 
-def test_the_bar_above_an_import_keeps_the_accounts_of_the_desk(alice: Actor) -> None:
+def test_what_stands_around_a_page_is_the_desks_own(alice: Actor) -> None:
+    """A page whose context had a name of the frame's drew another's thing in the bar: no account, flat while it was not."""
     an_account(alice.user)
     row = uploaded(alice.user, ninja(BUY))
-    page = alice.client.get(f"/recorders/import/{row.pk}/")
-    assert page.context["accounts"].__class__ is alice.client.get("/").context["accounts"].__class__
+    usual = alice.client.get("/signals/").context
+    for path in (
+        "/recorders/import/", f"/recorders/import/{row.pk}/", "/recorders/", "/recorders/new/", "/performance/",
+        "/notices/", "/connections/", "/live/", "/prop/", "/strategies/", "/settings/notifications/",
+    ):  # fmt: skip
+        found = alice.client.get(path).context
+        for name in ("strip", "accounts", "market", "topics"):
+            assert found[name].__class__ is usual[name].__class__, (path, name)
 
 
 def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> None:
