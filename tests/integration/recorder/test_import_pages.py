@@ -110,6 +110,7 @@ def test_bad_rows_and_rows_to_settle_are_shown(alice: Actor) -> None:
     told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
     row = uploaded(alice.user, ninja(BUY, ("Sell", 2, "x", "11:01:29 AM", "a2")))
     shown = alice.client.get(f"/recorders/import/{row.pk}/").content.decode()
+    assert "Go on to settle 1<" in shown and "nothing in it to import" not in shown
     assert "row 3, Price &#x27;x&#x27;" in shown and "is it the same?" in shown
     alice.client.post(f"/recorders/import/{row.pk}/apply/")
     row.refresh_from_db()
