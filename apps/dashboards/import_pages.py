@@ -1,12 +1,13 @@
 """Import of fills: upload, preview, import, result, undo. And the strip of days that says how complete an account is."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,9 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.brokers.models import BrokerAccount
+from apps.brokers.queries import FILE
 from apps.bus.domain.message import to_datetime, to_instant
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
+from apps.dashboards.performance import as_day
 from apps.recorder import files, importing, joining
 from apps.recorder.days import Cell, days_of
 from apps.recorder.import_life import CannotImport
@@ -30,6 +33,7 @@ MOST_AT_ONCE: Final = 32 * 1024 * 1024  # bytes of a file that the form takes wi
 LISTED: Final = 20
 SHOWN: Final = 200
 STRIP_DAYS: Final = 55  # eight weeks
+EARLIEST: Final = date(2000, 1, 1)
 _FOUND: Final = "As the file shows"
 
 
@@ -168,7 +172,7 @@ def page(request: HttpRequest) -> HttpResponse:
     shown = shown or (own[0] if own else None)
     context = {
         "own": own,
-        "strip": strip_of(shown) if shown else None,
+        "ledger": strip_of(shown, as_day(request.GET.get("until", ""))) if shown else None,
         "form": form,
         "imports": [Seen(one) for one in Import.objects.of(request.user)[:LISTED]],
         "layouts": LAYOUTS.values(),
@@ -232,7 +236,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         "seen": seen, "row": row, "form": form, "own": own,
         "is_in_part": row.state == Import.State.BAD and row.evidence.exists(),
-        "accounts": [
+        "named": [  # not "accounts": those are the desk's, in the bar above every page
             {"name": name, "field": f"account-{number}", "fills": row.seen.get("by_account", {}).get(name, 0), "chosen": chosen}
             for number, (name, chosen) in enumerate(row.accounts.items())
         ],
@@ -256,6 +260,7 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
             case "accounts":
                 importing.choose_accounts(importing=row, chosen=_chosen(request, row))
             case "apply":
+                _said_yes(request, row)
                 importing.apply(importing=row, only_good="only_good" in request.POST)
             case "undo":
                 importing.undo(importing=row)
@@ -293,16 +298,28 @@ def days(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/_days.html", strip_of(account))
 
 
-def strip_of(account: BrokerAccount) -> dict[str, Any]:
-    """Return what `imports/_days.html` needs: the last eight weeks of an account."""
+def strip_of(account: BrokerAccount, until: date | None = None) -> dict[str, Any]:
+    """Return what `imports/_days.html` needs: eight weeks of an account.
+
+    until: a day of their last week; None: today's, for an account that only files tell of that of its last fill
+    """
     now = timezone.now()
-    last = now.date() + timedelta(days=4 - now.date().weekday() if now.date().weekday() < 5 else 0)
-    cells: list[Cell] = days_of(account, last - timedelta(days=STRIP_DAYS), last, to_instant(now))
+    today, stride = now.date(), timedelta(days=STRIP_DAYS + 1)
+    if until is None and account.connection.broker == FILE:
+        until = account.fills.aggregate(last=Max("trade_date"))["last"]
+    until = min(max(until or today, EARLIEST), today)
+    last = until + timedelta(days=4 - until.weekday() if until.weekday() < 5 else 0)
+    first = last - timedelta(days=STRIP_DAYS)
+    cells: list[Cell] = days_of(account, first, last, to_instant(now))
     weeks: dict[Any, list[Cell]] = {}
     for cell in cells:
         weeks.setdefault(cell.day - timedelta(days=cell.day.weekday()), []).append(cell)
     gaps = [cell for cell in cells if cell.state == "gap"]
-    return {"account": account, "weeks": list(weeks.values()), "gaps": gaps}
+    return {
+        "account": account, "weeks": list(weeks.values()), "gaps": gaps, "first": first, "last": last,
+        "earlier": last - stride if last - stride > EARLIEST else None,
+        "later": last + stride if last < today else None,
+    }  # fmt: skip
 
 
 def _mine(request: HttpRequest, pk: int) -> Import:
@@ -317,6 +334,19 @@ def _chosen(request: HttpRequest, row: Import) -> dict[str, int | None]:
         is_number = text.isascii() and text.isdigit() and len(text) < 19
         chosen[name] = int(text) if is_number else None
     return chosen
+
+
+def _said_yes(request: HttpRequest, row: Import) -> None:
+    """Refuse fills of one name for an account of another that nobody has said yes to.
+
+    Raises:  CannotImport
+    """
+    strangers = row.seen.get("strangers", {})
+    if strangers and "strangers" not in request.POST:
+        name, called = next(iter(strangers.items()))
+        raise CannotImport(
+            "strangers", f"the file says its fills are of {name}; tick that they are of {called}"
+        )
 
 
 def _sentence(problem: CannotImport) -> str:

@@ -24,6 +24,7 @@ from apps.brokers.fields import AverageField
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
 from apps.bus.domain.message import in_r, iso
+from apps.dashboards.templatetags.recording import kind_of_account
 
 HEATS: Final = 4  # steps of the calendar's colour, each way
 WEEK: Final = 5  # trade dates lie on Monday to Friday
@@ -77,7 +78,7 @@ class PerformanceFilter(forms.Form):
         account: Any = self.fields["account"]
         if self.chosen is Books.RECORDED:
             account.queryset = recorded.accounts(user)
-            account.label_from_instance = lambda row: f"{row}, {'LIVE' if row.is_live else 'DEMO'}"
+            account.label_from_instance = lambda row: f"{row}, {kind_of_account(row)}"
         else:
             account.queryset = accounts(user)
             account.label_from_instance = lambda row: f"{row.name}, {row.kind}"

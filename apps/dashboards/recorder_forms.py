@@ -13,9 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.brokers.models import BrokerAccount
+from apps.brokers.queries import FILE
 from apps.bus.domain.message import to_instant
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
+from apps.dashboards.templatetags.recording import kind_of_account
 from apps.marketdata.domain.calendar import CHICAGO, trade_date
 from apps.recorder import clock, deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder, Unit, Ways
@@ -101,7 +103,7 @@ class RecorderForm(forms.Form):
         super().__init__(data, initial=initial)
         field: Any = self.fields["account"]
         field.queryset = queries.broker_accounts(user)
-        field.label_from_instance = lambda row: f"{row}, {'LIVE' if row.is_live else 'DEMO'}"
+        field.label_from_instance = lambda row: f"{row}, {kind_of_account(row)}"
 
     @property
     def given(self) -> dict[str, Any]:
@@ -182,7 +184,13 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
         return answer or redirect("desk:recorder", pk)
     if not question:
         raise Http404(what)
-    context = {"strategy": mine, "recorder": found, "since": SINCE}
+    is_of_files = found.account is not None and found.account.connection.broker == FILE
+    context = {
+        "strategy": mine,
+        "recorder": found,
+        "since": SINCE[::-1] if is_of_files else SINCE,  # a file tells of what was
+        "is_of_files": is_of_files,
+    }
     return ask(request, "recorder", question, mine.name, context)
 
 

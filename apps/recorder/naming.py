@@ -50,3 +50,15 @@ def elsewhere(importing: Import) -> dict[str, dict[str, Any]]:
         if chosen is not None and last in own and last != chosen:
             found[name] = {"account": last, "called": str(own[last])}
     return found
+
+
+def strangers(importing: Import) -> dict[str, str]:
+    """Return the names that go to an account which is not called so and to which they never went, each with that one's."""
+    own = broker_accounts(importing.user).in_bulk()
+    return {
+        name: str(own[chosen])
+        for name, chosen in importing.accounts.items()
+        if name.strip() and chosen in own
+        and name.strip().casefold() not in _names(own[chosen])
+        and last_time(importing, name) != chosen
+    }  # fmt: skip

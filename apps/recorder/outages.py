@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from apps.brokers.queries import FILE
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.recorder import services
@@ -29,6 +30,9 @@ def look(now: int | None = None) -> int:
     rows = Recorder.objects.filter(
         Q(is_recording=True) | Q(Exists(held)), account__isnull=False
     ).select_related("strategy", "account__connection")
+    rows = rows.exclude(
+        account__connection__broker=FILE
+    )  # only files tell of it: no login is missing
     return sum(_look_at(one, at) for one in rows)
 
 

@@ -49,8 +49,8 @@ def look(importing: Import, lease: Lease) -> None:
         "fills": sum(contents.accounts.values()), "by_account": contents.accounts, "repeated": done.repeated,
         "first": contents.first, "last": contents.last, "decimals": manner.decimals, "days": manner.days,
         "days_sure": shape.days_are_sure or bool(importing.days), "needs_zone": shape.needs_zone,
-        "dates": sorted({one.day.isoformat() for one in staged.groups()}), "apart": _apart(importing, staged, shape),
-    }  # fmt: skip
+        "dates": sorted({one.day.isoformat() for one in staged.groups()}),
+    } | _doubted(importing, staged, shape)  # fmt: skip
     _count(importing, progress_of(importing, lease, 0.6, 1))
     found = ("sha256", "layout", "rows", "bad_rows", "problems", "accounts", "seen")
     move(
@@ -59,15 +59,29 @@ def look(importing: Import, lease: Lease) -> None:
     )  # fmt: skip
 
 
-def _apart(importing: Import, staged: Staged, shape: Shape) -> dict[str, Any]:
-    """Return how far the trade dates that the file tells are from those of its times, and in which zones they agree."""
+def _doubted(importing: Import, staged: Staged, shape: Shape) -> dict[str, Any]:
+    """Return what proves that the times run in another zone, and the zones in which nothing would.
+
+    apart:  fills of another trade date than the file tells
+    closed: fills at times at which the exchange is closed
+    """
     count, row, told, day = staged.apart()
-    if not count:
-        return {}
+    pieces = staged.pieces()
+    shut = [one for one in pieces if one.is_closed]
+    if not count and not shut:
+        return {"apart": {}, "closed": {}, "fitting": []}
     own = getattr(importing.user, "time_zone", "")
     among = [one for one in dict.fromkeys((own, *ZONES)) if one and one != importing.zone]
-    fitting = agreeing(staged.told_days(), importing.zone, among) if shape.needs_zone else []
-    return {"fills": count, "row": row, "told": told, "day": day, "zones": fitting}
+    told_days = staged.told_days()
+    fitting = agreeing(told_days, pieces, importing.zone, among) if shape.needs_zone else []
+    apart = {"fills": count, "row": row, "told": told, "day": day} if count else {}
+    closed = {}
+    if shut:
+        first = shut[0].first
+        closed = {
+            "fills": sum(one.fills for one in shut), "row": staged.row_at(first), "at": first,
+        }  # fmt: skip
+    return {"apart": apart, "closed": closed, "fitting": fitting}
 
 
 def _digest(path: Path) -> str:
@@ -104,6 +118,7 @@ def _count(importing: Import, progress: Callable[[float], None]) -> None:
         progress(number / len(groups))
     importing.seen = importing.seen | {
         "counts": dict(counts), "conflicts": conflicts, "elsewhere": naming.elsewhere(importing),
+        "strangers": naming.strangers(importing),
     }  # fmt: skip
 
 

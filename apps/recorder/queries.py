@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 
 from apps.brokers.models import BrokerAccount, BrokerFill
-from apps.brokers.queries import prices_of
+from apps.brokers.queries import FILE, prices_of
 from apps.bus.domain.message import SECOND, to_datetime, to_instant
 from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 from apps.recorder import figures, reading, working
@@ -178,6 +178,20 @@ class RecordedView:
         return (apart * self.instrument.point_value).quantize(ZERO)
 
     @property
+    def made_so_far(self) -> Decimal | None:
+        """Return what an open position would have made if it were closed at the last price, after the fees that are known."""
+        if self.unrealized is None or self.net is None:
+            return None
+        return self.net + self.unrealized
+
+    @property
+    def r_so_far(self) -> Fraction | None:
+        """Return the same over what was at risk at its first stop, None without one."""
+        if self.made_so_far is None or not self.row.risk:
+            return None
+        return Fraction(self.made_so_far) / Fraction(self.row.risk)
+
+    @property
     def r(self) -> Fraction | None:
         """Return what it made over what was at risk, None without a stop or while it is open."""
         if self.is_open or self.net is None or not self.row.risk:
@@ -264,9 +278,13 @@ class RecorderView:
 
     @cached_property
     def unread(self) -> Unread | None:
-        """Return why what it should record is not read; None: it is read, or there is nothing to record."""
+        """Return why what it should record is not read; None: it is read, only files tell of it, or nothing is recorded."""
         account = self.recorder.account if self.recorder else None
-        if account is None or not ((self.recorder and self.recorder.is_recording) or self.held):
+        if (
+            account is None
+            or account.connection.broker == FILE
+            or not ((self.recorder and self.recorder.is_recording) or self.held)
+        ):
             return None
         return reading.unread(account, self.wall)
 

@@ -11,10 +11,12 @@ from typing import Final, NamedTuple
 
 from apps.brokers.domain.order import Side
 from apps.marketdata.domain.calendar import trade_date
+from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.marketdata.domain.instrument import INSTRUMENTS
 from apps.recorder.imports.reading import Problem, Shape, read
 from apps.recorder.imports.row import FileFill
 from apps.recorder.imports.values import Manner
-from apps.recorder.imports.zones import Stretch
+from apps.recorder.imports.zones import PIECE, Piece, Stretch
 
 KEPT_PROBLEMS: Final = 50
 _BATCH: Final = 2_000
@@ -82,6 +84,14 @@ def _plain(fill: FileFill) -> tuple[object, ...]:
         fill.key, fill.is_named, fill.name, fill.part, fill.order,
         None if fill.fees is None else str(fill.fees), fill.average, fill.twin, trade_date(fill.at).isoformat(), fill.told_day,
     )  # fmt: skip
+
+
+def _group_of(contract: str) -> str:
+    """Return whose hours a contract has, empty where the desk does not know it."""
+    try:
+        return INSTRUMENTS[root_of(contract)].group
+    except (UnknownSymbol, KeyError):
+        return ""
 
 
 def _insert(base: sqlite3.Connection, waiting: list[tuple[object, ...]]) -> None:
@@ -166,6 +176,28 @@ class Staged:
             Stretch(date.fromisoformat(str(day)), int(str(first)), int(str(last)))
             for day, first, last in self._asked(query)
         ]
+
+    def pieces(self) -> list[Piece]:
+        """Return the stretches of five minutes in which it has fills of what the desk knows the hours of, oldest first."""
+        query = (
+            "SELECT contract, min(at), max(at), count(*) FROM fills GROUP BY contract, at / ? "
+            "ORDER BY min(at)"
+        )
+        found = [
+            (str(name), int(str(first)), int(str(last)), int(str(fills)))
+            for name, first, last, fills in self._asked(query, (PIECE,))
+        ]
+        groups = {name: _group_of(name) for name in {one[0] for one in found}}
+        return [
+            Piece(group, first, last, fills)
+            for name, first, last, fills in found
+            if (group := groups[name])
+        ]
+
+    def row_at(self, at: int) -> int:
+        """Return the first line that tells a fill of this instant."""
+        ((row,),) = self._asked("SELECT min(row) FROM fills WHERE at = ?", (at,))
+        return int(str(row))
 
     def groups(self) -> list[Group]:
         """Return its accounts, contracts and days, oldest first."""

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django import template
 
+from apps.brokers.models import BrokerAccount
+from apps.brokers.queries import FILE
 from apps.bus.domain.message import SECOND, to_datetime
 from apps.dashboards.templatetags.desk import CHICAGO, age, minute
 from apps.dashboards.templatetags.drawing import day_minute
@@ -77,6 +79,14 @@ def old_words(found: Unread, wall: int) -> str:
 
 def _chicago(at: int) -> date:
     return to_datetime(at).astimezone(ZoneInfo(CHICAGO)).date()
+
+
+@register.filter
+def kind_of_account(account: BrokerAccount) -> str:
+    """Return what moves in an account: real money, play money, or nothing at all, because only files tell of it."""
+    if account.connection.broker == FILE:
+        return "FILES"
+    return "LIVE" if account.is_live else "DEMO"
 
 
 @register.filter

@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connections
 from apps.bus import transport
-from apps.recorder import days, files, recorders
+from apps.bus.domain.message import MINUTE, to_instant
+from apps.recorder import days, files, outages, recorders
 from apps.recorder.import_life import CannotImport
+from apps.recorder.models import RecorderLog
 from apps.recorder.queries import broker_accounts as for_recorders
 from tests.cast import Actor, program
 
@@ -147,3 +150,35 @@ def test_by_api_everybody_has_his_own_and_nobody_none(alice: Actor, bob: Actor) 
     assert reader.post(API, {"name": "X"}, **JSON).json()["code"] == "READ_ONLY_TOKEN"
     assert BrokerAccount.objects.count() == 2
     assert program(alice.user, may_change=True).post(API, {"name": "X"}, **JSON).status_code == 201
+
+
+def test_nobody_is_told_to_switch_on_a_login_that_is_none(alice: Actor) -> None:
+    account = files.open_account(user=alice.user, name="DEMO1")
+    recorder, _ = recorders.create(user=alice.user, name="NQ Fade", symbol="MNQ1!", account=account)
+    address = f"/recorders/{recorder.strategy_id}/"
+    asked = alice.client.get(f"{address}start/").content.decode()
+    first = asked[asked.index("<option") :]
+    assert first.index("everything that is kept") < first.index("now<")
+    recorders.start(recorder=recorder, by="alice", since=0)
+    outages.look(to_instant(timezone.now()) + 10 * MINUTE)
+    assert not RecorderLog.objects.filter(text__contains="is not read").exists()
+    for path in ("/recorders/", address):
+        shown = alice.client.get(path).content.decode()
+        assert "switch it on" not in shown and "never read" not in shown, path
+        assert "FILES" in shown and "DEMO<" not in shown, path
+
+
+def test_the_days_of_a_file_are_found_however_old_they_are(alice: Actor) -> None:
+    account = files.open_account(user=alice.user, name="DEMO1")
+    imported(alice.user, ninja(("Buy", 1, "21500.00", "10:00:00 AM", "x1")))
+    address = f"/recorders/import/?account={account.pk}"
+    shown = alice.client.get(address)
+    strip = shown.context["ledger"]
+    assert (str(strip["first"]), str(strip["last"])) == ("2024-12-07", "2025-01-31")
+    assert (
+        "Tue 28 Jan: from a file" in shown.content.decode() or "+</span>" in shown.content.decode()
+    )
+    before = alice.client.get(f"{address}&until={strip['earlier']}").context["ledger"]
+    assert before["last"] < strip["first"] and before["later"] == strip["last"]
+    for odd in ("x", "0001-01-01", "9999-12-31"):
+        assert alice.client.get(f"{address}&until={odd}").status_code == 200, odd

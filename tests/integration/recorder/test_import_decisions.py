@@ -102,7 +102,7 @@ def test_a_trade_date_that_the_times_contradict_is_said_with_the_zones_that_fit(
         "2026-04-09",
         "2026-04-10",
     )
-    assert told["zones"] == [
+    assert row.seen["fitting"] == [
         "UTC",
         "Europe/London",
         "Europe/Berlin",
@@ -113,6 +113,46 @@ def test_a_trade_date_that_the_times_contradict_is_said_with_the_zones_that_fit(
     row.refresh_from_db()
     assert row.zone == "UTC" and row.seen["apart"] == {}
     assert row.seen["dates"] == ["2026-04-09"]
+
+
+def test_fills_in_closed_hours_prove_another_zone(alice: Actor) -> None:
+    an_account(alice.user)
+    row = uploaded(
+        alice.user,
+        ninja(("Buy", 2, "1.25", "3:59:50 PM", "a1"), ("Sell", 2, "1.50", "4:14:44 PM", "a2")),
+    )
+    told = row.seen["closed"]
+    assert (told["fills"], told["row"], row.seen["apart"]) == (1, 3, {})
+    assert row.seen["fitting"] == ["America/New_York", "UTC", "Europe/London", "Europe/Berlin"]
+    page = alice.client.get(f"/recorders/import/{row.pk}/").content.decode()
+    assert "<b>1 fill</b> would lie where the exchange is closed" in page
+    assert "is of 28 Jan 2025, 16:14 CT" in page and "Read it in America/New_York" in page
+    alice.client.post(f"/recorders/import/{row.pk}/read-again/", {"zone": "America/New_York"})
+    row.refresh_from_db()
+    assert row.zone == "America/New_York" and row.seen["closed"] == {}
+
+
+def test_a_fill_at_the_edge_of_the_hours_proves_nothing(alice: Actor) -> None:
+    an_account(alice.user)
+    edge = ninja(("Buy", 2, "1.25", "4:00:20 PM", "a1"), ("Sell", 2, "1.50", "4:59:40 PM", "a2"))
+    assert uploaded(alice.user, edge).seen["closed"] == {}
+
+
+def test_fills_of_another_name_are_asked_about_until_somebody_said_yes(alice: Actor) -> None:
+    account = an_account(alice.user, "DEMO1001")
+    text = ninja(("Buy", 2, "1.25", "10:59:52 AM", "a1"), account="EVAL1")
+    row = uploaded(alice.user, text)
+    address = f"/recorders/import/{row.pk}/"
+    alice.client.post(f"{address}accounts/", {"account-0": str(account.pk)})
+    row.refresh_from_db()
+    assert row.seen["strangers"] == {"EVAL1": "DEMO1001"}
+    page = alice.client.get(address).content.decode()
+    assert "They would go into <b>DEMO1001</b>, which has another name" in page
+    said = alice.client.post(f"{address}apply/", follow=True).content.decode()
+    assert "tick that they are of DEMO1001" in said and not known(account)
+    alice.client.post(f"{address}apply/", {"strangers": "on"})
+    assert len(known(account)) == 1
+    assert uploaded(alice.user, text).seen["strangers"] == {}
 
 
 def test_an_account_is_remembered_from_the_last_import_that_holds(alice: Actor, bob: Actor) -> None:

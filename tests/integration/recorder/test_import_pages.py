@@ -60,6 +60,20 @@ def test_the_wizard_from_upload_to_undo(alice: Actor) -> None:
     assert not known(account) and b"Undone" in alice.client.get(sent["Location"]).content
 
 
+def test_what_stands_around_a_page_is_the_desks_own(alice: Actor) -> None:
+    """A page whose context had a name of the frame's drew another's thing in the bar: no account, flat while it was not."""
+    an_account(alice.user)
+    row = uploaded(alice.user, ninja(BUY))
+    usual = alice.client.get("/signals/").context
+    for path in (
+        "/recorders/import/", f"/recorders/import/{row.pk}/", "/recorders/", "/recorders/new/", "/performance/",
+        "/notices/", "/connections/", "/live/", "/prop/", "/strategies/", "/settings/notifications/",
+    ):  # fmt: skip
+        found = alice.client.get(path).context
+        for name in ("strip", "accounts", "market", "topics"):
+            assert found[name].__class__ is usual[name].__class__, (path, name)
+
+
 def test_what_cannot_be_read_is_said_and_may_be_read_otherwise(alice: Actor) -> None:
     an_account(alice.user)
     empty = alice.client.post("/recorders/import/", {"zone": "America/Chicago"})
@@ -96,6 +110,7 @@ def test_bad_rows_and_rows_to_settle_are_shown(alice: Actor) -> None:
     told_by_broker(account, "1", "buy", 1, "21539.50", "2025-01-28T16:59:52.400Z")
     row = uploaded(alice.user, ninja(BUY, ("Sell", 2, "x", "11:01:29 AM", "a2")))
     shown = alice.client.get(f"/recorders/import/{row.pk}/").content.decode()
+    assert "Go on to settle 1<" in shown and "nothing in it to import" not in shown
     assert "row 3, Price &#x27;x&#x27;" in shown and "is it the same?" in shown
     alice.client.post(f"/recorders/import/{row.pk}/apply/")
     row.refresh_from_db()

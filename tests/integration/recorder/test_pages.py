@@ -243,6 +243,21 @@ def test_many_fills_to_settle_are_counted_and_listed_page_by_page(alice: Actor) 
     assert not [one for one in asked if '"recorder_recordedfill"."note"' in one["sql"]]
 
 
+def test_what_is_open_is_shown_as_it_stands_apart_from_what_is_booked(alice: Actor) -> None:
+    """Long 2 from 20,000.00 with a stop of 10 points; one sold at 20,010.00, the price is 20,025.00."""
+    account = a_broker_account(alice.user)
+    recorder = a_recorder(alice.user, account, stop_loss=Decimal(40))
+    a_fill(account, 2, "20000.00", 1)
+    a_fill(account, -1, "20010.00", 2)
+    settle(account=account)
+    row = RecordedPosition.objects.get()
+    assert row.realized is not None and row.risk is not None
+    booked = row.realized - row.fees
+    shown = words(page(alice, f"/recorders/{recorder.strategy_id}/region/positions/"))
+    assert f"+${booked + 500:,.2f} open; booked +${booked:,.2f}" in shown, shown
+    assert f"+{(booked + 500) / row.risk:.2f} R open" in shown, shown
+
+
 # ---- what protects a position ----
 
 

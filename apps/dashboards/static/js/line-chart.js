@@ -98,8 +98,8 @@ export class LineChart extends HTMLElement {
     const c = colours(["chart-axis", "chart-grid"]);
     const font = `10px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: c["chart-axis"], font, grid: { stroke: c["chart-grid"], width: 1 }, ticks: { show: false } };
-    const whole = (value) => (value === null || value === undefined ? "–" : formats.whole_dollars(String(value)));
-    const money = (plot, value, line, place) => whole(place === null ? plot.data?.[line]?.at(-1) : value); // nobody points: the last
+    const exact = (value) => (value === null || value === undefined ? "–" : formats.dollars(String(value)));
+    const money = (plot, value, line, place) => exact(place === null ? plot.data?.[line]?.at(-1) : value); // nobody points: the last
     const named = (place) => this.named(place);
     const { series, ...looks } = this.lines(money);
     this.plot?.destroy();
