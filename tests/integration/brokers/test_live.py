@@ -111,6 +111,9 @@ def test_what_was_typed_wrongly_is_said_at_its_field_and_the_sizes_stay() -> Non
     account = adopted(user, "live")
     form = {"typed": "live alpha", **{name: str(size) for name, size in SIZES.items()}}
     asked = browser.post(f"/live/{account.pk}/switch/", form)["Location"]
+    assert b"With your password" not in browser.get(asked).content, (
+        "it would lead round in a circle"
+    )
     page = browser.post(asked, {"code": code_of(secret)}).content.decode()
     assert '<span class="problem">Type exactly: LIVE Alpha 2.</span>' in page
     assert f'id="id_per_day-{account.pk}" name="per_day" value="6"' in page
