@@ -33,6 +33,11 @@ class Accounts:
         return self.chosen.row.kind if self.chosen else "paper"
 
     @property
+    def lets_out(self) -> bool:
+        """Return whether entries of the chosen account leave for its broker at this moment."""
+        return self.chosen is not None and _is_on(self.chosen.row)
+
+    @property
     def live(self) -> list[AccountView]:
         """Return the accounts whose orders reach a broker with real money at this moment."""
         return [one for one in self.views if one.row.kind == Kind.LIVE and _is_on(one.row)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -30,5 +31,10 @@ def ask(
     """
     asked = dict(context) | {"question": question, "question_title": title}
     if is_dialog(request):
+        for form in asked.values():
+            if isinstance(
+                form, forms.BaseForm
+            ):  # the page behind may have fields of the same names
+                form.auto_id = "ask_%s"
         return render(request, question, asked, status=status)
     return render(request, "desk/question.html", shell.around(request, page) | asked, status=status)

@@ -161,15 +161,21 @@ def _switch(request: HttpRequest, account: Account) -> HttpResponse:
     given = form.cleaned_data
 
     def act() -> str:
-        live.switch_on(
-            user=request.user, account=account, typed=given["typed"],
-            is_proved=second_factor_recent(request), automatic=given["automatic"],
-            per_order=given["per_order"], per_position=given["per_position"],
-            per_day=given["per_day"],
-        )  # fmt: skip
+        try:
+            live.switch_on(
+                user=request.user, account=account, typed=given["typed"],
+                is_proved=second_factor_recent(request), automatic=given["automatic"],
+                per_order=given["per_order"], per_position=given["per_position"],
+                per_day=given["per_day"],
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.field not in form.fields:
+                raise
+            form.add_error(refused.field, sentence(refused.detail))
         return f"Orders of {account.name} reach its broker from now on."
 
-    return _done(request, act)
+    answer = _done(request, act)
+    return _page(request, {account.pk: form}) if form.errors else answer
 
 
 @login_required

@@ -18,17 +18,24 @@ from apps.trades.domain.telling import sentence
 KEPT: Final = "signal.order_alert"
 REFUSED: Final = "signal.order_alert_refused"
 SKIPPED: Final = "route.skipped"
+BY_ROUTE: Final = frozenset(
+    {"NO_ROUTE", "OBSERVE"}
+)  # skipped for what its route says, or for want of one
 LATELY: Final = 100  # refused ones, in which each strategy's last is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an alert in an account: sent, held, blocked or skipped, and why in words."""
+    """What became of an alert in an account: sent, held, blocked or skipped, and why in words.
+
+    route_into: the account whose route is what to change, where that is the cure
+    """
 
     account: str
     word: str
     tone: str
     text: str = ""
+    route_into: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,8 @@ def _in_account(
     ]
     said = [_of_order(name, one) for one in sent]
     if skip is not None:
-        said.append(Outcome(name, "skipped", "wait", plain_reason(skip.payload)))
+        into = account if skip.payload["reason"] in BY_ROUTE and account in names else None
+        said.append(Outcome(name, "skipped", "wait", plain_reason(skip.payload), into))
     return said or [Outcome(name, "on its way", "wait")]
 
 

@@ -32,7 +32,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
             label="Time zone",
             choices=choices,
             widget=forms.Select(attrs={"class": "input"}),
-            help_text="For times of your account: sessions, tokens. The market's are Chicago's, CT.",
+            help_text="For the times of the wall clock on every page: notices, alerts, sessions. The market's are Chicago's, CT.",
             error_messages={"invalid_choice": "%(value)s is no time zone."},
         )
 

@@ -13,8 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.brokers import services
+from apps.brokers.domain.account import Kind
 from apps.brokers.domain.order import OrderStatus, OrderType
 from apps.brokers.models import Account, Order
+from apps.brokers.store import live_of
 from apps.dashboards import chart, manager, shell
 from apps.dashboards.accounts import accounts_of, chosen_account, forget
 from apps.dashboards.forms import new_request
@@ -176,10 +178,29 @@ def _verdict(request: HttpRequest, form: TicketForm) -> dict[str, Any]:
     if found is None:
         return {"preview": None, "not_yet": ""}
     decision = found.verdict.decision.value if found.verdict else "allowed"
+    barred = _barred(view.row, found)
+    if barred:
+        decision = "blocked"
     level = {"allowed": "safe", "confirm": "warning", "blocked": "locked"}[decision]
     if decision == "confirm" and found.verdict and found.verdict.level == "danger":
         level = "danger"
-    return {"preview": found, "decision": decision, "level": level, "not_yet": ""}
+    return {
+        "preview": found, "decision": decision, "level": level, "not_yet": "", "barred": barred,
+    }  # fmt: skip
+
+
+def _barred(account: Account, found: Preview) -> str:
+    """Return what keeps an entry from leaving for a broker whatever the rules say, as far as a switch tells it."""
+    if account.kind == Kind.PAPER or found.order is None:
+        return ""
+    passage = live_of(account)
+    if not passage or not passage["is_on"]:
+        return f"Orders of {account.name} are switched off: no entry leaves."
+    if found.order.quantity > passage["per_order"]:
+        return (
+            f"{found.order.quantity} is more than {passage['per_order']}, your limit of an order."
+        )
+    return ""
 
 
 def _preview(request: HttpRequest, view: Any, form: TicketForm) -> Preview | None:

@@ -132,6 +132,13 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     """What second factors are called here, and how their secrets are kept: sealed, as a broker's password is."""
 
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "add_email_blocked": (
+            "An address can't be added while a second factor is on. Turn the authenticator app off and remove "
+            "the passkeys, add the address and open its letter, then set the second factor up again."
+        ),
+    }
+
     def encrypt(self, text: str) -> str:
         """Seal the key of an app, or the seed of recovery codes."""
         return seal(text)

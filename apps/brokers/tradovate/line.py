@@ -23,7 +23,7 @@ from apps.brokers.tradovate.rest import (
     Unauthorised,
     WrongHost,
 )
-from apps.brokers.tradovate.session import CredentialsRefused, LoginPaused, Session
+from apps.brokers.tradovate.session import CredentialsRefused, LoginPaused, Session, Token
 from apps.brokers.tradovate.socket import Connection
 from apps.brokers.tradovate.wall import WallClock
 from apps.bus.domain.message import SECOND
@@ -169,7 +169,21 @@ class Line:
         return ended.shutdown
 
     async def _connect(self) -> Connection:
+        """Open a socket. A kept token that ran out while nobody looked is replaced before anybody is told."""
         token = await self.session.token()
+        try:
+            return await self._open(token)
+        except Unauthorised:
+            # a socket says 401 for a displaced session too; REST tells the two apart
+            await self.session.verify(token)
+        token = await self.session.token()
+        try:
+            return await self._open(token)
+        except Unauthorised:
+            await self.session.verify(token)
+            raise
+
+    async def _open(self, token: Token) -> Connection:
         market_data = self._purpose is Purpose.MARKET_DATA
         hosts = self._hosts()
         try:
@@ -181,10 +195,6 @@ class Line:
                 frame_heard=self._listener.frame_heard,
                 dropped=self.dropped,
             )
-        except Unauthorised:
-            # a socket says 401 for a displaced session too; REST tells the two apart
-            await self.session.verify(token)
-            raise
         except WrongHost:
             await self.session.renew()  # its answer names the hosts
             raise

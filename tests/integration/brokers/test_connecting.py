@@ -1,6 +1,7 @@
 """What traders do with logins: tried before they are kept, their own only, their secrets seen by nobody."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -193,6 +194,22 @@ def test_an_account_that_two_logins_see_is_used_once(
     made.is_open = False
     made.save()
     assert connecting.adopt(account=twin, name="Eval 2").remote == twin
+
+
+def test_the_fields_of_a_dialog_are_told_from_those_of_the_page_behind(
+    alice: Actor, mine: Connection
+) -> None:
+    """Both have a password: its label in the dialog would lead into the form behind, which can't be reached."""
+    found = BrokerAccount.objects.get()
+    behind = alice.client.get("/connections/").content.decode()
+    for path in (f"/connections/{mine.pk}/change/", f"/connections/accounts/{found.pk}/adopt/"):
+        alone = alice.client.get(path).content.decode()
+        dialog = alice.client.get(path, headers={"X-Requested-With": "dialog"}).content.decode()
+        assert 'for="id_name"' in alone and 'for="ask_name"' in dialog
+        both = set(re.findall(r'\bid="([^"]+)"', dialog)) & set(
+            re.findall(r'\bid="([^"]+)"', behind)
+        )
+        assert not both, path
 
 
 def test_nobody_else_sees_or_touches_a_login(

@@ -105,6 +105,36 @@ def test_the_page_lets_live_orders_out_after_a_real_second_factor_alone() -> Non
     assert "LIVE" in browser.get("/").content.decode()
 
 
+def test_what_was_typed_wrongly_is_said_at_its_field_and_the_sizes_stay() -> None:
+    user = somebody()
+    secret, _ = give_second_factor(user)
+    browser = enter()
+    browser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    account = adopted(user, "live")
+    form = {"typed": "live alpha", **{name: str(size) for name, size in SIZES.items()}}
+    asked = browser.post(f"/live/{account.pk}/switch/", form)["Location"]
+    assert b"With your password" not in browser.get(asked).content, (
+        "it would lead round in a circle"
+    )
+    page = browser.post(asked, {"code": code_of(secret)}).content.decode()
+    assert '<span class="problem">Type exactly: LIVE Alpha 2.</span>' in page
+    assert f'id="id_per_day-{account.pk}" name="per_day" value="6"' in page
+    assert not LiveSwitch.objects.exists()
+
+
+@pytest.mark.parametrize(("opened", "words"), [(5, ""), (6, "used up"), (8, "over the limit")])
+def test_the_contracts_of_the_day_say_when_their_limit_is_reached(
+    alice: Actor, opened: int, words: str
+) -> None:
+    account = adopted(alice.user, "demo")
+    LiveSwitch.objects.filter(account=account).update(is_on=True, **SIZES)
+    Account.objects.filter(pk=account.pk).update(opened_today=opened)
+    page = alice.client.get("/live/").content.decode()
+    assert f"{opened} of 6" in page
+    for one in ("used up", "over the limit"):
+        assert (one in page) is (one == words)
+
+
 def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:
     account = adopted(alice.user, "live")
     asked: dict[str, Any] = {"user": alice.user, "account": account, **SIZES}

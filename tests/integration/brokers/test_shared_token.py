@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.domain.ports import LoginRefused, SignedInElsewhere, Unavailable
+from apps.brokers.domain.ports import FeedState, LoginRefused, SignedInElsewhere, Unavailable
 from apps.brokers.logins import stand
 from apps.brokers.models import Connection
 from apps.bus.models import FactRow
@@ -60,6 +60,35 @@ def told(row: Connection) -> list[tuple[str, str]]:
 
 def logins(market: ScriptedSimulator) -> int:
     return len(market.asked("auth/accesstokenrequest"))
+
+
+def test_a_kept_token_that_ran_out_is_replaced_before_anybody_is_told(
+    market: ScriptedSimulator, row: Connection
+) -> None:
+    """The desk comes back with a token that the server has forgotten: it logs in again, and nothing was lost."""
+    asyncio.run(accounts(row))
+    market.sessions.expire()
+    states: list[FeedState] = []
+
+    async def follow(broker: Any) -> None:
+        up = asyncio.Event()
+
+        def stands(now: FeedState, why: str) -> None:
+            states.append(now)
+            if now is FeedState.LIVE:
+                up.set()
+
+        following = asyncio.create_task(broker.follow(lambda rows: None, stands))
+        try:
+            await asyncio.wait_for(up.wait(), 20)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(with_broker(row, follow))
+    assert FeedState.LOST not in states
+    assert logins(market) == 2
+    assert "lost" not in [state for state, _ in told(row)]
 
 
 def test_many_processes_that_need_a_token_log_in_once(

@@ -13,6 +13,7 @@ from apps.bus import transport
 from apps.risk.models import Standing
 from tests.cast import Actor
 from tests.factories import NOW, a_price, a_signal, a_trade, at
+from tests.integration.brokers.shared import let_out
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
 
 pytestmark = pytest.mark.django_db
@@ -170,8 +171,17 @@ def test_the_chosen_account_stays_chosen(alice: Actor) -> None:
     bravo = an_account(alice.user, "Bravo", kind="live")
     html = sent(alice, "/desk/account/", account=bravo.pk)
     assert 'data-env="live"' in html
-    assert "Orders from this page reach Bravo with real money" in words(html)
+    assert "Bravo is real money. Its orders are switched off: only exits leave." in words(html)
+    let_out(bravo)
+    assert "Orders from this page reach Bravo with real money" in words(shown(alice, "/signals/"))
     assert 'data-env="live"' in shown(alice, "/signals/")
+
+
+def test_the_strip_says_that_a_followed_trade_is_a_signals_alone(alice: Actor) -> None:
+    """On a LIVE account that is flat, LONG alone would be read as its position."""
+    a_trade(alice.user)
+    an_account(alice.user, "Bravo", kind="live")
+    assert "Bravo holds nothing" in shown(alice, "/desk/region/strip/")
 
 
 def test_the_strip_shows_the_position_before_the_followed_trade(alice: Actor) -> None:
@@ -233,6 +243,21 @@ def test_the_verdict_names_loss_and_what_is_left(alice: Actor) -> None:
     assert "This order can lose −$855.60" in text
     assert "43 % of $2,000 used" in text
     assert "Left after that $1,144.40" in text
+
+
+def test_the_verdict_of_a_brokers_account_knows_its_switch_and_its_size(alice: Actor) -> None:
+    """It said Allowed, in green, of an order that the desk then refused."""
+    bravo = an_account(alice.user, "Bravo", kind="live")
+
+    def verdict(quantity: int) -> str:
+        asked = TICKET | {"quantity": str(quantity)}
+        return words(alice.client.get("/manager/verdict/", asked).content.decode())
+
+    off = verdict(2)
+    assert "Blocked" in off and "Orders of Bravo are switched off: no entry leaves." in off
+    let_out(bravo)
+    assert "switched off" not in verdict(2) and "Blocked" not in verdict(2)
+    assert "Blocked" in verdict(11) and "11 is more than 10, your limit of an order." in verdict(11)
 
 
 # ---- what is refused before the engine hears of it ----

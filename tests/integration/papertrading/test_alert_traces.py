@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.brokers.models import Account
 from apps.notifications.domain.kinds import ABOUT, Channel, Kind, groups
 from apps.notifications.domain.wording import Context, word
 from apps.notifications.models import Notice
@@ -66,7 +67,10 @@ def test_strategies_says_what_became_of_it_in_each_account(alice: Actor, desk: D
     assert "sent Alpha: Buy 1 NQ, filled." in text
     assert "held Beta: Buy 1 NQ waits for your yes." in text
     why = "The strategy has no mode in this account yet: say approve or automatic."
-    assert f"skipped Gamma: {why}" in text
+    assert f"skipped Gamma: {why} Its route into Gamma" in text
+    gamma = Account.objects.get(name="Gamma").pk
+    page = alice.client.get("/strategies/").content.decode()
+    assert f'<a href="/strategies/{strategy}/routes/{gamma}/">' in page
     hear()
     (row,) = Notice.objects.filter(kind=Kind.SKIPPED)
     assert (row.title, row.body) == ("Order alert buy NQ1! skipped in Gamma", why)
@@ -90,6 +94,12 @@ def test_an_exit_with_nothing_to_close_is_no_notice_but_stands_there(
     assert not Notice.objects.filter(kind=Kind.SKIPPED).exists()
     a_strategy(bob.user, "His")
     assert "Gamma" not in on_strategies(bob) and "none yet" in on_strategies(bob)
+
+
+def test_a_strategy_that_reaches_no_account_leads_to_its_routes(alice: Actor) -> None:
+    strategy = a_strategy(alice.user, "Alone")
+    page = alice.client.get("/strategies/").content.decode()
+    assert f'href="/strategies/{strategy.pk}/routes/">send it to one by its routes</a>' in page
 
 
 def test_a_signal_hides_no_order_alert(alice: Actor, desk: Desk) -> None:

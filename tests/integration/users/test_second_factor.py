@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 
+from apps.users.models import User
 from tests.integration.users.people import (
     PASSWORD,
     code_of,
@@ -50,6 +51,17 @@ def test_setting_it_up_signs_out_who_came_in_without() -> None:
     here.post(SET_UP, {"code": code_of(shown_secret(here))})
     assert is_in(here)
     assert not is_in(there)
+
+
+def test_an_address_that_a_second_factor_keeps_out_says_the_way() -> None:
+    give_second_factor(somebody())
+    client = Client()
+    client.force_login(User.objects.get())
+    page = client.post("/accounts/email/", {"email": "dora@example.com", "action_add": "1"})
+    if page.status_code == 302:
+        page = client.post(page["Location"], {"password": PASSWORD}, follow=True)
+    assert "then set the second factor up again" in page.content.decode()
+    assert not EmailAddress.objects.exists()
 
 
 def test_a_wrong_code_sets_nothing_up() -> None:

@@ -33,6 +33,9 @@ def test_preferences_are_kept_and_seen_at_once() -> None:
     page = client.get("/settings/").content.decode()
     assert 'data-theme="light"' in page
     assert '<body data-units="money" data-sounds="on">' in page
+    again = client.get("/accounts/reauthenticate/").content.decode()
+    assert 'data-theme="light"' in again, "the door that is asked again is his as well"
+    assert "data-theme" not in Client().get("/accounts/login/").content.decode()
     assert client.get("/api/auth/check-auth/").json()["user"]["units"] == "money"
     client.post("/settings/", {name: value for name, value in WISH.items() if name != "sounds"})
     assert b'data-sounds="off">' in client.get("/settings/").content
