@@ -30,9 +30,10 @@ from apps.signals.models import Strategy
 from apps.trades.queries import market_day
 
 # Rows are read as tuples that answer by the model's names: thousands of model objects would take most of the time.
-_COLUMNS: Final = tuple(
-    field.attname for field in RecordedPosition._meta.concrete_fields if field.attname != "key"
-)
+_COLUMNS: Final = (
+    "id", "strategy_id", "opened_ns", "closed_ns", "trade_date", "sign", "realized", "fees", "fees_known",
+    "risk", "mfe", "mae",
+)  # fmt: skip
 
 
 def closed(user: Any, scope: Scope = EVERYTHING) -> list[Brief]:

@@ -7,6 +7,7 @@ recovery path.
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -105,6 +106,8 @@ class OneBox:
                 await asyncio.to_thread(part.start)
                 self._started.append(part)
             self._failed = ""
+            gc.collect()
+            gc.freeze()  # what is loaded by now stays: no page and no tick waits while it is walked again
             self._ready()
             while not self._failed:
                 await asyncio.sleep(WATCH_S)

@@ -1,5 +1,6 @@
 """`manage.py feed`: ticks in, engine live, until told to stop. The web server is another process."""
 
+import gc
 import signal
 import threading
 from typing import Any
@@ -30,6 +31,8 @@ class Command(BaseCommand):
             trading.start()
         except AnotherRuns as problem:
             raise CommandError(str(problem), returncode=2) from None
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: no tick waits while it is walked again
         while trading.is_alive() and not over.wait(WATCH_S):
             pass
         died = not over.is_set()
