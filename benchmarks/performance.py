@@ -28,26 +28,34 @@ def measure(rounds: int) -> list[Result]:
         from django.core.management import call_command
 
         call_command("migrate", interactive=False, verbosity=0)
-        return [_page(count, target, rounds) for count, target in SIZES.items()]
+        traders = {count: _trader(count) for count in SIZES}
+        return [
+            _page(*traders[count], books, count, target, rounds)
+            for count, target in SIZES.items()
+            for books in ("desk", "recorded")
+        ]
 
 
-def _page(count: int, target: float | None, rounds: int) -> Result:
+def _page(
+    user: Any, browser: Any, books: str, count: int, target: float | None, rounds: int
+) -> Result:
     from django.db import connection
 
     from apps.brokers.models import Position
+    from apps.recorder.models import RecordedPosition
 
-    user, browser = _trader(count)
+    model = Position if books == "desk" else RecordedPosition
 
     def asked() -> float:
         begun = time.perf_counter()
-        answer = browser.get("/performance/", headers={"host": "localhost"})
+        answer = browser.get(f"/performance/?books={books}", headers={"host": "localhost"})
         taken = time.perf_counter() - begun
         assert answer.status_code == 200, answer.content[:500]
         return taken
 
     def read() -> float:
         begun = time.perf_counter()
-        assert len(list(Position.objects.of(user))) == count
+        assert len(list(model.objects.of(user))) == count
         return time.perf_counter() - begun
 
     asked()  # compiles the templates
@@ -61,14 +69,17 @@ def _page(count: int, target: float | None, rounds: int) -> Result:
         asked()
     times = in_turn({"ours": asked, "theirs": read}, rounds)
     return Result(
-        f"page: Performance, {count:,} positions", times["ours"].median * 1000, "ms",
+        f"page: Performance, {books}, {count:,} positions", times["ours"].median * 1000, "ms",
         times["theirs"].median * 1000, "the rows alone, as model objects", target=target,
         at_most=True, noise=times["ours"].noise, note=f"{len(sent)} queries, SQLite",
     )  # fmt: skip
 
 
 def _trader(count: int) -> tuple[Any, Any]:
-    """Make a trader with so many closed positions, about eight a trading day; return him and his browser."""
+    """Make a trader with so many closed positions at the desk, and as many recorded, about eight a trading day.
+
+    Returns him and his browser.
+    """
     from django.contrib.auth import get_user_model
     from django.test import Client
 
@@ -86,6 +97,7 @@ def _trader(count: int) -> tuple[Any, Any]:
         [_position(number, user, account, strategy, chance) for number in range(count)],
         batch_size=500,
     )
+    _record(user, strategy, count, chance)
     browser = Client()
     browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return user, browser
@@ -107,6 +119,37 @@ def _position(number: int, user: Any, account: Any, strategy: Any, chance: rando
         high=entry + 300, low=entry - 200, realized=Decimal(ticks * size) / 2,
         fees=Decimal("1.24") * size, risk=Decimal(80 * size) if number % 5 else Decimal(0),
         opened_at=opened, opened_ns=_ns(opened), closed_at=closed, closed_ns=_ns(closed),
+    )  # fmt: skip
+
+
+def _record(user: Any, strategy: Any, count: int, chance: random.Random) -> None:
+    from apps.brokers.models import BrokerAccount, Connection
+    from apps.recorder.models import RecordedPosition
+
+    login = Connection.objects.create(
+        user=user, name="Mine", environment="demo", login="me", device_id="d"
+    )
+    account = BrokerAccount.objects.create(
+        user=user, connection=login, remote=f"r{user.pk}", name="DEMO1001", balance=50_000
+    )
+    RecordedPosition.objects.bulk_create(
+        [_recorded(number, user, account, strategy, chance) for number in range(count)],
+        batch_size=500,
+    )
+
+
+def _recorded(number: int, user: Any, account: Any, strategy: Any, chance: random.Random) -> Any:
+    from apps.recorder.models import RecordedPosition
+
+    made = _position(number, user, None, strategy, chance)
+    size, entry = made.most, Decimal(20_000)
+    return RecordedPosition(
+        user=user, key=f"{strategy.pk}:{account.pk}:{number}", strategy=strategy, account=account,
+        contract=made.contract, root=made.root, sign=made.sign, size=0, most=size, entered=size,
+        exited=size, entry=entry, exit=entry + made.realized / size / 2, cost=entry * size,
+        realized=made.realized, fees=made.fees, stop=entry - 20, risk=made.risk or None,
+        mfe=Decimal(150), mae=Decimal(-100), status="closed", opened_ns=made.opened_ns,
+        closed_ns=made.closed_ns, trade_date=made.closed_at.date(),
     )  # fmt: skip
 
 
