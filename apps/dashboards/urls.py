@@ -62,6 +62,7 @@ urlpatterns = [
     path("connections/<row:pk>/change/", connection_pages.change, name="connection_change"),
     path("connections/<row:pk>/<slug:what>/", connection_pages.deed, name="connection_deed"),
     path("connections/accounts/<row:pk>/adopt/", connection_pages.adopt, name="adopt"),
+    path("connections/accounts/<row:pk>/release/", connection_pages.release, name="release"),
     path("performance/", performance_pages.page, name="performance"),
     path("performance/curve/", performance_pages.curve, name="performance_curve"),
     path("performance/positions.csv", performance_pages.positions_csv, name="performance_csv"),
