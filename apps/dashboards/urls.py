@@ -80,6 +80,7 @@ urlpatterns = [
     path("recorders/<row:pk>/region/<slug:name>/", recorder_pages.region, name="recorder_region"),
     path("recorders/<row:pk>/curve/", recorder_pages.curve, name="recorder_curve"),
     path("recorders/<row:pk>/change/", recorder_forms.edit, name="recorder_change"),
+    path("recorders/<row:pk>/delete/", recorder_forms.delete, name="recorder_delete"),
     path("recorders/<row:pk>/<slug:what>/", recorder_forms.deed, name="recorder_deed"),
     path("recorders/<row:pk>/fills/<row:fill>/", recorder_forms.settle, name="recorder_fill"),
     path("health/", pages.health, name="health"),
