@@ -155,8 +155,9 @@ def remove(*, connection: Connection) -> None:
 
     Raises:  Refused  something is open in one of its accounts
     """
-    if Account.objects.filter(remote__connection=connection, is_open=True).exists():
-        detail = "one of its accounts is used on this desk: close that account first"
+    used = BrokerAccount.objects.filter(connection=connection, account__is_open=True)
+    if (one := used.select_related("account").first()) is not None:
+        detail = f"{one.name} is used on this desk, as {one.account.name}: choose Stop using it here beside it first"
         raise Refused("IN_USE", detail)
     if _has_open(connection):
         raise Refused("IN_USE", "something is open in one of its accounts: close it first")

@@ -115,7 +115,8 @@ def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str
     that trades is booked later. `unreachable` names the accounts to which nothing can go now.
     """
     wish, began = key or uuid.uuid4().hex, timezone.now()
-    accounts = list(Account.objects.of(user).exclude(kind=Kind.PAPER))
+    released = Q(is_open=False, remote__isnull=True)
+    accounts = list(Account.objects.of(user).exclude(kind=Kind.PAPER).exclude(released))
     now = to_instant(timezone.now())
     for account in accounts:
         switch_off(account=account, source=source, reason="KILL")

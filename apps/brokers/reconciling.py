@@ -19,6 +19,7 @@ from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees,
 from apps.brokers.domain.seen import PositionSeen
 from apps.brokers.models import (
     AbroadLine,
+    Account,
     BrokerAccount,
     BrokerOrder,
     BrokerPosition,
@@ -57,10 +58,7 @@ def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Diffe
         }
         for name, row in known.items():
             if name not in found:
-                row.gone_at = now
-                row.save(update_fields=["gone_at"])
-                if row.told_at is not None:
-                    bus.publish(ReconcileAgrees(**_told(row, now)))
+                _end(row, now)
         return [_keep(desk, known.get(name), one, now) for name, one in found.items()]
 
 
@@ -98,6 +96,19 @@ def _undecided(row: Dispatch) -> Found:
     what = f"{asked['side']} {asked['quantity']} {str(asked['type']).replace('_', ' ')}"
     alike = [one.remote for one in dispatches.look_alikes(row)]
     return undecided(row.tag, row.contract, what, alike)
+
+
+def end_all(desk: Account, now: datetime) -> None:
+    """End every difference of an account that is compared with no broker any more."""
+    for row in open_differences([desk]):
+        _end(row, now)
+
+
+def _end(row: Difference, now: datetime) -> None:
+    row.gone_at = now
+    row.save(update_fields=["gone_at"])
+    if row.told_at is not None:
+        bus.publish(ReconcileAgrees(**_told(row, now)))
 
 
 def open_differences(accounts: Iterable[Any]) -> list[Difference]:

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.brokers import connecting
+from apps.brokers import connecting, releasing
 from apps.brokers.logins import usage_of
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
@@ -26,7 +26,7 @@ from apps.dashboards.prop_forms import RuleSetField, RulesForm
 from apps.risk import adopting
 from apps.risk.adopting import Adopted
 from apps.trades.domain.telling import sentence
-from apps.trades.services import Refused
+from apps.trades.services import NoAnswer, Refused
 
 SECRET: Final = ("password", "sec")
 OWN_MARKET: Final = "simulator"
@@ -260,6 +260,25 @@ def adopt(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def release(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask once, then use an account of a broker here no more."""
+    found = broker_accounts(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404(str(pk))
+    if request.method == "POST":
+        words = f"{found.name} is used here no more. What it did stays in your records."
+        _done(request, lambda: releasing.release(account=found), words)
+        return redirect("desk:connections")
+    if found.account is None:
+        messages.info(request, f"{found.name} is not used on this desk.")
+        return redirect("desk:connections")
+    title = f"Stop using {found.name}"
+    return _question(request, "connections/_release.html", title, {"account": found})
+
+
 def _tell(request: HttpRequest, made: Adopted) -> None:
     """Say that an account is used now, and whether its rules hold."""
     name = made.account.name
@@ -299,6 +318,9 @@ def _mine(request: HttpRequest, pk: int) -> Connection:
 def _done(request: HttpRequest, do: Any, words: str) -> None:
     try:
         do()
+    except NoAnswer:
+        text = "The engine has not answered: the account stays in use, its orders no longer leave. Try again."
+        messages.warning(request, text)
     except Refused as refused:
         messages.error(request, sentence(refused.detail))
     else:

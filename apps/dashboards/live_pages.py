@@ -89,7 +89,7 @@ def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> H
 
 def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
     """Return each account at a broker with what was sent for it and what differs, in four queries."""
-    mine = accounts_of_user(user).exclude(kind=Kind.PAPER)
+    mine = accounts_of_user(user).filter(is_open=True).exclude(kind=Kind.PAPER)
     rows = list(mine.select_related("live_switch", "remote__connection", "rules"))
     numbers = [row.pk for row in rows]
     sent, waiting = (

@@ -1,4 +1,4 @@
-"""What a trader does to a recorder: makes, changes, starts, stops, copies and resets it, and settles whose a fill is."""
+"""What a trader does to a recorder: makes, changes, starts, stops, copies, resets and deletes it, and settles whose a fill is."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
@@ -236,6 +236,24 @@ DEEDS: Final[Mapping[str, tuple[str, Deed]]] = {
     "reset": ("recorders/_reset.html", _reset),
     "undo-reset": ("", _undo_reset),
 }
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask once, then delete a strategy that nothing has come of; of another one say why it stays."""
+    mine = _mine(request, pk)
+    if request.method == "POST":
+        try:
+            recorders.delete(strategy=mine, by=request.user.get_username())
+        except BadRecorder as bad:
+            messages.error(request, bad.detail)
+            return redirect("desk:recorder", pk)
+        messages.success(request, f"{mine.name} is deleted.")
+        return redirect("desk:recorders")
+    context = {"strategy": mine, "why_kept": recorders.why_kept(mine)}
+    return ask(request, "recorder", "recorders/_delete.html", f"Delete {mine.name}", context)
 
 
 @login_required

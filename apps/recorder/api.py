@@ -156,9 +156,9 @@ class OneStrategy(_Owning):
 
     @extend_schema(parameters=[ID], responses={204: None, 404: PROBLEM, 409: PROBLEM})
     def delete(self, request: Request, id: int) -> Response:
-        """Delete one of your strategies that has no history; others are switched off instead."""
+        """Delete one of your strategies that has no history and does not record; others are switched off instead."""
         try:
-            recorders.delete(strategy=self.own(id))
+            recorders.delete(strategy=self.own(id), by=request.user.get_username())
         except BadRecorder as bad:
             raise _refused(bad) from None
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -6,10 +6,12 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount
+from apps.brokers.models import BrokerAccount, Route
+from apps.brokers.services import end_route
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
+from apps.recorder import queries
 from apps.recorder.clock import now
 from apps.recorder.domain.messages import RecorderChanged
 from apps.recorder.domain.terms import BadRecorder, LogKind, Unit, Ways
@@ -199,21 +201,41 @@ def undo_reset(*, recorder: Recorder, by: str) -> Recorder:
     return recorder
 
 
-def delete(*, strategy: Strategy) -> None:
-    """Delete a strategy that nothing has come of.
+def why_kept(strategy: Strategy) -> str:
+    """Return in words why a strategy can't be deleted, and what to do instead; empty: it can."""
+    name = strategy.name
+    if (
+        Signal.objects.filter(strategy=strategy).exists()
+        or RecordedPosition.objects.filter(strategy=strategy).exists()
+    ):
+        return f"{name} has a history; stop it and switch it off instead."
+    if queries.undecided(strategy.user, strategy.pk).exists():
+        return f"Fills that may be of {name} wait to be settled; say whose they are first."
+    if Recorder.objects.filter(strategy=strategy, is_recording=True).exists():
+        return f"{name} records; stop it first."
+    return ""
 
-    Raises:  BadRecorder  there are signals or positions of it
+
+def delete(*, strategy: Strategy, by: str) -> None:
+    """Delete a strategy that nothing has come of, with its recorder and log. Fills stay with their account.
+
+    Raises:  BadRecorder  there are signals or positions of it, fills that may be its, or it records
     """
+    if why := why_kept(strategy):
+        raise BadRecorder("", why)
+    for route in Route.objects.filter(strategy=strategy):
+        end_route(route=route)
     with transaction.atomic():
-        used = (
-            Signal.objects.filter(strategy=strategy).exists()
-            or RecordedPosition.objects.filter(strategy=strategy).exists()
-        )
-        if used:
-            raise BadRecorder(
-                "", f"{strategy.name} has a history; stop it and switch it off instead."
-            )
+        Recorder.objects.select_for_update().filter(strategy=strategy).first()
+        if why := why_kept(strategy):
+            raise BadRecorder("", why)
+        told = RecorderChanged(
+            at=to_instant(timezone.now()), user=strategy.user_id, strategy=strategy.pk,
+            strategy_name=strategy.name, what="deleted", text="Deleted; nothing had come of it.",
+            by=by,
+        )  # fmt: skip
         strategy.delete()
+        bus.publish(told)
 
 
 # ---- inside ----

@@ -9,7 +9,9 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.brokers import releasing
 from apps.brokers.answers import ID, PROBLEM, Listing, Wishing, granted
+from apps.brokers.models import BrokerAccount
 from apps.brokers.queries import broker_accounts
 from apps.risk import portfolio
 from apps.risk.adopting import Adopted, adopt
@@ -113,8 +115,15 @@ class RuleSets(Listing):
         return self.answer(portfolio.rule_sets().filter(versions__isnull=False).distinct())
 
 
+def _own(request: Request, id: int) -> BrokerAccount:
+    found: BrokerAccount | None = broker_accounts(request.user).filter(pk=id).first()
+    if found is None:
+        raise NotFound(f"You have no broker account {id}.")
+    return found
+
+
 class Adopt(Wishing):
-    """Uses a broker's account on this desk."""
+    """Uses a broker's account on this desk, or uses it here no more."""
 
     serializer_class = AdoptAsked
 
@@ -124,9 +133,7 @@ class Adopt(Wishing):
     )
     def post(self, request: Request, id: int) -> Response:
         """Use an account of a broker on this desk, under a name of its own and, if you like, a rule set."""
-        found = broker_accounts(request.user).filter(pk=id).first()
-        if found is None:
-            raise NotFound(f"You have no broker account {id}.")
+        found = _own(request, id)
         wish = read(AdoptAsked, request.data)
         given = dict(wish.validated_data)
         floor, version = given.pop("floor"), given.pop("rule_set")
@@ -136,3 +143,14 @@ class Adopt(Wishing):
                 source="api", **given,
             )  # fmt: skip
         return Response(AdoptedSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        parameters=[ID], request=None,
+        responses={204: None, 404: PROBLEM, 409: PROBLEM, 503: PROBLEM},
+    )  # fmt: skip
+    def delete(self, request: Request, id: int) -> Response:
+        """Use an account of a broker here no more, when nothing is open in it. What it did stays, under its name; nothing changes at the broker."""
+        found = _own(request, id)
+        with granted():
+            releasing.release(account=found, source="api")
+        return Response(status=status.HTTP_204_NO_CONTENT)

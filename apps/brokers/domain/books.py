@@ -228,7 +228,7 @@ class Books:
         if found is None or found.user != wish.user:
             return self.refused(wish, "NO_ACCOUNT", f"account: {account} is none of yours")
         if not found.is_open and isinstance(wish, PlaceOrder):
-            detail = "account: it is closed; open it again in its settings"
+            detail = "account: it is closed on this desk; choose another one"
             return self.refused(wish, "CLOSED", detail)
         return found
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.bus import transport
+from apps.bus.models import FactRow
 from apps.recorder import recorders
 from apps.recorder.domain.terms import BadRecorder
 from apps.recorder.models import RecordedPosition, RecorderLog
@@ -185,6 +186,45 @@ def test_a_strategy_with_a_history_is_not_deleted(alice: Actor) -> None:
     settle(account=account)
     told = sent(alice, "delete", f"/api/strategies/{recorder.strategy_id}/", status=409)
     assert "switch it off" in told["detail"]
+
+
+@pytest.mark.parametrize("door", ["api", "page"])
+def test_one_that_nothing_came_of_is_deleted_once_it_is_stopped(
+    alice: Actor, bob: Actor, door: str
+) -> None:
+    recorder = a_recorder(alice.user, a_broker_account(alice.user))
+    pk, by_api = recorder.strategy_id, f"/api/strategies/{recorder.strategy_id}/"
+    page = f"/recorders/{pk}/delete/"
+    told = sent(alice, "delete", by_api, status=409)
+    assert told["detail"] == "NQ Fade records; stop it first."
+    assert "NQ Fade records; stop it first." in alice.client.get(page).content.decode()
+    alice.client.post(page)
+    assert Strategy.objects.filter(pk=pk).exists()
+    recorders.stop(recorder=recorder, by="alice")
+    sent(bob, "delete", by_api, status=404)
+    assert bob.client.get(page).status_code == 404 == bob.client.post(page).status_code
+    assert program(alice.user).delete(by_api).status_code == 403
+    assert Client().delete(by_api).status_code == 401
+    assert Client().post(page).status_code == 302
+    if door == "api":
+        sent(alice, "delete", by_api, status=204)
+    else:
+        assert "Fills stay with their account" in alice.client.get(page).content.decode()
+        said = alice.client.post(page, follow=True).content.decode()
+        assert "NQ Fade is deleted." in said
+    assert not Strategy.objects.filter(pk=pk).exists() and not RecorderLog.objects.exists()
+    fact = FactRow.objects.filter(name="recorder.changed").latest("seq").payload
+    assert (fact["what"], fact["strategy_name"], fact["by"]) == ("deleted", "NQ Fade", "alice")
+
+
+def test_one_whose_fills_wait_to_be_settled_is_not_deleted(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    a_recorder(alice.user, account)
+    second = a_recorder(alice.user, account, "NQ FVG")
+    a_fill(account, 2, "20000.00", 1)
+    settle(account=account)
+    told = sent(alice, "delete", f"/api/strategies/{second.strategy_id}/", status=409)
+    assert "say whose they are first" in told["detail"]
 
 
 def test_a_fill_of_two_is_settled_by_its_owner(alice: Actor, bob: Actor) -> None:

@@ -1,0 +1,102 @@
+"""Using a broker's account here no more: what it did stays, and it is free to be used anew under another name."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.brokers import grouping, live, reconciling, services
+from apps.brokers.domain.messages import ListAccount
+from apps.brokers.logins import State
+from apps.brokers.models import (
+    OPEN,
+    WAITING,
+    Account,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Dispatch,
+    LiveSwitch,
+    Order,
+    Position,
+    Route,
+)
+from apps.brokers.models.remote import AT_WORK
+from apps.brokers.store import config_of
+from apps.trades.services import NoAnswer, Refused, ask_engine
+
+CURE = "close it on the Trade Manager or at the broker first, then stop using the account here"
+
+
+def release(*, account: BrokerAccount, source: str = "page") -> Account:
+    """Close the desk's account of a broker's account and return it. Nothing changes at the broker.
+
+    Its orders no longer leave, the engine takes no entry for it any more, and only then it is let go: whatever came in
+    between is seen, and leaves it in use.
+
+    Raises:  Refused   it is not used here, or something is open or on its way
+             NoAnswer  the engine did not answer: it stays in use
+    """
+    desk = account.account
+    if desk is None:
+        raise Refused("NOT_USED", f"{account.name} is not used on this desk")
+    _flat(account, desk)
+    if LiveSwitch.objects.filter(account=desk, is_on=True).exists():
+        live.switch_off(account=desk, source=source, reason="RELEASED")
+    desk = _read_anew(desk)
+    config = config_of(desk) | {"is_open": False}
+    wish = ListAccount(id=services.wish_id(), user=desk.user_id, account=desk.pk, config=config)
+    try:
+        ask_engine(desk.user, wish, None, source)
+        _flat(account, desk)
+    except (Refused, NoAnswer):
+        services.tell_engine(desk, source)  # as it was: what came first has to be dealt with
+        raise
+    _let_go(account, desk, source)
+    return desk
+
+
+def _read_anew(desk: Account) -> Account:
+    found: Account = Account.objects.select_related("user", "live_switch").get(pk=desk.pk)
+    return found
+
+
+def _flat(account: BrokerAccount, desk: Account) -> None:
+    """Make sure that nothing is open in an account, here or, as far as it can be known, at the broker.
+
+    Raises:  Refused
+    """
+    held = Position.objects.filter(account=desk, closed_at__isnull=True).first()
+    if held is not None:
+        raise Refused("IN_USE", f"{desk.name} holds {held.contract}: {CURE}")
+    if Order.objects.filter(account=desk, status__in=OPEN).exists():
+        detail = f"an order of {desk.name} works or waits: take it back on the Trade Manager first, then stop using the account here"
+        raise Refused("IN_USE", detail)
+    if Dispatch.objects.filter(account=desk, status__in=WAITING).exists():
+        detail = f"an order of {desk.name} is on its way to the broker: wait until Live orders shows it as settled"
+        raise Refused("IN_USE", detail)
+    login = account.connection
+    if not login.is_on or login.state in (State.REFUSED, State.DISPLACED):
+        return  # nothing is known of it now, and nothing could be closed through it
+    mine = BrokerPosition.objects.filter(account=account).exclude(net=0)
+    if (there := mine.first()) is not None:
+        raise Refused("IN_USE", f"the broker holds {there.contract} in {account.name}: {CURE}")
+    if BrokerOrder.objects.filter(account=account, status__in=AT_WORK).exists():
+        detail = f"an order works at the broker in {account.name}: take it back there first, then stop using the account here"
+        raise Refused("IN_USE", detail)
+
+
+def _let_go(account: BrokerAccount, desk: Account, source: str) -> None:
+    """End what reaches an account, then keep that it is closed. Cut off in between, it is let go by asking again."""
+    for route in Route.objects.filter(account=desk):
+        services.end_route(route=route, source=source)
+    for group in grouping.groups(desk.user).filter(members__account=desk):
+        others = [
+            {"account": one.account_id, "multiplier": one.multiplier}
+            for one in group.members.all()
+            if one.account_id != desk.pk
+        ]
+        grouping.change_group(group=group, name=group.name, members=others, source=source)
+    with transaction.atomic():
+        reconciling.end_all(desk, timezone.now())
+        desk.is_open = False
+        desk.save(update_fields=["is_open"])
+        BrokerAccount.objects.filter(pk=account.pk, account=desk).update(account=None)
