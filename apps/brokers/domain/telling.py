@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, str]] = {
     "TOO_LATE": "it could not be sent in time",
     "LIVE_OFF": "live orders were switched off",
     "AT_BROKER": "traded at the broker",
+    "ENDED_AT_BROKER": "the broker ended it",
     "WOULD_REVERSE": "with the exits at work it could turn the position round",
     "NOT_AT_BROKER": "the broker does not have it",
     "OCO": "the other leg of its bracket was filled",
