@@ -133,12 +133,22 @@ def _ended(word: str, tone: str) -> Callable[[Payload], Told]:
     return words
 
 
+def net_r(p: Payload) -> str:
+    """Return a closed position's R after fees, as its net beside it is: ", −1.05 R"; nothing where none is known.
+
+    The fact tells R before fees, and so how many dollars one R is, unless it closed where it was entered.
+    """
+    made, r = Decimal(str(p["realized"])), p.get("r")
+    if r is None or not made or not Decimal(str(r)):
+        return ""
+    return f", {in_words(str(Decimal(str(r)) * Decimal(str(p['net'])) / made))}"
+
+
 def _closed(p: Payload) -> Told:
     net = Decimal(p["net"])
-    r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
     tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
     text = f"Net {money(net)} after ${Decimal(p['fees']):,.2f} fees."
-    return Told(f"{product_of(p)} {p['direction']} closed{r}", text, tone, "flag")
+    return Told(f"{product_of(p)} {p['direction']} closed{net_r(p)}", text, tone, "flag")
 
 
 def _opened(p: Payload) -> Told:

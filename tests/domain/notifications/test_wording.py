@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from apps.brokers.domain.live_facts import LiveSwitched, PositionUnprotected, ReconcileDiffers
+from apps.brokers.domain.telling import money
 from apps.brokers.domain.told import ConnectionChanged
 from apps.bus.domain.message import Fact, to_instant, told
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.wording import WORDS, Context, word
 from apps.recorder.domain.gaps import RecorderGap
 from apps.recorder.domain.warnings import FillsUndecided, RecordedDiffers
+from apps.trades.domain.telling import tell
 
 ALPHA = Context(account="Alpha")
 AT_BROKER = {"at": 1, "user": 1, "account": 1, "called": "Demo one"}
@@ -123,6 +125,31 @@ def test_a_gap_says_the_facts_own_deadline_on_both_clocks(zone: str, when: str) 
     early = word("recorder.gap", [GAP | {"deadline": CLOSES - 4 * 3_600 * 10**9, "at": "2025-12-02T17:31:00Z"}])  # fmt: skip
     assert early is not None and "Until 12:00 CT: connect again" in early.body
     assert (early.severity, early.path) == (Severity.ALARM, "/connections/")
+
+
+CLOSED = {
+    "position": "p1", "contract": "MNQZ5", "direction": "long", "quantity": 1,
+    "realized": "-40.00", "fees": "2.00", "net": "-42.00", "r": "-1.0000",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "r"),
+    [
+        (CLOSED, ", −1.05 R"),
+        (CLOSED | {"realized": "40.00", "net": "38.00", "r": "1.0000"}, ", +0.95 R"),
+        (CLOSED | {"realized": "0.50", "net": "-1.50", "r": "0.0125"}, ", −0.04 R"),
+        (CLOSED | {"r": None}, ""),  # entered without a stop
+        (CLOSED | {"realized": "0.00", "net": "-2.00", "r": "0.0000"}, ""),  # what 1 R was is unknown
+    ],
+)  # fmt: skip
+def test_the_r_of_a_closed_position_is_after_fees_as_the_net_beside_it(
+    fact: dict[str, Any], r: str
+) -> None:
+    told = word("position.closed", [fact], ALPHA)
+    assert told is not None and told.title == f"MNQ long closed{r}"
+    assert told.body == f"Alpha: 1 contract, net {money(fact['net'])} after $2.00 fees."
+    assert tell("position.closed", fact).title == told.title
 
 
 def test_a_level_that_falls_or_that_the_lock_tells_is_no_news() -> None:
