@@ -45,6 +45,7 @@ def _did(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice
         body = sentences(
             f"{account}: {size}" if account and size else account or size,
             f"net {money(net)}{r}" if net is not None else "",
+            named=account,
         )
         severity = outcome(net) if net is not None else Severity.INFO
         # fills of one order come one by one: what follows at once is the same event
@@ -143,6 +144,7 @@ def _differs(payloads: Sequence[Payload], _: Context) -> Notice:
     body = sentences(
         f"{p['strategy_name']}, {p['contract']}: recorded {ours}, at the broker {theirs}",
         "look whose its last fills are, or import the file of a day that lacks some",
+        named=str(p["strategy_name"]),
     )
     path = page_of(p, "positions")
     return Notice(Kind.DIFFERS, title, body, Severity.WARNING, path, str(p["strategy"]))

@@ -76,7 +76,8 @@ def _closed(payloads: Sequence[Payload], context: Context) -> Notice:
     title = f"{product_of(p)} {p['direction']} {how.get(kind, 'closed')}{net_r(p)}"
     body = sentences(
         f"{context.account}: {p['quantity']} contract{'s' if int(p['quantity']) != 1 else ''}, "
-        f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": ")
+        f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": "),
+        named=context.account,
     )
     return Notice(kind, title, body, outcome(net), "/manager/", str(p["position"]))
 
@@ -282,7 +283,8 @@ def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], N
         )
         said = (p.get("label"), deed, p.get("agent"), p.get("address"))
         where = ", ".join(str(one) for one in said if one)
-        body = sentences(where, "if it was not you, end that session and change your password")
+        cure = "if it was not you, end that session and change your password"
+        body = sentences(where, cure, named=str(p.get("label") or ""))
         return Notice(Kind.SECURITY, title, body, Severity.WARNING, path)
 
     return words

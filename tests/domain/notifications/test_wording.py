@@ -187,11 +187,22 @@ def test_a_part_of_the_second_factor_is_called_as_on_the_page() -> None:
     assert told is not None and told.body.startswith("Authenticator app added, 10.0.0.9.")
 
 
+def test_a_name_stays_as_its_owner_writes_it() -> None:
+    closed = word("position.closed", [CLOSED], Context(account="apex-1"))
+    recorded = word("recorder.stop_hit", [RECORDED | {"account_name": "apex-1"}])
+    differs = word(
+        "recorder.differs", [RECORDED | {"strategy_name": "fvg", "recorded": 1, "at_broker": 0}]
+    )
+    assert closed is not None and closed.body.startswith("apex-1: 1 contract, net")
+    assert recorded is not None and recorded.body.startswith("apex-1: 2 at 20,005.25. Net")
+    assert differs is not None and differs.body.startswith("fvg, NQZ5: recorded")
+
+
 def test_a_made_token_is_told_with_its_name_and_place() -> None:
     told = word(
         "user.token_made", [{"token": 3, "label": "bot", "scope": "read", "address": "::1"}]
     )
-    assert told is not None and told.body.startswith("Bot, ::1. If it was not you")
+    assert told is not None and told.body.startswith("bot, ::1. If it was not you")
 
 
 def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:
