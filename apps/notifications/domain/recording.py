@@ -132,7 +132,8 @@ def _undecided(payloads: Sequence[Payload], _: Context) -> Notice:
     whose = " or ".join(names) if len(names) < 4 else f"{len(names)} strategies"
     why = f"it can be of {whose}: its order names" if many == 1 else ""
     why = why or f"they can be of {whose}: their orders name"
-    body = sentences(f"{why} nobody", "say whose, so that the figures are right")
+    later = "later ones of this day are listed there, without another notice"
+    body = sentences(f"{why} nobody", "say whose, so that the figures are right", later)
     path = page_of(p, "undecided")
     return Notice(Kind.UNDECIDED, title, body, Severity.WARNING, path, str(p["strategy"]))
 
