@@ -214,7 +214,8 @@ def _position(request: HttpRequest) -> dict[str, Any]:
     return {
         "accounts": accounts,
         "held": [
-            (one, moves(lines(list(one.view.orders)))) for one in held(view.positions if view else ())
+            (one, moves(lines(list(one.view.orders))))
+            for one in held(view.positions if view else ())
         ],
         "last_position": last,
     }
