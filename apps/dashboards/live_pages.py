@@ -80,8 +80,11 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def orders(request: HttpRequest, pk: int) -> HttpResponse:
-    """Draw again what is on the way to an account's broker, and what was sent lately."""
+    """Draw again what is on the way to an account's broker and what was sent lately, or whether its orders leave."""
     account = _mine(request, pk)
+    if request.GET.get("part") == "switch":
+        now = {"row": account, "passage": _passage(account)}
+        return render(request, "live/_is_on.html", {"panel": now})
     waiting, sent = _waiting([account.pk]), _lately([account.pk])
     panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
     return render(request, "live/_orders.html", {"panel": panel})
@@ -130,6 +133,11 @@ def _by_account(rows: Iterable[Any]) -> dict[int, list[Any]]:
     return found
 
 
+def _passage(row: Account) -> Passage:
+    plain = live_of(row)
+    return Passage(**plain) if plain else Passage()
+
+
 def _panel(
     row: Account,
     form: SizesForm | None,
@@ -137,8 +145,7 @@ def _panel(
     sent: list[Dispatch],
     differences: list[Difference],
 ) -> Panel:
-    plain = live_of(row)
-    passage = Passage(**plain) if plain else Passage()
+    passage = _passage(row)
     sizes = {name: getattr(passage, name) for name in ("per_order", "per_position", "per_day")}
     return Panel(
         row=row,

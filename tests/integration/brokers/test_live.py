@@ -149,6 +149,10 @@ def test_what_is_on_the_way_is_drawn_again_for_its_owner_alone(alice: Actor, bob
     Dispatch.objects.filter(pk=row.pk).update(status=Dispatch.Status.SENT)
     again = alice.client.get(path).content.decode()
     assert "On the way" not in again and "What was sent lately" in again and "liquidate" in again
+    assert "orders leave" in alice.client.get(f"{path}?part=switch").content.decode()
+    live.switch_off(account=account)
+    off = alice.client.get(f"{path}?part=switch").content.decode()
+    assert "off: nothing but exits leaves" in off
     assert bob.client.get(path).status_code == 404
     assert Client().get(path).status_code == 302
 
