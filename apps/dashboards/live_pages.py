@@ -76,6 +76,20 @@ def page(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
+@login_required
+@never_cache
+@require_GET
+def orders(request: HttpRequest, pk: int) -> HttpResponse:
+    """Draw again what is on the way to an account's broker and what was sent lately, or whether its orders leave."""
+    account = _mine(request, pk)
+    if request.GET.get("part") == "switch":
+        now = {"row": account, "passage": _passage(account)}
+        return render(request, "live/_is_on.html", {"panel": now})
+    waiting, sent = _waiting([account.pk]), _lately([account.pk])
+    panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
+    return render(request, "live/_orders.html", {"panel": panel})
+
+
 def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> HttpResponse:
     context = shell.around(request, "live")
     found = _panels(request.user, failed or {})
@@ -92,15 +106,17 @@ def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
     mine = accounts_of_user(user).filter(is_open=True).exclude(kind=Kind.PAPER)
     rows = list(mine.select_related("live_switch", "remote__connection", "rules"))
     numbers = [row.pk for row in rows]
-    sent, waiting = (
-        _lately(numbers),
-        _by_account(Dispatch.objects.filter(account__in=numbers, status__in=WAITING)),
-    )
+    sent, waiting = _lately(numbers), _waiting(numbers)
     differences = _by_account(one for one in open_differences(numbers) if one.told_at is not None)
     return [
         _panel(row, failed.get(row.pk), waiting[row.pk], sent[row.pk], differences[row.pk])
         for row in rows
     ]
+
+
+def _waiting(accounts: list[int]) -> dict[int, list[Dispatch]]:
+    """Return those of each account that are on the way."""
+    return _by_account(Dispatch.objects.filter(account__in=accounts, status__in=WAITING))
 
 
 def _lately(accounts: list[int]) -> dict[int, list[Dispatch]]:
@@ -117,6 +133,11 @@ def _by_account(rows: Iterable[Any]) -> dict[int, list[Any]]:
     return found
 
 
+def _passage(row: Account) -> Passage:
+    plain = live_of(row)
+    return Passage(**plain) if plain else Passage()
+
+
 def _panel(
     row: Account,
     form: SizesForm | None,
@@ -124,8 +145,7 @@ def _panel(
     sent: list[Dispatch],
     differences: list[Difference],
 ) -> Panel:
-    plain = live_of(row)
-    passage = Passage(**plain) if plain else Passage()
+    passage = _passage(row)
     sizes = {name: getattr(passage, name) for name in ("per_order", "per_position", "per_day")}
     return Panel(
         row=row,

@@ -1,5 +1,6 @@
 """The Trade Manager's regions: the same query and the same partial for first paint and for every refresh."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -183,6 +184,26 @@ def lines(rows: list[Order]) -> list[OrderLine]:
     return [OrderLine(one, prices.get(one.contract), letters.get(one.parent, "")) for one in rows]
 
 
+def moves(exits: list[OrderLine]) -> list[tuple[str, OrderLine]]:
+    """Return a position's exits whose price can be moved, each under a name that no other of them has."""
+    movable = [one for one in exits if one.can_move]
+    stops = Counter(one.row.type for one in movable if one.row.role != Role.TARGET)
+    names = [_move_name(one, stops[one.row.type]) for one in movable]
+    for name, many in Counter(names).items():
+        if many > 1:
+            for number in range(1, many + 1):
+                names[names.index(name)] = f"{name} ({number})"
+    return list(zip(names, movable, strict=True))
+
+
+def _move_name(line: OrderLine, alike: int) -> str:
+    """Return what an exit's field is called: Stop; where several protect, Stop of 2."""
+    if line.row.role == Role.TARGET:
+        return f"Target {line.row.quantity}"
+    kind = "Trail" if line.row.type == OrderType.TRAILING_STOP else "Stop"
+    return kind if alike == 1 else f"{kind} of {line.row.quantity - line.row.filled}"
+
+
 def _position(request: HttpRequest) -> dict[str, Any]:
     accounts = accounts_of(request)
     view = accounts.chosen
@@ -193,7 +214,8 @@ def _position(request: HttpRequest) -> dict[str, Any]:
     return {
         "accounts": accounts,
         "held": [
-            (one, lines(list(one.view.orders))) for one in held(view.positions if view else ())
+            (one, moves(lines(list(one.view.orders))))
+            for one in held(view.positions if view else ())
         ],
         "last_position": last,
     }

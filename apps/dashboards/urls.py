@@ -45,6 +45,7 @@ urlpatterns = [
     path("manager/open-account/", manager.open_account, name="open_account"),
     path("live/", live_pages.page, name="live"),
     path("live/kill/", live_pages.kill, name="kill"),
+    path("live/<row:pk>/orders/", live_pages.orders, name="live_orders"),
     path("live/<row:pk>/switch/", live_pages.switch, name="live_switch"),
     path("live/<row:pk>/off/", live_pages.off, name="live_off"),
     path("live/differences/<row:pk>/repair/", live_pages.repair, name="live_repair"),

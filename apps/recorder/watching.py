@@ -57,17 +57,15 @@ def tell_undecided(account: BrokerAccount, now: int) -> bool:
     last = before.order_by("-seq").first()
     if last is not None and newest <= int(last.payload["newest"]):
         return False
-    fills, of = set[int](), Counter[int]()
-    for fill, candidates in waiting.values_list("fill_id", "candidates"):
-        fills.add(fill)
-        of.update(candidates)
+    shares = list(waiting.values_list("candidates", flat=True))  # each a row of the page
+    of = Counter(pk for candidates in shares for pk in candidates)
     names = dict(Strategy.objects.filter(pk__in=of).order_by("pk").values_list("pk", "name"))
     strategy = next((pk for pk, _many in of.most_common() if pk in names), None)
     if strategy is None:
         return False
     fact = FillsUndecided(
         at=now, user=account.user_id, account=account.pk, account_name=str(account),
-        trade_date=calendar().trade_date(now), fills=len(fills), strategy=strategy,
+        trade_date=calendar().trade_date(now), fills=len(shares), strategy=strategy,
         names=tuple(names.values()), newest=newest,
     )  # fmt: skip
     if before.filter(key=fact.key).exists():

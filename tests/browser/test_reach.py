@@ -1,6 +1,7 @@
 """What has to be pressed lies on top: the menu's sign-out and Flatten, on small screens, under a rain of messages."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Opened
 
@@ -44,3 +45,23 @@ def test_the_focus_stops_under_no_bar(opened: Opened) -> None:
         }).filter(Boolean)"""
     )
     assert covered == []
+
+
+SMALL = """() => [...document.querySelectorAll("main :is(.panel-head > a, .segments > *, a.badge, a.level)")]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 24)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+TWICE = """() => [...document.querySelectorAll("[id]")].map((one) => one.id)
+  .filter((id, place, all) => all.indexOf(id) !== place)"""
+
+
+@pytest.mark.parametrize("path", ["/", "/prop/", "/recorders/import/", "/performance/"])
+def test_a_link_that_stands_alone_is_large_enough_for_a_finger(opened: Opened, path: str) -> None:
+    assert opened(path, phone=True).evaluate(SMALL) == []
+
+
+def test_a_question_in_a_dialog_over_the_same_question_has_ids_of_its_own(opened: Opened) -> None:
+    page = opened("/live/kill/")
+    page.locator(".topbar").get_by_role("link", name="Flatten").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_be_visible()
+    assert page.evaluate(TWICE) == []

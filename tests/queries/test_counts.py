@@ -99,6 +99,7 @@ PATHS = (
     "/strategies/{strategy}/routes/",
     "/api/accounts/groups/",
     "/live/",
+    "/live/{abroad}/orders/",
     "/connections/",
     "/connections/region/",
     "/api/accounts/connections/",
@@ -159,7 +160,7 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
         login = Connection.objects.create(
             user=user, name=f"Login {minute}", environment="demo", login=str(minute)
         )
-        there = an_account(user, name=f"There {minute}", kind="demo")
+        abroad = there = an_account(user, name=f"There {minute}", kind="demo")
         BrokerAccount.objects.create(
             user=user, connection=login, remote="1", name="DEMO1", account=there
         )
@@ -182,6 +183,7 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
     settle(account=recorder.account)
     broker, importing = recorder.account_id, _imported(recorder.account, minutes)
     return {
+        "abroad": abroad.pk,
         "broker": broker,
         "importing": importing,
         "strategy": recorder.strategy_id,

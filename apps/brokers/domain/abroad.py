@@ -83,6 +83,7 @@ class Line:
     base:    of an entry that waits until others are taken back: what may be held by then, signed
     uncovered: of an entry: how often it was closed because it had lost its stop
     unwanted: of an entry: why everything is closed, and so what is filled of it all the same
+    left_for: why its end was asked for, in our words: the broker says only that it is over
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
@@ -127,6 +128,7 @@ class Line:
     is_kill: bool = False
     uncovered: int = 0
     unwanted: str = ""
+    left_for: str = ""
     refusals: int = 0
     refused: str = ""
     refused_stop: int | None = None

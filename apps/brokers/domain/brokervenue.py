@@ -97,7 +97,7 @@ class BrokerVenue:
             if line.stage is Stage.HERE:
                 yield from self._reporter.end(line, Report.CANCELLED, said.at, said.reason)
             elif not line.is_over:
-                yield from self._dispatcher.cancel(line, said.at)
+                yield from self._dispatcher.cancel(line, said.at, said.reason)
         yield from self._settler.settle(said.order.place, said.at)
 
     @handles(ChangeRequested)

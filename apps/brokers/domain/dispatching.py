@@ -36,21 +36,21 @@ class Dispatcher:
         }  # fmt: skip
         return self._dispatch(line, errand, line.tag, payload, at)
 
-    def cancel(self, line: Line, at: int) -> Iterator[Message]:
-        """Ask once for the end of what is at the broker."""
+    def cancel(self, line: Line, at: int, why: str = "") -> Iterator[Message]:
+        """Ask once for the end of what is at the broker, and remember why."""
         if line.is_over or line.is_leaving or line.stage is Stage.HERE or line.ending:
             return
         if line.is_stuck:
             return
-        line.is_leaving = True
+        line.is_leaving, line.left_for = True, why
         line.changes += 1
         self._lines.note(line)
         yield self._dispatch(line, Errand.CANCEL, f"{line.tag}.x{line.changes}", {}, at)
 
-    def shrink(self, line: Line, left: int, at: int) -> Iterator[Message]:
+    def shrink(self, line: Line, left: int, at: int, why: str = "") -> Iterator[Message]:
         """Want an exit to trade no more than so much from now on; for nothing it is taken back."""
         if left <= 0:
-            yield from self.cancel(line, at)
+            yield from self.cancel(line, at, why)
         elif line.quantity - line.filled > left:
             line.want_quantity = line.filled + left
             self._lines.note(line)

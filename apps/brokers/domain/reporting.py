@@ -78,6 +78,15 @@ class Reporter:
         what = Report(worst.ending) if worst.ending else Report.CANCELLED
         if order.status is OrderStatus.WAITING and what is Report.EXPIRED:
             what = Report.CANCELLED
-        yield BrokerReported(
-            order.account, order.id, what, at, reason=worst.reason or ("OCO" if line.head else "")
-        )
+        reason = worst.reason or (self._why(line) if line.head else "")
+        yield BrokerReported(order.account, order.id, what, at, reason=reason)
+
+    def _why(self, leg: Line) -> str:
+        """Return why a leg is over of which the broker says no more: its twin traded, we asked, or he ended it."""
+        twin = self._lines.get(leg.twin)
+        traded = max(twin.filled, twin.told) if twin else 0
+        if twin and (traded >= twin.quantity or (traded and not leg.left_for)):
+            return "OCO"
+        if any(one.is_kill for one in self._lines.alone(leg.place)):
+            return "KILL"  # the broker ends what rests before it closes
+        return leg.left_for or "ENDED_AT_BROKER"

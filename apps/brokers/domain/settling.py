@@ -83,8 +83,10 @@ class Settler:
             claimed += due - less if any(not leg.is_over for leg in legs) else 0
             began = any(leg.filled for leg in legs) or head.closed or less
             if head.filled and began:
+                is_apart = head.closed or less  # not by its own stop or target
+                why = self._closing(place, is_under_way=less > 0) if is_apart else ""
                 for leg in [one for one in legs if not one.is_over]:
-                    yield from self._dispatcher.shrink(leg, due - less, at)
+                    yield from self._dispatcher.shrink(leg, due - less, at, why)
                 if not head.is_over:
                     yield from self._dispatcher.cancel(head, at)
         held = abs(self._held(place))
@@ -105,6 +107,17 @@ class Settler:
             for one in self._lines.alone(place)
             if one.type is OrderType.MARKET and not one.is_kill
         )
+
+    def _closing(self, place: Place, *, is_under_way: bool) -> str:
+        """Return why a holding is closed otherwise than by its legs: by the exit that does it, or has just done it."""
+        exits = [one for one in self._lines.in_place(place) if one.is_exit and not one.head]
+        if any(one.is_kill for one in exits):
+            return "KILL"
+        if is_under_way:
+            last = [one for one in exits if one.type is OrderType.MARKET and not one.is_over][-1]
+            order = self._books.orders.get(last.order)
+            return (order.reason if order else "") or "CLOSE"
+        return "EXIT_FILLED" if any(one.filled for one in exits) else "AT_BROKER"
 
     # ---- what waits here goes when it may ----
 

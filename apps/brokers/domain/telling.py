@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, str]] = {
     "TOO_LATE": "it could not be sent in time",
     "LIVE_OFF": "live orders were switched off",
     "AT_BROKER": "traded at the broker",
+    "ENDED_AT_BROKER": "the broker ended it",
     "WOULD_REVERSE": "with the exits at work it could turn the position round",
     "NOT_AT_BROKER": "the broker does not have it",
     "OCO": "the other leg of its bracket was filled",
@@ -132,12 +133,22 @@ def _ended(word: str, tone: str) -> Callable[[Payload], Told]:
     return words
 
 
+def net_r(p: Payload) -> str:
+    """Return a closed position's R after fees, as its net beside it is: ", −1.05 R"; nothing where none is known.
+
+    The fact tells R before fees, and so how many dollars one R is, unless it closed where it was entered.
+    """
+    made, r = Decimal(str(p["realized"])), p.get("r")
+    if r is None or not made or not Decimal(str(r)):
+        return ""
+    return f", {in_words(str(Decimal(str(r)) * Decimal(str(p['net'])) / made))}"
+
+
 def _closed(p: Payload) -> Told:
     net = Decimal(p["net"])
-    r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
     tone = "good" if net > 0 else ("bad" if net < 0 else "quiet")
     text = f"Net {money(net)} after ${Decimal(p['fees']):,.2f} fees."
-    return Told(f"{product_of(p)} {p['direction']} closed{r}", text, tone, "flag")
+    return Told(f"{product_of(p)} {p['direction']} closed{net_r(p)}", text, tone, "flag")
 
 
 def _opened(p: Payload) -> Told:

@@ -45,6 +45,7 @@ def _did(kind: Kind, verb: str) -> Callable[[Sequence[Payload], Context], Notice
         body = sentences(
             f"{account}: {size}" if account and size else account or size,
             f"net {money(net)}{r}" if net is not None else "",
+            named=account,
         )
         severity = outcome(net) if net is not None else Severity.INFO
         # fills of one order come one by one: what follows at once is the same event
@@ -131,7 +132,8 @@ def _undecided(payloads: Sequence[Payload], _: Context) -> Notice:
     whose = " or ".join(names) if len(names) < 4 else f"{len(names)} strategies"
     why = f"it can be of {whose}: its order names" if many == 1 else ""
     why = why or f"they can be of {whose}: their orders name"
-    body = sentences(f"{why} nobody", "say whose, so that the figures are right")
+    later = "later ones of this day are listed there, without another notice"
+    body = sentences(f"{why} nobody", "say whose, so that the figures are right", later)
     path = page_of(p, "undecided")
     return Notice(Kind.UNDECIDED, title, body, Severity.WARNING, path, str(p["strategy"]))
 
@@ -143,6 +145,7 @@ def _differs(payloads: Sequence[Payload], _: Context) -> Notice:
     body = sentences(
         f"{p['strategy_name']}, {p['contract']}: recorded {ours}, at the broker {theirs}",
         "look whose its last fills are, or import the file of a day that lacks some",
+        named=str(p["strategy_name"]),
     )
     path = page_of(p, "positions")
     return Notice(Kind.DIFFERS, title, body, Severity.WARNING, path, str(p["strategy"]))

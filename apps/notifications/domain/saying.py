@@ -59,9 +59,13 @@ class Notice:
 Words = Callable[[Sequence[Payload], Context], Notice | None]
 
 
-def sentences(*parts: str) -> str:
-    """Return parts as sentences, without those that are empty."""
-    return " ".join(sentence(part) for part in parts if part)
+def sentences(*parts: str, named: str = "") -> str:
+    """Return parts as sentences, without those that are empty.
+
+    named: the name that the first begins with, if it does: it stays as its owner writes it
+    """
+    said = " ".join(sentence(part) for part in parts if part)
+    return f"{named}{said[len(named) :]}" if named else said
 
 
 def outcome(net: Decimal) -> Severity:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from apps.brokers.domain.telling import money, plain_price, product_of, why
+from apps.brokers.domain.telling import money, net_r, plain_price, product_of, why
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.recording import WORDS as RECORDED
 from apps.notifications.domain.saying import Context, Notice, Payload, Words, outcome, sentences
-from apps.trades.domain.telling import in_words, tell
+from apps.trades.domain.telling import tell
 
 NO_CONTEXT: Final = Context()
 
@@ -71,13 +71,13 @@ def _filled(fills: Sequence[Payload], context: Context) -> Notice | None:
 def _closed(payloads: Sequence[Payload], context: Context) -> Notice:
     p = payloads[-1]
     net = Decimal(str(p["net"]))
-    r = f", {in_words(p['r'])}" if p.get("r") is not None else ""
     kind = {"stop": Kind.STOP_HIT, "target": Kind.TARGET_HIT}.get(context.exit_role, Kind.CLOSED)
     how = {Kind.STOP_HIT: "stopped out", Kind.TARGET_HIT: "closed at its target"}
-    title = f"{product_of(p)} {p['direction']} {how.get(kind, 'closed')}{r}"
+    title = f"{product_of(p)} {p['direction']} {how.get(kind, 'closed')}{net_r(p)}"
     body = sentences(
         f"{context.account}: {p['quantity']} contract{'s' if int(p['quantity']) != 1 else ''}, "
-        f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": ")
+        f"net {money(net)} after ${Decimal(str(p['fees'])):,.2f} fees".removeprefix(": "),
+        named=context.account,
     )
     return Notice(kind, title, body, outcome(net), "/manager/", str(p["position"]))
 
@@ -283,7 +283,8 @@ def _security(title: str, path: str) -> Callable[[Sequence[Payload], Context], N
         )
         said = (p.get("label"), deed, p.get("agent"), p.get("address"))
         where = ", ".join(str(one) for one in said if one)
-        body = sentences(where, "if it was not you, end that session and change your password")
+        cure = "if it was not you, end that session and change your password"
+        body = sentences(where, cure, named=str(p.get("label") or ""))
         return Notice(Kind.SECURITY, title, body, Severity.WARNING, path)
 
     return words

@@ -195,8 +195,9 @@ class Slate:
             touched[order.id] = order
         touched |= self._trim(order.place, after, at)
         for one in touched.values():
-            is_flat = after * one.side.sign <= 0 and one is not head
-            self.share(one, at, FLAT if is_flat else OCO)
+            is_flat = after * one.side.sign <= 0
+            apart = FLAT if is_flat else EXIT_FILLED
+            self.share(one, at, OCO if one is head else apart)
         self._end_orphans(order.place, after, at)
         self.release(order, at)
 

@@ -11,7 +11,7 @@ from apps.bus.domain.message import Fact
 class FillsUndecided(Fact):
     """Fills of an account wait for a person to say whose they are. Told once per account and day. `at` is the wall clock's.
 
-    fills:    how many wait
+    fills:    how many wait at this moment, entries and exits, counted as the page lists them
     strategy: of which most of them can be; its page settles them
     names:    of all strategies that they can be of
     newest:   the last of them, so that the same ones are not told again another day

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from apps.brokers.domain.live_facts import LiveSwitched, PositionUnprotected, ReconcileDiffers
+from apps.brokers.domain.telling import money
 from apps.brokers.domain.told import ConnectionChanged
 from apps.bus.domain.message import Fact, to_instant, told
 from apps.notifications.domain.kinds import Kind, Severity
 from apps.notifications.domain.wording import WORDS, Context, word
 from apps.recorder.domain.gaps import RecorderGap
 from apps.recorder.domain.warnings import FillsUndecided, RecordedDiffers
+from apps.trades.domain.telling import tell
 
 ALPHA = Context(account="Alpha")
 AT_BROKER = {"at": 1, "user": 1, "account": 1, "called": "Demo one"}
@@ -90,7 +92,7 @@ OFF = told(
         ("recorder.opened", {k: v for k, v in RECORDED.items() if k not in ("net", "r")}, Kind.OPENED, "NQ long opened, NQ FVG", "DEMO123: 2 at 20,005.25.", "/recorders/7/#positions"),
         ("recorder.gap", GAP, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "My login was not read since 20:00 UTC. Until 16:00 CT: connect again, or export today's CSV. After that the broker forgets the fills of this day.", "/connections/"),
         ("recorder.gap", GAP | {"at": "2025-12-02T22:02:00Z"}, Kind.RECORDER_GAP, "Recording of DEMO123 has a gap, 2025-12-02", "My login was not read since 20:00 UTC. The session ended at 16:00 CT: export the day's CSV from your broker now. Import it here; within the hour the broker forgets the fills of this day.", "/recorders/import/?account=4#days"),
-        ("recorder.undecided", UNDECIDED, Kind.UNDECIDED, "3 fills to settle in DEMO123", "They can be of NQ FVG or NQ Fade: their orders name nobody. Say whose, so that the figures are right.", "/recorders/7/#undecided"),
+        ("recorder.undecided", UNDECIDED, Kind.UNDECIDED, "3 fills to settle in DEMO123", "They can be of NQ FVG or NQ Fade: their orders name nobody. Say whose, so that the figures are right. Later ones of this day are listed there, without another notice.", "/recorders/7/#undecided"),
         ("recorder.differs", OFF, Kind.DIFFERS, "NQ: recorded is not what DEMO123 holds", "NQ FVG, NQZ5: recorded long 2, at the broker nothing. Look whose its last fills are, or import the file of a day that lacks some.", "/recorders/7/#positions"),
         ("position.unprotected", UNPROTECTED, Kind.UNPROTECTED, "Demo one: position without a working stop", "MNQZ5: 3 contracts long, no working stop. Set one, or close the position.", "/live/"),
         ("live.switched", SWITCHED | {"is_on": True}, Kind.LIVE, "Demo one: orders reach the broker", "At most 2 an order, 4 held, 20 a day.", "/live/"),
@@ -123,6 +125,31 @@ def test_a_gap_says_the_facts_own_deadline_on_both_clocks(zone: str, when: str) 
     early = word("recorder.gap", [GAP | {"deadline": CLOSES - 4 * 3_600 * 10**9, "at": "2025-12-02T17:31:00Z"}])  # fmt: skip
     assert early is not None and "Until 12:00 CT: connect again" in early.body
     assert (early.severity, early.path) == (Severity.ALARM, "/connections/")
+
+
+CLOSED = {
+    "position": "p1", "contract": "MNQZ5", "direction": "long", "quantity": 1,
+    "realized": "-40.00", "fees": "2.00", "net": "-42.00", "r": "-1.0000",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "r"),
+    [
+        (CLOSED, ", −1.05 R"),
+        (CLOSED | {"realized": "40.00", "net": "38.00", "r": "1.0000"}, ", +0.95 R"),
+        (CLOSED | {"realized": "0.50", "net": "-1.50", "r": "0.0125"}, ", −0.04 R"),
+        (CLOSED | {"r": None}, ""),  # entered without a stop
+        (CLOSED | {"realized": "0.00", "net": "-2.00", "r": "0.0000"}, ""),  # what 1 R was is unknown
+    ],
+)  # fmt: skip
+def test_the_r_of_a_closed_position_is_after_fees_as_the_net_beside_it(
+    fact: dict[str, Any], r: str
+) -> None:
+    told = word("position.closed", [fact], ALPHA)
+    assert told is not None and told.title == f"MNQ long closed{r}"
+    assert told.body == f"Alpha: 1 contract, net {money(fact['net'])} after $2.00 fees."
+    assert tell("position.closed", fact).title == told.title
 
 
 def test_a_level_that_falls_or_that_the_lock_tells_is_no_news() -> None:
@@ -160,11 +187,22 @@ def test_a_part_of_the_second_factor_is_called_as_on_the_page() -> None:
     assert told is not None and told.body.startswith("Authenticator app added, 10.0.0.9.")
 
 
+def test_a_name_stays_as_its_owner_writes_it() -> None:
+    closed = word("position.closed", [CLOSED], Context(account="apex-1"))
+    recorded = word("recorder.stop_hit", [RECORDED | {"account_name": "apex-1"}])
+    differs = word(
+        "recorder.differs", [RECORDED | {"strategy_name": "fvg", "recorded": 1, "at_broker": 0}]
+    )
+    assert closed is not None and closed.body.startswith("apex-1: 1 contract, net")
+    assert recorded is not None and recorded.body.startswith("apex-1: 2 at 20,005.25. Net")
+    assert differs is not None and differs.body.startswith("fvg, NQZ5: recorded")
+
+
 def test_a_made_token_is_told_with_its_name_and_place() -> None:
     told = word(
         "user.token_made", [{"token": 3, "label": "bot", "scope": "read", "address": "::1"}]
     )
-    assert told is not None and told.body.startswith("Bot, ::1. If it was not you")
+    assert told is not None and told.body.startswith("bot, ::1. If it was not you")
 
 
 def test_fills_that_a_recorder_sees_one_by_one_are_one_notice() -> None:

@@ -146,7 +146,9 @@ def test_partial_close_trims_the_oldest_bracket_first():
     paper.place("buy", 2, legs=[("stop", 92)])
     paper.clock(400)
     paper.close("sell", 3)
-    assert paper.clock(600) == ["o5 filled 3 @ 99", "o1-s cancelled OCO", "o3-s changed 1 at 92"]
+    assert paper.clock(600) == [
+        "o5 filled 3 @ 99", "o1-s cancelled EXIT_FILLED", "o3-s changed 1 at 92"
+    ]  # fmt: skip
     assert quoted(paper, 700, 80) == ["o3-s filled 1 @ 79"]
     assert paper.held() == 0
 

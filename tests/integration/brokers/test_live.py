@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from django.test import Client
 from django.utils import timezone
 
 from apps.brokers import connecting, live, reports
@@ -133,6 +134,27 @@ def test_the_contracts_of_the_day_say_when_their_limit_is_reached(
     assert f"{opened} of 6" in page
     for one in ("used up", "over the limit"):
         assert (one in page) is (one == words)
+
+
+def test_what_is_on_the_way_is_drawn_again_for_its_owner_alone(alice: Actor, bob: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    row = Dispatch.objects.create(
+        user=alice.user, key="k1", account=account, order="o1", errand="liquidate", tag="t1", at_ns=1,
+        contract=CONTRACT, status=Dispatch.Status.QUEUED, is_exit=True,
+    )  # fmt: skip
+    path = f"/live/{account.pk}/orders/"
+    page = alice.client.get("/live/").content.decode()
+    assert f'src="{path}"' in page and "On the way" in page and "Queued" in page
+    assert "Queued" in alice.client.get(path).content.decode()
+    Dispatch.objects.filter(pk=row.pk).update(status=Dispatch.Status.SENT)
+    again = alice.client.get(path).content.decode()
+    assert "On the way" not in again and "What was sent lately" in again and "liquidate" in again
+    assert "orders leave" in alice.client.get(f"{path}?part=switch").content.decode()
+    live.switch_off(account=account)
+    off = alice.client.get(f"{path}?part=switch").content.decode()
+    assert "off: nothing but exits leaves" in off
+    assert bob.client.get(path).status_code == 404
+    assert Client().get(path).status_code == 302
 
 
 def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:

@@ -114,6 +114,26 @@ def test_the_page_says_everything_of_the_account(alice: Actor) -> None:
     assert "None" not in text
 
 
+def test_each_exit_of_a_position_has_a_field_with_a_name_of_its_own(alice: Actor) -> None:
+    account = an_account(alice.user)
+    position, _stop = holding(account)
+
+    def named() -> tuple[list[str], list[str]]:
+        row = shown(alice, "/desk/region/position/")
+        fields = re.findall(r'<label for="move-\d+">([^<]+)</label>', row)
+        return fields, re.findall(r'aria-label="(Move [^"]+)"', row)
+
+    assert named()[0] == ["Stop", "Target 2"]
+    at = {"contract": position.contract, "root": position.root, "side": "sell", "parent": "e2"}
+    an_order(account, type="stop", role="stop", stop="19985.00", quantity=1, **at)
+    assert named()[0] == ["Stop of 2", "Target 2", "Stop of 1"]
+    an_order(account, role="target", limit="20050.00", quantity=2, **at)
+    fields, buttons = named()
+    assert fields == ["Stop of 2", "Target 2 (1)", "Stop of 1", "Target 2 (2)"]
+    assert buttons[0] == "Move stop of 2, OCO A protects 2"
+    assert len(set(buttons)) == len(set(fields)) == 4
+
+
 @pytest.mark.parametrize("name", REGIONS)
 def test_a_region_is_drawn_alone(alice: Actor, name: str) -> None:
     holding(an_account(alice.user))

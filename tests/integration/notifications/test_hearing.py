@@ -69,7 +69,7 @@ def test_a_fact_is_told_once_however_often_it_is_heard(alice: Actor, bob: Actor)
     hear()
     (row,) = Notice.objects.all()
     assert (row.user, row.kind) == (alice.user, Kind.CLOSED)
-    assert row.title == "MNQ long closed, +1.5 R"
+    assert row.title == "MNQ long closed, +1.47 R", "after fees, as the net beside it"
     assert row.body == "Alpha: 2 contracts, net +$45.00 after $1.00 fees."
 
 
@@ -108,12 +108,12 @@ def test_a_stop_that_closes_a_position_is_one_notice_and_says_so(alice: Actor) -
     account = an_account(alice.user)
     bus.publish(fill(alice.user.pk, account.pk, side="sell", role="stop", realized=Decimal(-50)))
     bus.publish(
-        closed(alice.user.pk, account.pk, net=Decimal("-51.04"), r=Decimal(-1))  # type: ignore[arg-type]
-    )
+        closed(alice.user.pk, account.pk, realized=Decimal(-50), net=Decimal("-51.04"), r=Decimal(-1))  # type: ignore[arg-type]
+    )  # fmt: skip
     hear()
     (row,) = Notice.objects.all()
     assert (row.kind, row.severity) == (Kind.STOP_HIT, "bad")
-    assert row.title.startswith("MNQ long stopped out, −1 R")
+    assert row.title.startswith("MNQ long stopped out, −1.02 R")
 
 
 def test_a_feed_that_is_back_within_seconds_wakes_nobody(alice: Actor) -> None:

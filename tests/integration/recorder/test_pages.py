@@ -234,7 +234,7 @@ def test_many_fills_to_settle_are_counted_and_listed_page_by_page(alice: Actor) 
     settle(account=account)
     path = f"/recorders/{first.strategy_id}/"
     page = alice.client.get(path).content.decode()
-    assert "26 to settle" in page and page.count(">neither<") == 25
+    assert "26 fills to settle" in page and page.count(">neither<") == 25
     assert alice.client.get(f"{path}?undecided=2").content.decode().count(">neither<") == 1
     assert b"to settle" not in alice.client.get(f"/recorders/{other.strategy_id}/").content
     with CaptureQueriesContext(connection) as asked:

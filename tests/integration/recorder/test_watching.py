@@ -71,8 +71,25 @@ def test_fills_to_settle_are_told_once_for_an_account_and_a_day(alice: Actor, bo
     assert [one.title for one in rows] == ["4 fills to settle in DEMO1001", "3 fills to settle in DEMO1001"]  # fmt: skip
     assert {one.path for one in rows} == {f"/recorders/{first.strategy_id}/#undecided"}
     page = alice.client.get(f"/recorders/{first.strategy_id}/").content.decode()
-    assert "4 to settle" in page
+    assert "4 fills to settle" in page
     assert not Notice.objects.of(bob.user).exists()
+
+
+def test_as_many_fills_are_told_as_the_page_lists_and_later_ones_are_said_to_be_there(
+    alice: Actor,
+) -> None:
+    hear()
+    account, first = two(alice)
+    a_fill(account, 1, "20000.00", 1)
+    a_fill(account, -1, "20001.00", 2)  # which closes what is not decided
+    settle(account=account)
+    look(account)
+    hear()
+    notice = Notice.objects.get(kind="fills_to_settle")
+    page = alice.client.get(f"/recorders/{first.strategy_id}/").content.decode()
+    assert notice.title == "2 fills to settle in DEMO1001"
+    assert "2 fills to settle" in page and page.count(">neither<") == 2
+    assert notice.body.endswith("Later ones of this day are listed there, without another notice.")
 
 
 def test_where_nothing_waits_nothing_is_told(alice: Actor) -> None:

@@ -32,7 +32,11 @@ WORDS: Final = {
     "desk:recorder_deed": {"what": "start"},
     "desk:recorder_region": {"name": "log"},
 }
-OF_LIVE: Final = ("desk:live_switch", "desk:live_off")  # what they name is never a paper account
+OF_LIVE: Final = (
+    "desk:live_switch",
+    "desk:live_off",
+    "desk:live_orders",
+)  # what they name is never a paper account
 # Without a body that means something these would not look for the row.
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "execute-signal": {"accounts": [ALICES]},

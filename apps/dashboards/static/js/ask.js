@@ -16,6 +16,8 @@ document.addEventListener("click", async (event) => {
     const answer = await fetch(link.href, { headers: { "X-Requested-With": "dialog" } });
     if (!answer.ok || answer.redirected) throw new Error(`${answer.status}`);
     dialog.innerHTML = await answer.text();
+    const title = dialog.querySelector("#ask-title"); // the page behind may ask, too: its heading keeps the name
+    if (title) title.id = "asked-title";
     dialog.showModal();
   } catch {
     location.assign(link.href);
