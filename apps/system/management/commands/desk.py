@@ -88,9 +88,6 @@ class Command(BaseCommand):
                 alone.release()
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                self._say(
-                    f"tradehub is preparing its database in {settings.HOME}: some seconds ..."
-                )
                 call_command("migrate", interactive=False, verbosity=0)
             demo = ensure_demo(settings.HOME)
         except AnotherRuns as problem:
@@ -106,11 +103,6 @@ class Command(BaseCommand):
             ) from None
         connections.close_all()
         return demo
-
-    def _say(self, text: str) -> None:
-        """Tell whoever waits, beside the lines that programs read."""
-        self.stderr.write(text, style_func=str)
-        self.stderr.flush()
 
     def _tell(self, port: int, demo: Demo) -> None:
         password = demo.password or "(changed)"
