@@ -155,7 +155,18 @@ def _told_of(desks: _Desks, fill: BrokerFill) -> Account | None:
         return None
     if fill.source.startswith(BY_FILE):
         return None
-    return desk if fill.seen_at >= max(desk.created_at, account.created_at + SETTLES) else None
+    is_new = fill.seen_at >= max(desk.created_at, account.created_at + SETTLES)
+    return desk if is_new or _is_of_ours(desk, fill) else None
+
+
+def _is_of_ours(desk: Account, fill: BrokerFill) -> bool:
+    """Return whether a fill is of an order that this account of the desk has sent, so no history however soon it came."""
+    mine = BrokerOrder.objects.filter(account=fill.account_id, remote=fill.order)
+    mark = mine.filter(tag__startswith=OURS).values_list("tag", flat=True).first()
+    if mark is None:
+        return False
+    sent, _, _ = mark.partition("-")  # an entry's legs go by its mark
+    return Dispatch.objects.filter(account=desk, tag__startswith=sent).exists()
 
 
 def _tell_fill(desks: _Desks, desk: Account, fill: BrokerFill, key: str) -> bool:

@@ -500,6 +500,18 @@ def desk(alice: Actor) -> Iterator[Desk]:
         made.engine._only.release()
 
 
+def test_what_our_own_order_trades_is_no_history_however_soon_it_comes(desk: Desk) -> None:
+    """What an account's first snapshot brings was traded before; an order of this desk was not."""
+    BrokerAccount.objects.update(created_at=timezone.now())
+    desk.wish(
+        PlaceOrder, account=desk.account.pk, symbol=CONTRACT, side="buy", type="market", quantity=1,
+        bracket={"stop": f"{(desk.last - 400) / 4:.2f}"}, confirmed=True,
+    )  # fmt: skip
+    desk.round()
+    desk.round()
+    assert Position.objects.get().size == 1
+
+
 def test_an_order_goes_to_the_broker_and_comes_back_as_a_position_with_its_stop(desk: Desk) -> None:
     stop = f"{(desk.last - 400) / 4:.2f}"
     desk.wish(
