@@ -265,13 +265,19 @@ class Playground:
     async def reach(
         self, condition: Callable[[], object], seconds: float = 90.0, step: float = 0.25
     ) -> None:
-        """Let time pass in small steps, so that the sockets keep up, until this is so."""
+        """Let time pass in small steps until this is so; `seconds` are the client's, not the machine's.
+
+        How soon the sockets keep up is the machine's affair: when the client's time is over, they still get theirs.
+        """
         for _ in range(int(seconds / step)):
             if condition():
                 return
             await self.clock.passes(step)
             await asyncio.sleep(0.005)
-        assert condition(), "it did not come to that"
+        try:
+            await until(condition)
+        except TimeoutError:
+            raise AssertionError("it did not come to that") from None
 
     @staticmethod
     def login(sim: Simulator) -> TradovateSettings:
