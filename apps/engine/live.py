@@ -12,19 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
-from django.contrib.auth import get_user_model
 from django.db import close_old_connections, connection
 
-from apps.brokers.domain.account import Kind
-from apps.brokers.domain.messages import (
-    CancelAll,
-    CancelOrder,
-    ClosePosition,
-    Flatten,
-    ReportBroker,
-)
 from apps.brokers.domain.ports import (
     FeedChanged,
     FeedItem,
@@ -33,13 +23,15 @@ from apps.brokers.domain.ports import (
     TicksArrived,
 )
 from apps.bus import bus, transport
-from apps.bus.domain.message import HOUR, Command, Fact, Message, decode_command, iso
+from apps.bus.domain.message import HOUR, Command, Fact, Message, iso
 from apps.bus.models import Inbox
 from apps.bus.only import OnlyOne
 from apps.engine.domain.engine import Engine, build_engine
 from apps.engine.domain.order import InOrder
+from apps.engine.inbox import InboxReader, expired, read, waits_for_no_market
 from apps.engine.journal import Journal, Turn, beat
 from apps.engine.readings import Readings
+from apps.engine.together import Together
 from apps.marketdata.domain.calendar import is_open
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
@@ -61,9 +53,8 @@ from apps.marketdata.domain.messages import (
 from apps.marketdata.domain.tick import Tick
 from apps.marketdata.models import TickMark
 from apps.signals.domain import posted
-from apps.signals.domain.messages import Alert, OrderAlertRefused
-from apps.signals.models import Strategy
-from apps.trades.domain.messages import CommandRefused, MfeChanged
+from apps.signals.domain.messages import Alert
+from apps.trades.domain.messages import MfeChanged
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +65,6 @@ TOGETHER = 2048  # the same, of several contracts
 OVER = (FeedState.ENDED, FeedState.STOPPED)
 SAVE_EVERY = 1.0
 LOOK_EVERY = 0.25
-INBOX_EVERY = 0.05
 LAG_ALARM = 0.5  # seconds between the feed's word and ours
 
 
@@ -105,17 +95,15 @@ class LiveEngine:
         self._turn = Turn()
         self._readings = Readings()
         self._has_clock = has_clock
-        self._together: list[tuple[TicksArrived, datetime]] = []
-        self._held: dict[str, int] = {}
+        self._together = Together()
+        self._inbox = InboxReader(monotonic)
         self._suspects: dict[tuple[str, int], Tick] = {}
-        self._minute = 0
-        self._saved = self._looked = self._inbox_seen = 0.0
+        self._saved = self._looked = 0.0
         self._heard: float | None = None
         self._lag = 0.0
         self._is_behind = False
         self._caught_up = False
         self._stop = threading.Event()
-        self._has_heard_bell = threading.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
         self._only = OnlyOne("engine")
@@ -145,13 +133,7 @@ class LiveEngine:
             self._thread.join(timeout)
 
     def _hear_bell(self) -> None:
-        """Let the inbox wake the engine as a tick does: a click need not wait for the market."""
-        bell = transport.inbox_waiting()
-        while not self._stop.is_set():
-            if bell.wait(1.0):
-                self._has_heard_bell.clear()
-                self.queue.put((self._monotonic(), None))
-                self._has_heard_bell.wait(1.0)
+        self._inbox.hear_bell(self._stop, lambda: self.queue.put((self._monotonic(), None)))
 
     def is_alive(self) -> bool:
         """Return whether the thread still runs."""
@@ -210,7 +192,8 @@ class LiveEngine:
             put_at, item = self.queue.get(timeout=timeout)
         except queue.Empty:
             put_at, item = 0.0, None
-        self._look_into_inbox(item)
+        for row in self._inbox.waiting(item):
+            self._accept(row)
         now = self._monotonic()
         if item is not None:
             self._hear(item, self._wall() - timedelta(seconds=now - put_at))
@@ -269,7 +252,7 @@ class LiveEngine:
             case TicksArrived():
                 self._heard = self._monotonic()
                 if self._is_told_together():
-                    self._together.append((item, wall))
+                    self._together.add(item, wall)
                 else:
                     self._hear_ticks(item)
                     self._readings.hear_price(item.contract, wall)
@@ -311,16 +294,8 @@ class LiveEngine:
             self._hear_together(item.at - 1)  # the instant itself goes on
 
     def _hear_together(self, until: int) -> None:
-        """Take in what has waited up to an instant, merged by time; at one time the contracts follow by name."""
-        together, self._together = self._together, []
-        waiting = sorted((item for item, _ in together), key=lambda item: item.contract)
-        merged = [(item.contract, tick) for item in waiting for tick in item.ticks]
-        merged.sort(key=lambda one: one[1].at)
-        ahead = [one for one in merged if one[1].at > until]
-        merged = merged[: len(merged) - len(ahead)]
-        for contract, run in groupby(ahead, key=lambda one: one[0]):
-            ticks = tuple(tick for _, tick in run)
-            self._together.append((TicksArrived(contract, ticks, live=True), self._wall()))
+        """Take in what has waited up to an instant, by time."""
+        merged, arrivals = self._together.take(until, self._wall())
         last = merged[-1][1].at if merged else self.at
         if not self._has_clock:
             self._order.heard(self.at)  # while it was live, its clock came by itself
@@ -336,7 +311,7 @@ class LiveEngine:
                 self._note_handled()
                 self._commit()
         self._take(self._order.together((), last if until == NEVER else until))
-        for item, wall in together:
+        for item, wall in arrivals:
             self._readings.hear_price(item.contract, wall)
 
     def _hear_ticks(self, item: TicksArrived) -> None:
@@ -384,7 +359,7 @@ class LiveEngine:
         self.feed_state, self._feed_reason = item.state, item.reason
         if item.state in (FeedState.LIVE, FeedState.ENDED):
             self._caught_up = True
-            self._inbox_seen = 0.0  # wishes that came meanwhile are next
+            self._inbox.look_at_once()
         elif item.state in (FeedState.CONNECTING, FeedState.CATCHING_UP, FeedState.LOST):
             self._caught_up = False
         # The feed says the last time that it heard of, which may lie before the ticks that we know: a market whose own
@@ -449,34 +424,9 @@ class LiveEngine:
 
     # ---- inbox ----
 
-    def _look_into_inbox(self, item: FeedItem | None) -> None:
-        """Take in what waits, when the bell rings, now and then, and before a new minute begins.
-
-        The last because an alert that was stored before the market went on has to be heard first.
-        """
-        bell, now = transport.inbox_waiting(), self._monotonic()
-        minute = _minute(item)
-        is_new = minute is not None and minute != self._minute
-        if is_new and minute is not None:
-            self._minute = minute
-        if not (bell.is_set() or is_new or now - self._inbox_seen >= INBOX_EVERY):
-            return
-        bell.clear()
-        self._has_heard_bell.set()
-        self._inbox_seen = now
-        waiting = Inbox.objects.filter(handled=False).exclude(pk__in=self._held.values())
-        for row in waiting.order_by("id")[:500]:
-            self._accept(row)
-
     def _accept(self, row: Inbox) -> None:
-        try:
-            command = decode_command(row.kind, row.payload)
-        except (KeyError, ValueError):
-            log.warning("inbox row %s of kind %s can't be read", row.pk, row.kind)
-            self._turn.handled.append(row.pk)
-            return
-        if not self._has_owner(command, row.user_id):
-            log.warning("inbox row %s belongs to nobody any more", row.pk)
+        command = read(row)
+        if command is None:
             self._turn.handled.append(row.pk)
         elif isinstance(command, Alert):
             if self.at or row.market_at is not None:  # else it waits until the market has a time
@@ -484,46 +434,24 @@ class LiveEngine:
         elif (
             (self._caught_up and self.at)
             or isinstance(command, posted.KeepOutsideView)
-            or self._waits_for_no_market(command)
+            or self._goes_before_the_market(command)
         ):
             self._obey(row, command)
         # else it waits: a wish is carried out at the market's price, or expires, and we know neither price nor time
 
-    def _waits_for_no_market(self, command: Command) -> bool:
-        """Return whether a wish is none of the market's: what a broker did is done, and nobody stays in for want of a feed.
+    def _goes_before_the_market(self, command: Command) -> bool:
+        """Return whether a wish is taken in without a live market.
 
         While missed ticks are worked off it waits all the same, or a position would meet prices from before its fill.
         """
-        is_kill = isinstance(command, Flatten) and command.is_kill
-        told = is_kill or isinstance(command, ReportBroker) or self._gets_out(command)
-        return told and bool(self.at) and self.feed_state is not FeedState.CATCHING_UP
-
-    def _gets_out(self, command: Command) -> bool:
-        """Return whether a wish only takes back or closes something at a broker, who has his own prices."""
-        books, account = self.engine.ledger.books, 0
-        match command:
-            case Flatten() | CancelAll():
-                account = command.account
-            case ClosePosition() if not command.reverse:
-                account = command.account
-            case CancelOrder() if command.order in books.orders:
-                account = books.orders[command.order].account
-            case _:
-                return False
-        mine = [one for one in books.accounts.values() if account in (0, one.id)]
-        return any(one.kind is not Kind.PAPER and one.user == command.user for one in mine)
-
-    def _has_owner(self, command: Command, user: int) -> bool:
-        """Return whether user and strategy are still there; without them nothing could be kept."""
-        if isinstance(command, Alert | posted.Posted):
-            return Strategy.objects.filter(pk=command.strategy, user_id=user).exists()
-        return get_user_model().objects.filter(pk=user).exists()
+        is_possible = bool(self.at) and self.feed_state is not FeedState.CATCHING_UP
+        return is_possible and waits_for_no_market(command, self.engine.ledger.books)
 
     def _hold(self, row: Inbox, alert: Alert) -> None:
         """Let an alert wait for its market time, so that results don't depend on how fast we are."""
         received = row.market_at if row.market_at is not None else self.at
         alert = replace(alert, received_at=received)
-        self._held[alert.id] = row.pk
+        self._inbox.hold(alert, row)
         self._order.add(alert)
         if received <= self.at and self._caught_up:
             self._take(self._order.until(self.at))
@@ -539,15 +467,12 @@ class LiveEngine:
 
     def _note_handled(self) -> None:
         """Mark the inbox rows of those alerts that the engine has taken by now."""
-        if self._held:
-            waiting = {alert.id for alert in self._order.alerts}
-            for id in [id for id in self._held if id not in waiting]:
-                self._turn.handled.append(self._held.pop(id))
+        self._turn.handled += self._inbox.let_go(self._order.alerts)
 
     def _obey(self, row: Inbox, command: Command) -> None:
         self._turn.handled.append(row.pk)
         if row.expires_market_at is not None and self.at >= row.expires_market_at:
-            self._turn.facts.append(_expired(row, command, self.at))
+            self._turn.facts.append(expired(row, command, self.at))
             self._turn.causes[self._turn.facts[-1].key] = row.pk
         elif isinstance(command, posted.KeepOutsideView):
             self._turn.posted.append(command)
@@ -560,26 +485,3 @@ class LiveEngine:
         if isinstance(said, Fact) and not said.at:
             return replace(said, at=self.at)
         return said
-
-
-def _minute(item: FeedItem | None) -> int | None:
-    match item:
-        case TicksArrived(ticks=ticks) if ticks:
-            return ticks[-1].at // 60_000_000_000
-        case ClockTicked(at=at):
-            return at // 60_000_000_000
-        case _:
-            return None
-
-
-def _expired(row: Inbox, command: Command, at: int) -> Fact:
-    if isinstance(command, posted.TakeOrderAlert):
-        return OrderAlertRefused(
-            at=at, user=row.user_id, alert=command.id, action=command.action,
-            symbol=command.symbol or "", reason="EXPIRED",
-            detail=f"it came too late: {command.expires_s} s are allowed by its own time",
-        )  # fmt: skip
-    return CommandRefused(
-        at=at, user=row.user_id, command=str(row.pk), reason="EXPIRED",
-        detail="it came too late to be carried out",
-    )  # fmt: skip
