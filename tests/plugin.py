@@ -38,12 +38,11 @@ _undo: list[Callable[[], None]] = []
 def _start() -> None:
     for name in _CLEAR:
         os.environ.pop(name, None)
-    if _FIRST:
-        home = workplace("home")
-        _undo.append(lambda: shutil.rmtree(home, ignore_errors=True))
-        os.environ["TRADEHUB_HOME"] = str(home)
-        os.environ["HASHED_STATIC"] = "0"
-        os.environ["LOG_LEVEL"] = "ERROR"
+    home = workplace("home")  # one for each worker: two engines may not share one
+    _undo.append(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["TRADEHUB_HOME"] = str(home)
+    os.environ["HASHED_STATIC"] = "0"
+    os.environ["LOG_LEVEL"] = "ERROR"
     os.environ["BROKER_ENVIRONMENTS"] = "simulator"  # no test may reach a real broker
     if ON_SQLITE:
         os.environ["DATABASE_URL"] = "sqlite"

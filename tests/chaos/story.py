@@ -39,14 +39,19 @@ LEFT_OUT = (
     "strategy",
     "cancelled_by_id",
 )  # ours alone; the trade_id names it
+QUIET = 4 * MINUTE
 
 
 @cache
 def eventful_seed(start: int, minutes: int) -> int:
-    """Return the first seed whose market, which is another one every day, stops a trade out in its second half."""
+    """Return the first seed whose market, which is another one every day, stops a trade out in its second half.
+
+    Nothing is signalled in its first minutes: the desk opens its accounts once its feed is live, which takes a busy
+    machine some seconds, and a minute is less than one at these speeds.
+    """
     product = instrument("NQ")
     end = start + minutes * MINUTE
-    for seed in range(1, 1000):
+    for seed in range(1, 5000):
         market = GeneratedMarket(seed, start, ("NQ",))
         contract = market.front("NQ", start)
         chart = Chart(contract, start)
@@ -63,6 +68,8 @@ def eventful_seed(start: int, minutes: int) -> int:
                         received_at=at + MINUTE,
                     )
                 )
+        if alerts and alerts[0].time < start + QUIET:
+            continue
         replay = Replay(contract, product, settings_for(product), alerts)
         ticks = market.ticks(contract, start - 30 * MINUTE, end)
         ends = [fact.at for fact in replay.facts(ticks=ticks) if isinstance(fact, TrackStopped)]

@@ -15,7 +15,7 @@ QUICK = {  # its data is thrown away, so nothing has to survive a power cut
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "listen_addresses": "127.0.0.1",
-    "max_connections": "60",
+    "max_connections": "120",
 }
 
 
