@@ -269,7 +269,12 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
-UNFOLD = {"SITE_TITLE": "tradehub", "SITE_HEADER": "tradehub", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "tradehub",
+    "SITE_HEADER": "tradehub",
+    "SHOW_HISTORY": True,
+    "ENVIRONMENT": "apps.dashboards.live_note.beside_the_user",
+}
 
 # --- API -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -197,6 +197,13 @@ def test_the_chosen_account_stays_chosen(alice: Actor) -> None:
     assert 'data-env="live"' in shown(alice, "/signals/")
 
 
+def test_the_admin_says_too_that_live_orders_are_on(carol: Actor) -> None:
+    bravo = an_account(carol.user, "Bravo", kind="live")
+    assert "LIVE orders are on" not in shown(carol, "/admin/")
+    let_out(bravo)
+    assert "LIVE orders are on: Bravo" in words(shown(carol, "/admin/"))
+
+
 def test_the_strip_says_that_a_followed_trade_is_a_signals_alone(alice: Actor) -> None:
     """On a LIVE account that is flat, LONG alone would be read as its position."""
     a_trade(alice.user)
