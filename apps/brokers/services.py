@@ -65,6 +65,9 @@ def open_account(
                 raise Refused("ADOPTED", f"{remote.name} is used on this desk already")
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
+        same = Account.objects.filter(user=user, name=row.name, is_open=False)
+        if same.filter(kind=Kind.PAPER).exists():
+            detail += ", a closed one: open it again on Prop Portfolio, or use another name"
         raise Refused("NAME_TAKEN", detail, "name") from None
     tell_engine(row, source)
     return row
@@ -112,8 +115,10 @@ def set_route(
 
     `config`: mode (observe, approve, automatic), quantity or risk_percent, root, targets, break_even_r.
 
-    Raises:  Refused  telling all that can't be used
+    Raises:  Refused  telling all that can't be used, or the account is closed
     """
+    if not account.is_open:
+        raise Refused("CLOSED", f"{account.name} is closed on this desk; choose another account")
     try:
         read = route_for(strategy.pk, account.pk, user.pk, config)
     except BadRoute as bad:
