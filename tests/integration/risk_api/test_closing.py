@@ -106,7 +106,8 @@ def test_what_reached_it_ends_and_nothing_new_may(alice: Actor, alpha: Account) 
     assert [one.account for one in Route.objects.all()] == [other]
     (left,) = GroupMember.objects.all()
     assert (left.account, left.times) == (other, "2")
-    route = send(alice, "put", f"strategies/{strategy.pk}/routes/{alpha.pk}/", {"mode": "automatic"})
+    way = {"account": alpha.pk, "mode": "automatic"}
+    route = send(alice, "put", f"strategies/{strategy.pk}/routes/", way)
     assert (route.status_code, route.json()["code"]) == (409, "closed"), route.content
     members = [{"account": one.pk, "multiplier": "1"} for one in (alpha, other)]
     again = send(alice, "put", f"accounts/groups/{group.pk}/", {"name": "both", "members": members})
