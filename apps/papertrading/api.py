@@ -127,6 +127,7 @@ class Accounts(Listing):
 class AccountStatus(Listing):
     """Accounts as they stand."""
 
+    asks = ("account",)
     serializer_class = AccountStatusSerializer
     filter_backends = ()
 
@@ -188,7 +189,7 @@ class ExecutionReport(Listing):
         """Return the asker's own orders."""
         return queries.orders(self.request.user)
 
-    @extend_schema(responses={200: ExecutionReportSerializer, 400: PROBLEM})
+    @extend_schema(filters=True, responses={200: ExecutionReportSerializer, 400: PROBLEM})
     def get(self, request: Request) -> Response:
         """Return fills, slippage, latency and fees of your orders, by type and in all."""
         chosen = self.filter_queryset(self.get_queryset())

@@ -34,7 +34,7 @@ from apps.signals.models import Strategy
 from apps.trades.api import EngineSilent, NotGranted
 from apps.trades.queries import market_day
 from apps.trades.services import NoAnswer
-from apps.users.asked import read
+from apps.users.asked import ANYTHING, read
 from apps.users.paging import Pages
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
@@ -276,6 +276,8 @@ class StartRecorder(_Owning):
 
 class StopRecorder(_Owning):
     """Recording ends."""
+
+    asks = ANYTHING
 
     @extend_schema(parameters=[ID], request=None, responses={200: StrategySerializer, **ANSWERS})
     def post(self, request: Request, id: int) -> Response:

@@ -225,6 +225,7 @@ class RangeSerializer(serializers.Serializer[Any]):
 class Days(GenericAPIView[Any]):
     """How complete the days of a broker account are."""
 
+    asks = RangeSerializer
     serializer_class = DaySerializer
     pagination_class = None
     filter_backends = ()
