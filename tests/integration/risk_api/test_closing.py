@@ -61,7 +61,7 @@ def test_it_closes_keeps_its_history_and_opens_again(
         asked = alice.client.get(f"/prop/{alpha.pk}/close/").content.decode()
         assert "Close Alpha?" in asked and "Its orders, positions, days and figures stay" in asked
         said = alice.client.post(f"/prop/{alpha.pk}/close/", follow=True).content.decode()
-        assert "Alpha is closed" in said and "Open it again" in said and ">Closed<" in said
+        assert "Alpha is closed" in said and "Open again" in said and ">Closed<" in said
     desk.wait()
     order = send(alice, "post", "paper-trading/place-order/", ENTRY | {"account": alpha.pk})
     assert order.json()["errors"][0]["code"] == "closed", order.content
