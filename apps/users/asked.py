@@ -61,8 +61,8 @@ class KnownWords(BasePermission):
 
         Raises:  ValidationError  naming each word that is none, with the cure
         """
-        known = words_of(view)
-        if known is not ANYTHING:
+        known, method = words_of(view), str(request.method).lower()
+        if known is not ANYTHING and hasattr(view, method):  # else the method is what is wrong
             unknown = [name for name in request.query_params if name not in known]
             offered = sorted(known - {str(api_settings.URL_FORMAT_OVERRIDE)})
             if refused := dict(_told(unknown, offered, "parameter")):

@@ -89,6 +89,10 @@ def test_strangers_are_told_nothing_and_others_the_same(alice: Actor, bob: Actor
     assert refusals(bob.client.get(path)) == refusals(program(alice.user).get(path))
 
 
+def test_a_method_that_is_none_is_told_first(alice: Actor) -> None:
+    assert alice.client.get("/api/risk/check/?x=1").status_code == 405
+
+
 def test_a_way_out_never_fails_for_a_word(alice: Actor) -> None:
     assert alice.client.post("/api/risk/kill-switch/?now=1", {}).status_code == 200
 
