@@ -282,7 +282,10 @@ REST_FRAMEWORK = {
         "apps.users.signin.TokenSignIn",
         "apps.users.signin.SessionSignIn",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "apps.users.asked.KnownWords",
+    ],
     "DEFAULT_PAGINATION_CLASS": "apps.users.paging.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

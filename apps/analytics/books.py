@@ -228,9 +228,13 @@ class OfStrategy:
 
 
 def by_strategy(user: Any, rows: Iterable[Brief]) -> list[OfStrategy]:
-    """Return each strategy of a trader with what it came to, those without trades too, and what was by hand if any."""
+    """Return each strategy of a trader with what it came to, and what was by hand if any.
+
+    Those without trades too, but for archived ones.
+    """
     groups = of_each(rows)
-    found = [OfStrategy(row, measure(groups.pop(row.pk, ()))) for row in strategies(user)]
+    mine = [row for row in strategies(user) if row.pk in groups or not row.is_archived]
+    found = [OfStrategy(row, measure(groups.pop(row.pk, ()))) for row in mine]
     rest = [result for group in groups.values() for result in group]
     return [*found, OfStrategy(None, measure(rest))] if rest else found
 

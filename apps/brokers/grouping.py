@@ -63,6 +63,11 @@ def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:
     unknown = {account for account, _ in read.members} - set(mine)
     if unknown:
         raise Refused("NO_ACCOUNT", f"you have no account {min(unknown)}", "members")
+    named = [account for account, _ in read.members]
+    closed = Account.objects.filter(pk__in=named, is_open=False).order_by("pk").first()
+    if closed is not None:
+        detail = f"{closed.name} is closed on this desk; leave it out, or open it again first"
+        raise Refused("CLOSED", detail, "members")
     try:
         with transaction.atomic():
             row.name = read.name

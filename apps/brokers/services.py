@@ -65,6 +65,9 @@ def open_account(
                 raise Refused("ADOPTED", f"{remote.name} is used on this desk already")
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
+        same = Account.objects.filter(user=user, name=row.name, is_open=False)
+        if same.filter(kind=Kind.PAPER).exists():
+            detail += ", a closed one: open it again on Prop Portfolio, or use another name"
         raise Refused("NAME_TAKEN", detail, "name") from None
     tell_engine(row, source)
     return row
@@ -112,8 +115,12 @@ def set_route(
 
     `config`: mode (observe, approve, automatic), quantity or risk_percent, root, targets, break_even_r.
 
-    Raises:  Refused  telling all that can't be used
+    Raises:  Refused  telling all that can't be used, or the account is closed, or the strategy archived
     """
+    if strategy.is_archived:
+        raise Refused("ARCHIVED", f"{strategy.name} is archived; restore it first")
+    if not account.is_open:
+        raise Refused("CLOSED", f"{account.name} is closed on this desk; choose another account")
     try:
         read = route_for(strategy.pk, account.pk, user.pk, config)
     except BadRoute as bad:
@@ -133,14 +140,15 @@ def set_route(
     return route
 
 
-def end_route(*, route: Route, source: str = "api") -> None:
-    """Let no signal of a strategy reach an account any more. Orders and positions stay as they are."""
+def end_route(*, route: Route, source: str = "api") -> int:
+    """Let no signal of a strategy reach an account any more; return the wish's inbox id. What is open stays."""
     wish = ListRoute(
         id=wish_id(), user=route.user_id, strategy=route.strategy_id, account=route.account_id
     )
     # first: cut off in between, the route still stands on the page and sends nothing, never the other way round
-    bus.submit(wish, user=route.user_id, source=source)
+    asked = bus.submit(wish, user=route.user_id, source=source)
     route.delete()
+    return asked
 
 
 def place_order(
@@ -153,6 +161,9 @@ def place_order(
     Raises:  Refused, NoAnswer
     """
     _live()
+    number = asked.get("strategy")
+    if number and Strategy.objects.filter(pk=number, archived_at__isnull=False).exists():
+        raise Refused("ARCHIVED", "its strategy is archived; restore it first", "strategy")
     wish = PlaceOrder(id=wish_id(), user=user.pk, account=account.pk, **asked)
     fact = ask_engine(user, wish, key, source)
     return _order(user, fact)

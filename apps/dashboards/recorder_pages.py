@@ -22,6 +22,7 @@ from apps.dashboards.strategy_pages import silences
 from apps.recorder import queries
 from apps.recorder.domain.matching import tag_of
 from apps.recorder.queries import RecorderView
+from apps.signals.queries import archived
 from apps.trades.queries import market_day
 
 PER_PAGE: Final = 25
@@ -39,7 +40,10 @@ def recorders(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "recorders/list.html",
-        shell.around(request, "recorders") | _all(request) | silences(request),
+        shell.around(request, "recorders")
+        | _all(request)
+        | silences(request)
+        | {"archived": list(archived(request.user))},
     )
 
 

@@ -85,7 +85,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
                 symbol=form.cleaned_data["symbol"],
             )
     except IntegrityError:
-        form.add_error("name", "You have a strategy of this name already.")
+        form.add_error("name", _taken(request, form.cleaned_data["name"]))
         return _page(request, form=form)
     except BadSetting as bad:
         form.add_error("symbol", f"There are no defaults for it yet: {bad}.")
@@ -197,7 +197,7 @@ def _page(
     secret: dict[str, Any] | None = None,
     tried: dict[int, Tried] | None = None,
 ) -> HttpResponse:
-    mine = list(Strategy.objects.of(request.user).order_by("id"))
+    mine = list(queries.strategies(request.user))
     reached = reach(request.user, [one.pk for one in mine])
     ordered = last_order_alerts(request.user, [one.pk for one in mine])
     listed = [
@@ -213,6 +213,7 @@ def _page(
     ]
     context = {
         "strategies": listed,
+        "archived": list(queries.archived(request.user)),
         "form": form or StrategyForm(),
         "secret": secret,
         "base": request.build_absolute_uri("/").rstrip("/"),
@@ -222,6 +223,12 @@ def _page(
     status = 422 if form is not None and form.errors else 200
     around = shell.around(request, "strategies")
     return render(request, "strategies/list.html", around | context, status=status)
+
+
+def _taken(request: HttpRequest, name: str) -> str:
+    if queries.archived(request.user).filter(name=name).exists():
+        return "An archived strategy of yours is called so: restore it, or use another name."
+    return "You have a strategy of this name already."
 
 
 def _mine(request: HttpRequest, pk: int) -> Strategy:

@@ -348,8 +348,12 @@ class RecorderView:
 def recorder_views(
     user: Any, day: date, rows: Iterable[Strategy] | None = None
 ) -> list[RecorderView]:
-    """Return a trader's strategies at a glance, in a number of queries that does not grow with them."""
-    listed = list(strategies(user) if rows is None else rows)
+    """Return a trader's strategies at a glance, in a number of queries that does not grow with them.
+
+    rows: which ones; None: all that are not archived
+    """
+    known = strategies(user).filter(archived_at__isnull=True) if rows is None else rows
+    listed = list(known)
     numbers, wall = [one.pk for one in listed], to_instant(timezone.now())
     mine = positions(user).filter(strategy__in=numbers)
     flat = mine.filter(closed_ns__isnull=False).select_related(None).order_by()

@@ -30,7 +30,7 @@ from apps.risk.serializers import (
     RiskStatusSerializer,
     VerdictSerializer,
 )
-from apps.users.asked import read
+from apps.users.asked import ANYTHING, read
 
 ACCOUNT = OpenApiParameter("account", int, description="One account; all open ones if left out.")
 LIST = {400: PROBLEM, 404: PROBLEM}
@@ -39,6 +39,7 @@ LIST = {400: PROBLEM, 404: PROBLEM}
 class _Accounts(Listing):
     """The asker's accounts, each as it stands now."""
 
+    asks = ("account",)
     filter_backends = ()
 
     def get_queryset(self) -> QuerySet[Account]:
@@ -192,6 +193,7 @@ class LockOut(Wishing):
 class KillSwitch(Wishing):
     """Out of everything."""
 
+    asks = ANYTHING  # a way out never fails for a word
     serializer_class = NothingAsked
 
     @extend_schema(responses={200: KilledSerializer, 400: PROBLEM})
