@@ -21,16 +21,10 @@ class InParts(Func):
     arity = 1
     output_field = BigIntegerField()
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, Any]:
-        """Return it for PostgreSQL: exact numerics, and what has four decimals is whole then."""
-        return super().as_sql(
-            compiler, connection, template=f"CAST(%(expressions)s * {MONEY_PARTS} AS bigint)"
-        )
+    # PostgreSQL's numerics are exact, and what has four decimals is whole then.
+    template = f"CAST(%(expressions)s * {MONEY_PARTS} AS bigint)"
 
     def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, Any]:
         """Return it for SQLite: the nearest whole number."""
-        return super().as_sql(
-            compiler,
-            connection,
-            template=f"CAST(ROUND(%(expressions)s * {MONEY_PARTS}) AS INTEGER)",
-        )
+        template = f"CAST(ROUND(%(expressions)s * {MONEY_PARTS}) AS INTEGER)"
+        return self.as_sql(compiler, connection, template=template)

@@ -103,7 +103,7 @@ def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
     return Summary(market_day(), [one.result for one in closed(user, scope)], held.count())
 
 
-_COLUMNS: Final = (
+_COLUMNS: Final[tuple[Any, ...]] = (
     "pk", "account_id", "strategy_id", "root", "sign", "entered", "entered_paid", "high", "low",
     *map(InParts, ("realized", "fees", "risk")), "opened_ns", "closed_ns",
 )  # fmt: skip

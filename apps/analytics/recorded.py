@@ -30,7 +30,7 @@ from apps.trades.queries import market_day
 
 NOTHING: Final = Decimal("0.0000")
 # Rows are read as tuples, money in whole parts: model objects and Decimals would take most of the time.
-_COLUMNS: Final = (
+_COLUMNS: Final[tuple[Any, ...]] = (
     "id", "strategy_id", "opened_ns", "closed_ns", "trade_date", "sign", "fees_known",
     *map(InParts, ("realized", "fees", "risk", "mfe", "mae")),
 )  # fmt: skip
