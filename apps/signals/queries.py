@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.bus.domain.message import to_datetime
 from apps.bus.models import FactRow
@@ -195,6 +195,13 @@ def signal(user: Any, *, id: int | None = None, key: str | None = None) -> Signa
     """Return one of this trader's signals by its row id or its key, None if he has none such."""
     wanted = {"pk": id} if id is not None else {"key": key}
     return rows(user).filter(**wanted).first()
+
+
+def newest_of(user: Any, strategies: Iterable[int]) -> dict[int, Signal]:
+    """Return the newest signal of each of a trader's strategies that has one, in one query."""
+    newest = Signal.objects.filter(strategy=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    mine = Strategy.objects.of(user).filter(pk__in=list(strategies)).values(newest=Subquery(newest))
+    return {row.strategy_id: row for row in rows(user).filter(pk__in=mine)}
 
 
 @dataclass(frozen=True)
