@@ -252,6 +252,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "tradehub@localhost")
 
 LANGUAGE_CODE = "en-us"
+USE_I18N = False  # one language: a number or a weekday on a page is not looked up in catalogues
 USE_TZ = True
 TIME_ZONE = "UTC"
 

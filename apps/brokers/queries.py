@@ -91,7 +91,7 @@ class PositionView:
     @property
     def instrument(self) -> Instrument:
         """Return what is held."""
-        return self.position.instrument
+        return instrument(self.row.root)
 
     @property
     def is_bullish(self) -> bool:

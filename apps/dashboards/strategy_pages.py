@@ -7,6 +7,7 @@ import msgspec
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -25,8 +26,7 @@ from apps.signals.domain import alert as alerts
 from apps.signals.domain.refusal import REASONS, Refused, Unreadable
 from apps.signals.domain.settings import BadSetting
 from apps.signals.domain.silence import MOST_MINUTES, NEVER
-from apps.signals.models import Strategy
-from apps.signals.queries import rows as signal_rows
+from apps.signals.models import Strategy, WebhookRefusal
 
 REFUSALS: Final = 10
 EXAMPLE: Final = (
@@ -197,15 +197,17 @@ def _page(
     secret: dict[str, Any] | None = None,
     tried: dict[int, Tried] | None = None,
 ) -> HttpResponse:
-    mine = list(queries.strategies(request.user))
+    refused = Prefetch("refusals", WebhookRefusal.objects.order_by("-id")[:REFUSALS], "latest")
+    mine = list(queries.strategies(request.user).prefetch_related(refused))
+    newest = queries.newest_of(request.user, [one.pk for one in mine])
     reached = reach(request.user, [one.pk for one in mine])
     ordered = last_order_alerts(request.user, [one.pk for one in mine])
     listed = [
         {
             "strategy": one,
             "reached": reached[one.pk],
-            "refusals": list(one.refusals.all()[:REFUSALS]),
-            "last": signal_rows(request.user).filter(strategy=one).first(),
+            "refusals": one.latest,
+            "last": newest.get(one.pk),
             "ordered": ordered.get(one.pk),
             "tried": (tried or {}).get(one.pk),
         }

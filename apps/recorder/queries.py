@@ -255,14 +255,25 @@ def held_views(rows: Iterable[RecordedPosition], wall: int) -> list[RecordedView
 
 
 @dataclass(frozen=True)
-class RecorderView:
+class BoundView:
+    """A strategy with its recorder, on a trade date."""
+
+    strategy: Strategy
+    day: date
+
+    @cached_property
+    def recorder(self) -> Recorder | None:
+        """Return its recorder, None if it only takes alerts."""
+        return recorder_of(self.strategy)
+
+
+@dataclass(frozen=True)
+class RecorderView(BoundView):
     """A strategy at a glance: what it is, how it stands today, and what was last heard of it.
 
     wall: the wall clock's time at which that is, ns UTC
     """
 
-    strategy: Strategy
-    day: date
     wall: int
     closed: int
     made: Made
@@ -270,11 +281,6 @@ class RecorderView:
     last: RecorderLog | None
     waiting: int
     secret: str = ""
-
-    @cached_property
-    def recorder(self) -> Recorder | None:
-        """Return its recorder, None if it only takes alerts."""
-        return recorder_of(self.strategy)
 
     @cached_property
     def unread(self) -> Unread | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.bus.domain.message import to_datetime
 from apps.bus.models import FactRow
@@ -207,6 +207,13 @@ def archived(user: Any) -> QuerySet[Strategy]:
     """Return the strategies that a trader has put away, the last one first."""
     mine: QuerySet[Strategy] = Strategy.objects.of(user).order_by("-archived_at", "-id")
     return mine.filter(archived_at__isnull=False)
+
+
+def newest_of(user: Any, strategies: Iterable[int]) -> dict[int, Signal]:
+    """Return the newest signal of each of a trader's strategies that has one, in one query."""
+    newest = Signal.objects.filter(strategy=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    mine = Strategy.objects.of(user).filter(pk__in=list(strategies)).values(newest=Subquery(newest))
+    return {row.strategy_id: row for row in rows(user).filter(pk__in=mine)}
 
 
 @dataclass(frozen=True)
