@@ -279,7 +279,7 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: int) -> Account:
     rows: Any = accounts_of_user(request.user).exclude(kind=Kind.PAPER)
-    found: Account | None = rows.filter(pk=pk).first()
+    found: Account | None = rows.select_related("remote__connection").filter(pk=pk).first()
     if found is None:
         raise Http404(str(pk))
     return found

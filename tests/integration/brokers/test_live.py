@@ -157,6 +157,16 @@ def test_what_is_on_the_way_is_drawn_again_for_its_owner_alone(alice: Actor, bob
     assert Client().get(path).status_code == 302
 
 
+def test_a_login_that_is_out_is_said_beside_the_orders_that_wait_for_it(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    login = account.remote.connection
+    path, words = f"/live/{account.pk}/orders/", "Nothing reaches the broker now"
+    for state, is_said in (("ok", False), ("displaced", True), ("lost", True), ("ok", False)):
+        type(login).objects.filter(pk=login.pk).update(state=state)
+        for page in ("/live/", path):
+            assert (words in alice.client.get(page).content.decode()) is is_said, (state, page)
+
+
 def test_a_difference_is_drawn_for_who_looks_at_the_page_already(alice: Actor, bob: Actor) -> None:
     account = adopted(alice.user, "demo")
     path = f"/live/{account.pk}/orders/?part=differences"
