@@ -37,7 +37,9 @@ def test_a_press_that_a_sign_in_came_between_is_answered_with_a_page(alice: Acto
     answer = alice.client.get("/settings/sessions/end/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
     assert b"the press did not count" in answer.content
-    assert alice.client.get("/api/paper-trading/flatten/")["Content-Type"].startswith("application/")
+    assert alice.client.get("/api/paper-trading/flatten/")["Content-Type"].startswith(
+        "application/"
+    )
 
 
 @pytest.mark.parametrize(
