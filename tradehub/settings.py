@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.users.seen.note",
+    "apps.users.pages.no_page",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "tradehub.urls"

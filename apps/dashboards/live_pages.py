@@ -80,11 +80,14 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def orders(request: HttpRequest, pk: int) -> HttpResponse:
-    """Draw again what is on the way to an account's broker and what was sent lately, or whether its orders leave."""
+    """Draw again one part of an account's panel: its orders, whether they leave, or what its broker says otherwise."""
     account = _mine(request, pk)
     if request.GET.get("part") == "switch":
         now = {"row": account, "passage": _passage(account)}
         return render(request, "live/_is_on.html", {"panel": now})
+    if request.GET.get("part") == "differences":
+        now = {"row": account, "differences": _told([account.pk])}
+        return render(request, "live/_differences.html", {"panel": now, "how": HOW})
     waiting, sent = _waiting([account.pk]), _lately([account.pk])
     panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
     return render(request, "live/_orders.html", {"panel": panel})
@@ -107,11 +110,16 @@ def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
     rows = list(mine.select_related("live_switch", "remote__connection", "rules"))
     numbers = [row.pk for row in rows]
     sent, waiting = _lately(numbers), _waiting(numbers)
-    differences = _by_account(one for one in open_differences(numbers) if one.told_at is not None)
+    differences = _by_account(_told(numbers))
     return [
         _panel(row, failed.get(row.pk), waiting[row.pk], sent[row.pk], differences[row.pk])
         for row in rows
     ]
+
+
+def _told(accounts: list[int]) -> list[Difference]:
+    """Return what was told to differ and still does."""
+    return [one for one in open_differences(accounts) if one.told_at is not None]
 
 
 def _waiting(accounts: list[int]) -> dict[int, list[Dispatch]]:
@@ -271,7 +279,7 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: int) -> Account:
     rows: Any = accounts_of_user(request.user).exclude(kind=Kind.PAPER)
-    found: Account | None = rows.filter(pk=pk).first()
+    found: Account | None = rows.select_related("remote__connection").filter(pk=pk).first()
     if found is None:
         raise Http404(str(pk))
     return found

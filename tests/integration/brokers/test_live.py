@@ -157,6 +157,34 @@ def test_what_is_on_the_way_is_drawn_again_for_its_owner_alone(alice: Actor, bob
     assert Client().get(path).status_code == 302
 
 
+def test_a_login_that_is_out_is_said_beside_the_orders_that_wait_for_it(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    login = account.remote.connection
+    path, words = f"/live/{account.pk}/orders/", "Nothing reaches the broker now"
+    for state, is_said in (("ok", False), ("displaced", True), ("lost", True), ("ok", False)):
+        type(login).objects.filter(pk=login.pk).update(state=state)
+        for page in ("/live/", path):
+            assert (words in alice.client.get(page).content.decode()) is is_said, (state, page)
+
+
+def test_a_difference_is_drawn_for_who_looks_at_the_page_already(alice: Actor, bob: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    path = f"/live/{account.pk}/orders/?part=differences"
+    page = alice.client.get("/live/").content.decode()
+    assert f'src="{path}"' in page and f"user.{alice.user.pk}.reconciles" in page
+    assert "The broker says otherwise" not in alice.client.get(path).content.decode()
+    row = Difference.objects.create(
+        user=alice.user, account=account, kind="unprotected", subject=CONTRACT,
+        words="long 2, no working stop closes it", seen_at=timezone.now(),
+    )  # fmt: skip
+    assert "no working stop" not in alice.client.get(path).content.decode(), "not told yet"
+    Difference.objects.filter(pk=row.pk).update(told_at=timezone.now())
+    again = alice.client.get(path).content.decode()
+    assert "no working stop closes it" in again and f'id="stop-{row.pk}"' in again
+    assert "Place this stop" in again and "Close it at the broker" in again
+    assert bob.client.get(path).status_code == 404
+
+
 def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:
     account = adopted(alice.user, "live")
     asked: dict[str, Any] = {"user": alice.user, "account": account, **SIZES}
