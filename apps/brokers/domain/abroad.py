@@ -223,6 +223,10 @@ class AbroadState:
     lines: list[Line] = field(default_factory=list)
     booked: set[str] = field(default_factory=set)
 
+    def unwanted(self) -> set[str]:
+        """Return the desk's entries of which what is filled all the same is closed."""
+        return {one.order for one in self.lines if one.unwanted and not one.is_over}
+
 
 def split(order: Order, legs: Iterable[Order], age: int) -> list[Line]:
     """Return what one order of the desk is at the broker: an entry for each of its targets, with stop and target.

@@ -1,6 +1,6 @@
 """The books: accounts, orders and positions as they stand, and how a day and a fill change them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -46,8 +46,11 @@ class LedgerState:
 class Books:
     """Every account with its orders and positions. `changed_*`, `fills`, `days`: what has still to be written."""
 
-    def __init__(self, state: LedgerState | None = None) -> None:
-        """Take over what the rows know. `at` is the market time as far as it was told."""
+    def __init__(self, state: LedgerState | None = None, unwanted: Iterable[str] = ()) -> None:
+        """Take over what the rows know. `at` is the market time as far as it was told.
+
+        leaving: entries whose end was asked for; unwanted: those of them of which what is filled all the same is closed
+        """
         state = state or LedgerState()
         self.at = 0
         self.accounts = {account.id: account for account in state.accounts}
@@ -56,7 +59,8 @@ class Books:
         for order in state.orders:
             self.remember(order)
         self.positions = {(one.account, one.contract, one.strategy): one for one in state.positions}
-        self.leaving: set[str] = set()  # entries whose end was asked for
+        self.unwanted = set(unwanted)
+        self.leaving = set(unwanted)
         self.watched = {one.waiter: one for one in state.positions}
         self.changed_accounts: dict[int, Account] = {}
         self.changed_orders: dict[str, Order] = {}
@@ -260,6 +264,7 @@ class Books:
         """An order that is over needs no place here any more; its row keeps it."""
         self.orders.pop(order.id, None)
         self.leaving.discard(order.id)
+        self.unwanted.discard(order.id)
         legs = self._legs.get(order.parent)
         if legs is not None:
             self._legs[order.parent] = [one for one in legs if one is not order]
