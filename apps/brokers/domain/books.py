@@ -44,7 +44,7 @@ class LedgerState:
 
 
 class Books:
-    """Every account with its orders and positions. `changed_*`, `fills`, `days`: what has still to be written."""
+    """Every account with its orders and positions. `changed_*`, `reasons`, `fills`, `days`: what has still to be written."""
 
     def __init__(self, state: LedgerState | None = None, unwanted: Iterable[str] = ()) -> None:
         """Take over what the rows know. `at` is the market time as far as it was told.
@@ -65,6 +65,7 @@ class Books:
         self.changed_accounts: dict[int, Account] = {}
         self.changed_orders: dict[str, Order] = {}
         self.changed_positions: dict[str, Position] = {}
+        self.reasons: dict[str, str] = {}  # of orders that are over: why, as it is known now
         self.fills: list[OrderFilled] = []
         self.days: list[tuple[DayClosed, Account]] = []
 
@@ -73,6 +74,7 @@ class Books:
         self.changed_accounts.clear()
         self.changed_orders.clear()
         self.changed_positions.clear()
+        self.reasons.clear()
         self.fills.clear()
         self.days.clear()
 
