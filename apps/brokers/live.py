@@ -103,7 +103,8 @@ def _switch(account: Account, source: str, reason: str = "", **values: Any) -> L
             per_position=row.per_position, per_day=row.per_day, source=source, reason=reason,
         )  # fmt: skip
         bus.publish(fact)
-    services.tell_engine(Account.objects.select_related("live_switch").get(pk=account.pk), source)
+        told = Account.objects.select_related("live_switch").get(pk=account.pk)
+        services.tell_engine(told, source)
     return row
 
 

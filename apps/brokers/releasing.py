@@ -48,7 +48,8 @@ def release(*, account: BrokerAccount, source: str = "page") -> Account:
         ask_engine(desk.user, wish, None, source)
         _flat(account, desk)
     except (Refused, NoAnswer):
-        services.tell_engine(desk, source)  # as it was: what came first has to be dealt with
+        with transaction.atomic():
+            services.tell_engine(desk, source)  # as it was: what came first has to be dealt with
         raise
     _let_go(account, desk, source)
     return desk
@@ -85,17 +86,17 @@ def _flat(account: BrokerAccount, desk: Account) -> None:
 
 
 def _let_go(account: BrokerAccount, desk: Account, source: str) -> None:
-    """End what reaches an account, then keep that it is closed. Cut off in between, it is let go by asking again."""
-    for route in Route.objects.filter(account=desk):
-        services.end_route(route=route, source=source)
-    for group in grouping.groups(desk.user).filter(members__account=desk):
-        others = [
-            {"account": one.account_id, "multiplier": one.multiplier}
-            for one in group.members.all()
-            if one.account_id != desk.pk
-        ]
-        grouping.change_group(group=group, name=group.name, members=others, source=source)
+    """End what reaches an account and keep that it is closed, all of it or, cut off in between, nothing."""
     with transaction.atomic():
+        for route in Route.objects.filter(account=desk):
+            services.end_route(route=route, source=source)
+        for group in grouping.groups(desk.user).filter(members__account=desk):
+            others = [
+                {"account": one.account_id, "multiplier": one.multiplier}
+                for one in group.members.all()
+                if one.account_id != desk.pk
+            ]
+            grouping.change_group(group=group, name=group.name, members=others, source=source)
         reconciling.end_all(desk, timezone.now())
         desk.is_open = False
         desk.save(update_fields=["is_open"])
