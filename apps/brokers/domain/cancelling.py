@@ -33,7 +33,7 @@ class Canceller:
         return [
             one
             for one in self.entries(position.account)
-            if one.place == (position.account, position.contract, position.strategy)
+            if one.place == position.place
             and one.side.sign == position.sign and one.status in ON_ITS_WAY
         ]  # fmt: skip
 

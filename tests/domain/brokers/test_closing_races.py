@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.brokers.domain.facts import OrderCancelled
+from apps.brokers.domain.facts import OrderCancelled, RouteSkipped
 from apps.brokers.domain.messages import ClosePosition, ListRoute, RouteExit
 from apps.signals.domain.posted import TakeOrderAlert
 from tests.domain.brokers.test_broker_venue import NQ, World, alerted
@@ -132,6 +132,20 @@ def test_a_new_entry_that_comes_while_the_old_one_is_closed_waits_for_that_and_i
     world.quiet()
     assert (world.held, world.broker.net, world.broker.protects()) == (1, 1, 1)
     assert world.broker.lowest == 0
+
+
+def test_an_entry_that_waits_for_another_counts_what_stays_held_beside_it() -> None:
+    world = routed()
+    alerted(world, 1, "long", 2)
+    world.quiet()
+    world.broker.fill(heads(world)[0], 2)
+    world.quiet()
+    alerted(world, 2, "long", 4, **LIMIT)
+    world.quiet()
+    world.live(automatic=True, per_position=2)
+    facts = alerted(world, 3, "long", 3)  # one instead of the two that work, beside two held
+    (skipped,) = [one for one in facts if isinstance(one, RouteSkipped)]
+    assert (skipped.reason, "would be 3, more than 2" in skipped.detail) == ("SIZE_LIMIT", True)
 
 
 def test_another_strategy_s_entry_is_left_alone() -> None:
