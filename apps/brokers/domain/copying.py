@@ -145,10 +145,12 @@ class Copier:
         kind = _TYPES[(alert.order_type or "").lower()]
         id, text = f"{alert.id}.{account.id}", alert.comment or alert.sender_strategy or ""
         closing = f"{id}-c"
-        entries = [
+        under_way = self._under_way(account.id, alert.strategy, roots)
+        turns = stand.held * plan.side < 0
+        firsts = [
             one.id
-            for one in self._under_way(account.id, alert.strategy, roots)
-            if not one.is_exit and (plan.clears or one.id in self._books.unwanted)
+            for one in under_way
+            if (turns if one.is_exit else plan.clears or one.id in self._books.unwanted)
         ]
         if plan.close or plan.clears:
             yield RouteExit(
@@ -178,9 +180,8 @@ class Copier:
             risk_percent=percent if plan.by_risk else None, most=_most(alert, stand, sign, multiplier),
             strategy=alert.strategy, signal=alert.id, snap=True, text=text[:200], **_prices(alert, kind),
         )  # fmt: skip
-        # at a broker an entry that is taken back may still fill: the new one waits until that is over
-        firsts = (closing, *entries)
-        after = next((one for one in firsts if one in self._books.orders), "")
+        # at a broker an entry that is taken back may still fill: the new one waits until that is over, as for an exit
+        after = next((one for one in (closing, *firsts) if one in self._books.orders), "")
         yield RouteOrder(place, at, route is not None and route.mode is Mode.APPROVE, after)
 
     def _gated(self, route: Route | None, at: int) -> Why | None:

@@ -48,7 +48,11 @@ class Settler:
         if not order.after or not self._taken_back(order.place):
             return None
         first = next(iter(self._lines.of_order(order.after)), None)
-        return 0 if first is None or first.is_exit else self._held(order.place)
+        if first is None or first.is_exit:
+            return 0
+        held = self._held(order.place)
+        stays = max(0, abs(held) - self._leaving(order.place))
+        return stays if held > 0 else -stays
 
     def _taken_back(self, place: Place) -> list[Line]:
         return [one for one in self._lines.heads(place) if one.is_leaving and not one.is_over]

@@ -204,7 +204,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(steps, steps, st.booleans(), st.integers(1, 4))
 def test_however_the_fills_and_the_close_come_in_the_place_ends_flat(
     before: list[tuple[str, int]], after: list[tuple[str, int]], by_hand: bool, size: int
@@ -224,14 +224,42 @@ def test_however_the_fills_and_the_close_come_in_the_place_ends_flat(
     assert is_out(world)
 
 
-def _play(world: World, script: list[tuple[str, int]]) -> None:
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(steps, steps, steps, st.integers(1, 3), st.integers(1, 3), st.sampled_from(["long", "short"]))
+def test_whatever_comes_late_a_new_entry_after_the_close_is_held_alone(
+    before: list[tuple[str, int]], after: list[tuple[str, int]], then: list[tuple[str, int]],
+    old: int, new: int, side: str,
+) -> None:  # fmt: skip
+    world = routed()
+    alerted(world, 1, "long", old, **LIMIT)
+    _play(world, before, legs=False)
+    flat(world, 2)
+    _play(world, after, legs=False)
+    alerted(world, 3, side, new)
+    _play(world, then, legs=False)
+    world.quiet()
+    for tag in [tag for tag, one in world.broker.orders.items() if not one.head]:
+        world.broker.fill(tag, 9)
+    world.quiet()
+    assert world.held == world.broker.net == (new if side == "long" else -new)
+    closing = "sell" if side == "long" else "buy"
+    stops = [one for one in world.broker.exits(closing) if one.type == "stop"]
+    assert sum(world.broker.may_fill(one.tag) for one in stops) == new
+    assert world.broker.lowest >= min(0, world.broker.net)
+
+
+def _play(world: World, script: list[tuple[str, int]], *, legs: bool = True) -> None:
     for what, which in script:
         if what == "send" and world.queue:
             world.send()
         elif what in ("hear", "again") and world.broker.told:
             world.hear(which % len(world.broker.told), again=what == "again")
         elif what == "fill":
-            working = [tag for tag in world.broker.orders if world.broker.may_fill(tag)]
+            working = [
+                tag
+                for tag, one in world.broker.orders.items()
+                if world.broker.may_fill(tag) and (legs or not one.head)
+            ]
             if working:
                 world.broker.fill(working[which % len(working)], 1)
 
