@@ -225,7 +225,9 @@ def test_however_the_fills_and_the_close_come_in_the_place_ends_flat(
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(steps, steps, steps, st.integers(1, 3), st.integers(1, 3), st.sampled_from(["long", "short"]))
+@given(
+    steps, steps, steps, st.integers(1, 3), st.integers(1, 3), st.sampled_from(["long", "short"])
+)
 def test_whatever_comes_late_a_new_entry_after_the_close_is_held_alone(
     before: list[tuple[str, int]], after: list[tuple[str, int]], then: list[tuple[str, int]],
     old: int, new: int, side: str,
