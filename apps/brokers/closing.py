@@ -30,8 +30,8 @@ def close(*, account: Account, source: str = "page") -> Account:
     check = partial(flat, account, OUT, "close the account")
     check()
     shut(account, check, source)
-    end_reach(account, source)  # first: cut off in between, it is closed by asking again
     with transaction.atomic():
+        end_reach(account, source)
         account.is_open = False
         account.save(update_fields=["is_open"])
     return account
@@ -69,7 +69,8 @@ def shut(account: Account, check: Callable[[], None], source: str) -> None:
         ask_engine(account.user, wish, None, source)
         check()
     except (Refused, NoAnswer):
-        services.tell_engine(account, source)  # as it was: what came first has to be dealt with
+        with transaction.atomic():
+            services.tell_engine(account, source)  # as it was: what came first has to be dealt with
         raise
 
 
@@ -89,7 +90,7 @@ def flat(account: Account, out: str, then: str) -> None:
 
 
 def end_reach(account: Account, source: str) -> None:
-    """End what reaches an account: its routes, and its places in groups."""
+    """End what reaches an account, its routes and its places in groups, with the caller's transaction."""
     for route in Route.objects.filter(account=account):
         services.end_route(route=route, source=source)
     for group in grouping.groups(account.user).filter(members__account=account):

@@ -73,9 +73,9 @@ def _flat(account: BrokerAccount, desk: Account) -> None:
 
 
 def _let_go(account: BrokerAccount, desk: Account, source: str) -> None:
-    """End what reaches an account, then keep that it is closed. Cut off in between, it is let go by asking again."""
-    closing.end_reach(desk, source)
+    """End what reaches an account and keep that it is closed, all of it or, cut off in between, nothing."""
     with transaction.atomic():
+        closing.end_reach(desk, source)
         reconciling.end_all(desk, timezone.now())
         desk.is_open = False
         desk.save(update_fields=["is_open"])

@@ -63,13 +63,13 @@ def open_account(
             row.save(force_insert=True)
             if remote is not None and not _taken_by(row, remote):
                 raise Refused("ADOPTED", f"{remote.name} is used on this desk already")
+            tell_engine(row, source)
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
         same = Account.objects.filter(user=user, name=row.name, is_open=False)
         if same.filter(kind=Kind.PAPER).exists():
             detail += ", a closed one: open it again on Prop Portfolio, or use another name"
         raise Refused("NAME_TAKEN", detail, "name") from None
-    tell_engine(row, source)
     return row
 
 
@@ -84,8 +84,9 @@ def change_account(*, account: Account, source: str = "api", **config: Any) -> A
     Raises:  Refused
     """
     _set(account, config)
-    account.save(update_fields=list(config))
-    tell_engine(account, source)
+    with transaction.atomic():
+        account.save(update_fields=list(config))
+        tell_engine(account, source)
     return account
 
 
@@ -103,9 +104,9 @@ def _set(row: Account, config: Mapping[str, Any]) -> None:
 
 
 def tell_engine(row: Account, source: str) -> None:
-    """Let the engine take an account's settings over."""
+    """Let the engine take an account's settings over, with the caller's transaction."""
     wish = ListAccount(id=wish_id(), user=row.user_id, account=row.pk, config=config_of(row))
-    bus.submit(wish, user=row.user_id, source=source)
+    bus.enlist(wish, user=row.user_id, source=source)
 
 
 def set_route(
@@ -128,15 +129,16 @@ def set_route(
         (field, detail), *others = ((field, detail) for field, _, detail in parts)
         raise Refused("BAD_VALUE", detail, field, others) from None
     plain = read.plain()
-    route, _ = Route.objects.update_or_create(
-        strategy=strategy,
-        account=account,
-        defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
-    )
     wish = ListRoute(
         id=wish_id(), user=user.pk, strategy=strategy.pk, account=account.pk, config=read.plain()
     )
-    bus.submit(wish, user=user.pk, source=source)
+    with transaction.atomic():
+        route, _ = Route.objects.update_or_create(
+            strategy=strategy,
+            account=account,
+            defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
+        )
+        bus.enlist(wish, user=user.pk, source=source)
     return route
 
 
@@ -145,10 +147,9 @@ def end_route(*, route: Route, source: str = "api") -> int:
     wish = ListRoute(
         id=wish_id(), user=route.user_id, strategy=route.strategy_id, account=route.account_id
     )
-    # first: cut off in between, the route still stands on the page and sends nothing, never the other way round
-    asked = bus.submit(wish, user=route.user_id, source=source)
-    route.delete()
-    return asked
+    with transaction.atomic():
+        route.delete()
+        return bus.enlist(wish, user=route.user_id, source=source)
 
 
 def place_order(

@@ -170,40 +170,55 @@ def _panel(
 @login_required
 @require_POST
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let an account's orders out; of a live one only by who has just shown his second factor."""
+    """Let an account's orders out; of a live one only by who has just shown his second factor.
+
+    What was typed and the sizes are looked at before he is asked for it, and again when it was shown.
+    """
     account = _mine(request, pk)
-    if account.kind == Kind.LIVE:
-        return _switch_live(request, account)
-    return _switch(request, account)
-
-
-@second_factor_required
-def _switch_live(request: HttpRequest, account: Account) -> HttpResponse:
-    return _switch(request, account)
-
-
-def _switch(request: HttpRequest, account: Account) -> HttpResponse:
     form = SizesForm(request.POST)
     if not form.is_valid():
         return _page(request, {account.pk: form})
     given = form.cleaned_data
+    refused = _tried(form, lambda: live.check_switch(user=request.user, account=account, **given))
+    if form.errors:
+        return _page(request, {account.pk: form})
+    if refused is None and account.kind == Kind.LIVE:
+        return _switch_live(request, account, form)
+    return _switch(request, account, form)
+
+
+@second_factor_required
+def _switch_live(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
+    return _switch(request, account, form)
+
+
+def _switch(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
+    given = form.cleaned_data
 
     def act() -> str:
-        try:
-            live.switch_on(
-                user=request.user, account=account, typed=given["typed"],
-                is_proved=second_factor_recent(request), automatic=given["automatic"],
-                per_order=given["per_order"], per_position=given["per_position"],
-                per_day=given["per_day"],
-            )  # fmt: skip
-        except Refused as refused:
-            if refused.field not in form.fields:
-                raise
-            form.add_error(refused.field, sentence(refused.detail))
+        refused = _tried(
+            form,
+            lambda: live.switch_on(
+                user=request.user, account=account, is_proved=second_factor_recent(request), **given
+            ),
+        )
+        if refused is not None and not form.errors:
+            raise refused
         return f"Orders of {account.name} reach its broker from now on."
 
     answer = _done(request, act)
     return _page(request, {account.pk: form}) if form.errors else answer
+
+
+def _tried(form: SizesForm, act: Callable[[], object]) -> Refused | None:
+    """Do it and return its refusal, if any, told at its field of the form where it has one."""
+    try:
+        act()
+    except Refused as refused:
+        if refused.field in form.fields:
+            form.add_error(refused.field, sentence(refused.detail))
+        return refused
+    return None
 
 
 @login_required

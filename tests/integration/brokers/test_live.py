@@ -106,20 +106,33 @@ def test_the_page_lets_live_orders_out_after_a_real_second_factor_alone() -> Non
     assert "LIVE" in browser.get("/").content.decode()
 
 
-def test_what_was_typed_wrongly_is_said_at_its_field_and_the_sizes_stay() -> None:
+def test_what_was_typed_wrongly_is_said_at_its_field_before_the_factor_is_asked_for() -> None:
+    """A typo costs no second factor; and what was right before the proof is looked at again after it."""
     user = somebody()
     secret, _ = give_second_factor(user)
     browser = enter()
     browser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
     account = adopted(user, "live")
-    form = {"typed": "live alpha", **{name: str(size) for name, size in SIZES.items()}}
-    asked = browser.post(f"/live/{account.pk}/switch/", form)["Location"]
+    path, form = f"/live/{account.pk}/switch/", {name: str(size) for name, size in SIZES.items()}
+    for more, words in (
+        ({"typed": "live alpha"}, "Type exactly: LIVE Alpha 2."),
+        ({"typed": "LIVE Alpha 9", "per_order": "9"}, "9 is more than the 2 of a position"),
+        ({"typed": "LIVE Alpha 2", "per_day": "0"}, "greater than or equal to 1"),
+    ):
+        answer = browser.post(path, form | more)
+        assert answer.status_code == 400
+        page = answer.content.decode()
+        assert words in page and '<span class="problem">' in page
+        day = more.get("per_day", "6")
+        assert f'id="id_per_day-{account.pk}" name="per_day" value="{day}"' in page
+    asked = browser.post(path, form | {"typed": "LIVE Alpha 2"})["Location"]
+    assert asked.startswith("/accounts/2fa/reauthenticate/")
     assert b"With your password" not in browser.get(asked).content, (
         "it would lead round in a circle"
     )
+    Account.objects.filter(pk=account.pk).update(name="Beta")  # meanwhile it is called otherwise
     page = browser.post(asked, {"code": code_of(secret)}).content.decode()
-    assert '<span class="problem">Type exactly: LIVE Alpha 2.</span>' in page
-    assert f'id="id_per_day-{account.pk}" name="per_day" value="6"' in page
+    assert '<span class="problem">Type exactly: LIVE Beta 2.</span>' in page
     assert not LiveSwitch.objects.exists()
 
 
