@@ -66,6 +66,15 @@ class SeenSerializer(serializers.Serializer[Any]):
     is_live = serializers.BooleanField()
 
 
+class SeenListSerializer(serializers.Serializer[Any]):
+    """The accounts that a login sees. All of them are on this one page."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = SeenSerializer(many=True)
+
+
 class LoginAsked(Asked):
     """A login at Tradovate."""
 
@@ -152,13 +161,14 @@ class TestTradovate(Wishing):
 
     serializer_class = LoginAsked
 
-    @extend_schema(responses={200: SeenSerializer(many=True), **REFUSALS})
+    @extend_schema(responses={200: SeenListSerializer, **REFUSALS})
     def post(self, request: Request) -> Response:
         """Try a login at Tradovate and return the accounts it sees. Nothing is kept."""
         wish = read(LoginAsked, request.data)
         with granted(*wish.fields):
             accounts = connecting.test(user=request.user, **wish.validated_data)
-        return Response(SeenSerializer(accounts, many=True).data)
+        found = SeenSerializer(accounts, many=True).data
+        return Response({"count": len(found), "next": None, "previous": None, "results": found})
 
 
 class ConnectionItem(Wishing):
