@@ -240,7 +240,7 @@ def test_a_header_that_names_a_column_twice_is_refused(write: Write) -> None:
     assert why_not(write(both)) == (
         "the header names Account, Price twice; which one holds cannot be told"
     )
-    nameless = text([*row(), "", ""], head=[*HEAD, "", ""])  # as a trailing comma makes them
+    nameless = text([*row(), "", "note"], head=[*HEAD, "", ""])  # as trailing commas make them
     assert len(rows_of(write(nameless))[1]) == 1
 
 

@@ -132,7 +132,7 @@ def test_a_price_lies_on_the_grid_of_its_contract() -> None:
     assert refused(problem) == (
         "Price", "21500,10", "not on the grid of NQ, 0.25; mend the price or the contract",
     )  # fmt: skip
-    with pytest.raises(BadCell, match="^Price '100000000000': too large for a price$"):
+    with pytest.raises(BadCell, match=r"^Price '100000000000': too large for a price$"):
         price("Price", "1" + "0" * 11, POINT, "XYZZ5")
 
 
@@ -147,7 +147,7 @@ def test_contracts_are_whole_and_at_least_one(text: str) -> None:
 def test_an_amount_may_be_empty_but_not_endless() -> None:
     assert money("Commission", " ", POINT) == 0
     assert money("Commission", "$0,79", COMMA) == Decimal("0.79")
-    with pytest.raises(BadCell, match="^Commission '1000000000000': too large for an amount$"):
+    with pytest.raises(BadCell, match=r"^Commission '1000000000000': too large for an amount$"):
         money("Commission", "1" + "0" * 12, POINT)
 
 
