@@ -15,6 +15,7 @@ from apps.brokers.fields import MoneyField
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.users.asked import Asked, read
+from apps.users.paging import OnOnePage, on_one_page
 
 REFUSALS = {400: PROBLEM, 409: PROBLEM}
 
@@ -66,12 +67,9 @@ class SeenSerializer(serializers.Serializer[Any]):
     is_live = serializers.BooleanField()
 
 
-class SeenListSerializer(serializers.Serializer[Any]):
+class SeenListSerializer(OnOnePage):
     """The accounts that a login sees. All of them are on this one page."""
 
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
     results = SeenSerializer(many=True)
 
 
@@ -167,8 +165,7 @@ class TestTradovate(Wishing):
         wish = read(LoginAsked, request.data)
         with granted(*wish.fields):
             accounts = connecting.test(user=request.user, **wish.validated_data)
-        found = SeenSerializer(accounts, many=True).data
-        return Response({"count": len(found), "next": None, "previous": None, "results": found})
+        return Response(on_one_page(SeenSerializer(accounts, many=True).data))
 
 
 class ConnectionItem(Wishing):
