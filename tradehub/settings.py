@@ -209,6 +209,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+ADDRESS_FAILURES = env.whole("ADDRESS_FAILURES", 30, least=0, most=10_000)  # counting.is_slowed
 AXES_LOCKOUT_CALLABLE = "apps.users.pages.locked_out"
 AXES_USERNAME_CALLABLE = "apps.users.counting.name_of"
 AXES_CLIENT_IP_CALLABLE = "apps.users.counting.address_of"

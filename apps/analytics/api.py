@@ -9,9 +9,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.analytics import lab, queries, recorded
-from apps.analytics.books import Performance, Scope, by_strategy, performance_of, strategy
-from apps.analytics.domain.performance import measure
+from apps.analytics import lab, recorded
+from apps.analytics.books import Scope, by_strategy, performance_of, strategy
+from apps.analytics.chosen import Books, chosen, summary
 from apps.analytics.serializers import (
     AnalyticsScopeSerializer,
     CurvesSerializer,
@@ -42,18 +42,16 @@ class _Measuring(GenericAPIView[Any]):
         """
         given = asked.validated_data
         account = given.get("account")
-        if account is not None and given["books"] == "desk":
+        if account is not None and self.books(asked) is not Books.RECORDED:
             own_account(self.request.user, account)
         elif account is not None and broker_account(self.request.user, account) is None:
             raise NotFound(f"You have no broker account {account}.")
         return Scope(account, strategy, given.get("since"), given.get("until"))
 
-    def made(self, scope: Scope, books: str) -> Performance:
-        """Return what the positions of these books came to."""
-        user = self.request.user
-        if books == "recorded":
-            return performance_of(recorded.closed(user, scope))
-        return performance_of(queries.closed(user, scope))
+    def books(self, asked: Any) -> Books | None:
+        """Return which books are asked for, None: whichever have something."""
+        named = asked.validated_data.get("books")
+        return Books(named) if named else None
 
     def own_strategy(self, id: int) -> Strategy:
         """Return one of the asker's strategies.
@@ -89,10 +87,11 @@ class StrategyAnalytics(_Measuring):
             variant=Variant(given["variant"]),
             target=Fraction(given["target"]), fee_r=Fraction(given["fee_r"]),
         )  # fmt: skip
-        found = self.made(Scope(None, row.pk, scope.since, scope.until), "recorded")
+        made = chosen(request.user, scope, self.books(asked))
+        found = recorded.closed(request.user, Scope(None, row.pk, scope.since, scope.until))
         body = {
-            "row": row, "performance": self.made(scope, given["books"]), "lab": in_lab,
-            "recorded": found,
+            "row": row, "books": made.books, "performance": made.performance, "lab": in_lab,
+            "recorded": performance_of(found),
         }  # fmt: skip
         return Response(self.get_serializer(body).data)
 
@@ -111,11 +110,11 @@ class StrategyPerformance(_Measuring):
     def get(self, request: Request) -> Response:
         """Return the figures of each of your strategies, of what you entered by hand, and of everything."""
         asked = read(ScopeSerializer, request.query_params)
-        told: Any = recorded if asked.validated_data["books"] == "recorded" else queries
-        rows = told.closed(request.user, self.scope(asked))
+        made = chosen(request.user, self.scope(asked), self.books(asked))
         body = {
-            "all": measure([one.result for one in rows]),
-            "strategies": by_strategy(request.user, rows),
+            "books": made.books,
+            "all": made.performance.figures,
+            "strategies": by_strategy(request.user, made.rows),
         }
         return Response(self.get_serializer(body).data)
 
@@ -134,8 +133,8 @@ class DashboardSummary(_Measuring):
     def get(self, request: Request) -> Response:
         """Return the figures of today, this week, this month and of everything, and what is open."""
         asked = read(ScopeSerializer, request.query_params)
-        told = recorded if asked.validated_data["books"] == "recorded" else queries
-        return Response(self.get_serializer(told.summary(request.user, self.scope(asked))).data)
+        books, told = summary(request.user, self.scope(asked), self.books(asked))
+        return Response(self.get_serializer({"books": books, "told": told}).data)
 
 
 class DashboardAnalytics(_Measuring):
@@ -153,5 +152,6 @@ class DashboardAnalytics(_Measuring):
         """Return one of your strategies as a page draws it: equity and drawdown by day, calendar, cells."""
         row = self.own_strategy(id)
         asked = read(ScopeSerializer, request.query_params)
-        made = self.made(self.scope(asked, row.pk), asked.validated_data["books"])
-        return Response(self.get_serializer({"row": row, "performance": made}).data)
+        made = chosen(request.user, self.scope(asked, row.pk), self.books(asked))
+        body = {"row": row, "books": made.books, "performance": made.performance}
+        return Response(self.get_serializer(body).data)

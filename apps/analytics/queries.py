@@ -16,7 +16,6 @@ from apps.analytics.books import (
     Brief,
     Line,
     Scope,
-    Summary,
     rows_of,
     strategies,
 )
@@ -28,7 +27,6 @@ from apps.brokers.models import Position
 from apps.brokers.queries import PositionView, accounts, positions
 from apps.marketdata.domain.instrument import instrument
 from apps.signals.models import Strategy
-from apps.trades.queries import market_day
 
 
 @dataclass(frozen=True)
@@ -95,12 +93,12 @@ def has_by_hand(user: Any) -> bool:
     return _rows(user, Scope(strategy=BY_HAND)).exists()
 
 
-def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
-    """Return a trader's books at a glance, in three queries."""
-    held = positions(user).filter(closed_at__isnull=True)
+def held(user: Any, scope: Scope = EVERYTHING) -> int:
+    """Return how many positions are open, in one query."""
+    open_now = positions(user).filter(closed_at__isnull=True)
     if scope.account is not None:
-        held = held.filter(account_id=scope.account)
-    return Summary(market_day(), [one.result for one in closed(user, scope)], held.count())
+        open_now = open_now.filter(account_id=scope.account)
+    return open_now.count()
 
 
 _COLUMNS: Final[tuple[Any, ...]] = (

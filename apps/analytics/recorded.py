@@ -15,7 +15,6 @@ from apps.analytics.books import (
     Brief,
     Line,
     Scope,
-    Summary,
     rows_of,
     strategies,
 )
@@ -26,7 +25,6 @@ from apps.brokers.models import BrokerAccount
 from apps.recorder.models import RecordedPosition
 from apps.recorder.queries import RecordedView, positions
 from apps.signals.models import Strategy
-from apps.trades.queries import market_day
 
 NOTHING: Final = Decimal("0.0000")
 # Rows are read as tuples, money in whole parts: model objects and Decimals would take most of the time.
@@ -105,10 +103,9 @@ def traded(user: Any) -> QuerySet[Strategy]:
     return strategies(user).filter(pk__in=used)
 
 
-def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
-    """Return a trader's recorded books at a glance, in two queries."""
-    held = _rows(user, scope).filter(closed_ns__isnull=True).count()
-    return Summary(market_day(), [one.result for one in closed(user, scope)], held)
+def held(user: Any, scope: Scope = EVERYTHING) -> int:
+    """Return how many recorded positions are open, in one query."""
+    return _rows(user, scope).filter(closed_ns__isnull=True).count()
 
 
 # ---- what strategies are told by ----

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from apps.analytics.chosen import Books
 from apps.analytics.domain.money import as_text, in_cents
 from apps.marketdata.fields import RField
 from apps.trades.domain.outcome import Variant
@@ -47,8 +48,12 @@ class ScopeSerializer(serializers.Serializer[Any]):
         required=False, min_value=0, max_value=MOST, help_text="One account; all of yours if left out."
     )  # fmt: skip
     books = serializers.ChoiceField(
-        choices=["desk", "recorded"], default="desk",
-        help_text="Positions of the desk's own accounts, or those that recorders found at brokers; `account` likewise.",
+        choices=[one.value for one in Books], required=False,
+        help_text=(
+            "`desk`: positions of the desk's own accounts; `recorded`: those that recorders found at brokers; `account` "
+            "likewise. Left out: the desk's, unless only the recorded books have a closed position in the range; with an "
+            "`account` always the desk's."
+        ),
     )  # fmt: skip
     since = serializers.DateField(required=False, help_text="First trade date, e.g. 2026-11-02.")
     until = serializers.DateField(required=False, help_text="Last trade date, included.")
@@ -217,12 +222,23 @@ class BreakdownsSerializer(serializers.Serializer[Any]):
     by_direction = CellSerializer(many=True)
 
 
+class BooksField(serializers.ChoiceField):
+    """From which books the figures of an answer are."""
+
+    def __init__(self, **more: Any) -> None:
+        """Offer the books that there are."""
+        told = "The books that were read; Signal Lab trades stand apart."
+        super().__init__(choices=[one.value for one in Books], help_text=told, **more)
+
+
 class StrategyAnalyticsSerializer(serializers.Serializer[Any]):
     """A strategy in figures: its positions in dollars, its Signal Lab trades in R."""
 
     strategy = serializers.IntegerField(source="row.pk")
     name = serializers.CharField(source="row.name")
+    books = BooksField()
     positions = FiguresSerializer(source="performance.figures")
+    days = PeriodSerializer(source="performance.days", many=True)
     weeks = PeriodSerializer(source="performance.weeks", many=True)
     months = PeriodSerializer(source="performance.months", many=True)
     breakdowns = BreakdownsSerializer(source="performance")
@@ -238,6 +254,7 @@ class CurvesSerializer(serializers.Serializer[Any]):
 
     strategy = serializers.IntegerField(source="row.pk")
     name = serializers.CharField(source="row.name")
+    books = BooksField()
     trades = serializers.IntegerField(source="performance.figures.trades")
     net = AmountField(source="performance.figures.net")
     drawdown = DrawdownSerializer(source="performance.figures.drawdown")
@@ -259,6 +276,7 @@ class OfStrategySerializer(serializers.Serializer[Any]):
 class StrategyPerformanceSerializer(serializers.Serializer[Any]):
     """All strategies side by side, and everything together."""
 
+    books = BooksField()
     all = FiguresSerializer(help_text="Everything, by hand included.")
     strategies = OfStrategySerializer(many=True)
 
@@ -266,9 +284,10 @@ class StrategyPerformanceSerializer(serializers.Serializer[Any]):
 class SummarySerializer(serializers.Serializer[Any]):
     """Your books at a glance. Weeks begin on Monday; days are trade dates."""
 
-    trade_date = serializers.DateField(source="day", help_text="The exchange's day now.")
-    open_positions = serializers.IntegerField()
-    today = FiguresSerializer()
-    week = FiguresSerializer()
-    month = FiguresSerializer()
-    all = FiguresSerializer()
+    books = BooksField()
+    trade_date = serializers.DateField(source="told.day", help_text="The exchange's day now.")
+    open_positions = serializers.IntegerField(source="told.open_positions")
+    today = FiguresSerializer(source="told.today")
+    week = FiguresSerializer(source="told.week")
+    month = FiguresSerializer(source="told.month")
+    all = FiguresSerializer(source="told.all")

@@ -15,6 +15,7 @@ from apps.brokers.fields import MoneyField
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
 from apps.users.asked import Asked, read
+from apps.users.paging import OnOnePage, on_one_page
 
 REFUSALS = {400: PROBLEM, 409: PROBLEM}
 
@@ -64,6 +65,12 @@ class SeenSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     is_open = serializers.BooleanField()
     is_live = serializers.BooleanField()
+
+
+class SeenListSerializer(OnOnePage):
+    """The accounts that a login sees. All of them are on this one page."""
+
+    results = SeenSerializer(many=True)
 
 
 class LoginAsked(Asked):
@@ -152,13 +159,13 @@ class TestTradovate(Wishing):
 
     serializer_class = LoginAsked
 
-    @extend_schema(responses={200: SeenSerializer(many=True), **REFUSALS})
+    @extend_schema(responses={200: SeenListSerializer, **REFUSALS})
     def post(self, request: Request) -> Response:
         """Try a login at Tradovate and return the accounts it sees. Nothing is kept."""
         wish = read(LoginAsked, request.data)
         with granted(*wish.fields):
             accounts = connecting.test(user=request.user, **wish.validated_data)
-        return Response(SeenSerializer(accounts, many=True).data)
+        return Response(on_one_page(SeenSerializer(accounts, many=True).data))
 
 
 class ConnectionItem(Wishing):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -28,7 +27,6 @@ from apps.brokers.models import (
     Position,
 )
 from apps.brokers.store import to_account, to_order, to_position
-from apps.bus.domain.message import to_instant
 from apps.marketdata import price
 from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.marketdata.price import Price
@@ -269,16 +267,6 @@ def account_views(user: Any, rows: Iterable[Account] | None = None) -> list[Acco
         )
         for row in found
     ]
-
-
-def closed_positions(
-    user: Any, *, since: datetime | None = None, limit: int = 100
-) -> list[PositionView]:
-    """Return positions that are flat again, the newest first."""
-    rows = positions(user).filter(closed_at__isnull=False).order_by("-closed_ns", "-id")
-    if since is not None:
-        rows = rows.filter(closed_ns__gte=to_instant(since))
-    return [PositionView(row, None) for row in rows[:limit]]
 
 
 def exits_of(position: Position, open_orders: Iterable[Order]) -> tuple[Order, ...]:

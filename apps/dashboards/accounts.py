@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
@@ -75,13 +74,6 @@ class Accounts:
     def gauges(self) -> Iterable[Gauge]:
         """Return the gauges of the chosen account."""
         return self.risk.gauges if self.risk else ()
-
-    @property
-    def net_open(self) -> Decimal | None:
-        """Return today's result with what is open, None where a price is missing."""
-        if self.chosen is None or self.chosen.unrealized is None:
-            return None
-        return self.chosen.net_today + self.chosen.unrealized
 
 
 def _is_on(row: Account) -> bool:

@@ -167,11 +167,6 @@ class Tiles:
     payouts: int
     fees: Decimal
 
-    @property
-    def net_of_fees(self) -> Decimal:
-        """Return what was paid out, less fees."""
-        return self.paid - self.fees
-
 
 @dataclass(frozen=True)
 class Incident:

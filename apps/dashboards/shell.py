@@ -26,7 +26,6 @@ from apps.notifications.queries import unread
 from apps.trades.queries import active_trades, today
 
 LATE_S: Final = 4.0  # without a frame
-STALE_S: Final = 10.0
 DEAD_S: Final = 60.0
 QUIET_S: Final = 10.0  # frames, but no tick: a quiet market
 SESSIONS: Final = (

@@ -35,7 +35,6 @@ from apps.signals.domain.posted import Posted
 from apps.signals.domain.settings import FRAME_SECONDS, MOST_LEFT
 from apps.trades import store as trade_store
 
-KEPT_FRAMES = (60, *FRAME_SECONDS)  # the others are folded again from the minutes
 RECENT = 2 * DAY  # minutes that the desk needs at a start; pending signals may need older ones
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from apps.bus.domain.message import DAY
 from apps.marketdata import archive, store
 from apps.marketdata.domain.calendar import CALENDAR, Calendar, Holiday, HolidayKind, HolidayStatus
 from apps.marketdata.domain.candle import Candle
@@ -20,7 +19,6 @@ from apps.marketdata.models import HolidayRow, InstrumentSetting, TickMark, Tick
 from apps.marketdata.partitions import day_of_tick
 from apps.marketdata.retention import archive_home
 
-ROLL_WINDOW: Final = 8  # days in which feeds and platforms change over
 MINUTE: Final = 60  # seconds of the candles from which all others are folded
 
 
@@ -148,12 +146,6 @@ def front_contract(root: str, at: int) -> Contract:
     """
     roll = InstrumentSetting.objects.filter(root=root).values_list("roll", flat=True).first()
     return front(root, at, RollDay(roll) if roll else RollDay.MONDAY)
-
-
-def rolls_soon(root: str, at: int) -> bool:
-    """Return whether a continuous symbol may mean two contracts: the last eight days of the old one."""
-    ends = front_contract(root, at - ROLL_WINDOW * DAY).last_trade_date
-    return 0 <= (ends - day_of_tick(at)).days <= ROLL_WINDOW
 
 
 def _as_set(product: Instrument, row: InstrumentSetting) -> Instrument:

@@ -137,12 +137,6 @@ def read_ticks(
         yield Tick(at, price, size, id, Quote(*quote) if known else None)
 
 
-def last_tick_id(contract: str, using: str = "default") -> int | None:
-    """Return the id of the newest stored tick of a contract, None if there is none."""
-    rows = TickRow.objects.using(using).filter(contract=contract).order_by("-ts_ns", "-tick_id")
-    return rows.values_list("tick_id", flat=True).first()
-
-
 # ---- candles ----
 
 

@@ -21,6 +21,7 @@ from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.values import DayOrder, Decimals
 from apps.recorder.models import Import
 from apps.users.asked import Asked, read
+from apps.users.paging import OnOnePage, on_one_page
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
 MOST_DAYS = 400
@@ -96,6 +97,12 @@ class DaySerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField([*Completeness, ""])
     why = serializers.CharField()
     fills = serializers.IntegerField()
+
+
+class DayListSerializer(OnOnePage):
+    """Trade dates, oldest first. All of them are on this one page."""
+
+    results = DaySerializer(many=True)
 
 
 def refused(problem: CannotImport) -> ValidationError:
@@ -226,7 +233,7 @@ class Days(GenericAPIView[Any]):
     """How complete the days of a broker account are."""
 
     asks = RangeSerializer
-    serializer_class = DaySerializer
+    serializer_class = DayListSerializer
     pagination_class = None
     filter_backends = ()
 
@@ -236,7 +243,7 @@ class Days(GenericAPIView[Any]):
             OpenApiParameter("since", OpenApiTypes.DATE),
             OpenApiParameter("until", OpenApiTypes.DATE),
         ],
-        responses={200: DaySerializer(many=True), **ANSWERS},
+        responses={200: DayListSerializer, **ANSWERS},
     )
     def get(self, request: Request, id: int) -> Response:
         """Return each weekday: complete, gap, filled (from a file) or unknown, and why."""
@@ -245,4 +252,4 @@ class Days(GenericAPIView[Any]):
             raise NotFound(f"You have no broker account {id}.")
         given = read(RangeSerializer, request.query_params).validated_data
         cells = days.days_of(account, given["since"], given["until"], to_instant(timezone.now()))
-        return Response(DaySerializer(cells, many=True).data)
+        return Response(on_one_page(DaySerializer(cells, many=True).data))

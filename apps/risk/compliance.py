@@ -23,7 +23,6 @@ from apps.risk.portfolio import UnderRules
 
 OLD_DAYS: Final = 60  # a rule set read longer ago is said to be old
 SOON: Final = 30 * MINUTE
-STOPS_IN_ROW: Final = 10
 
 
 class Mark(StrEnum):

@@ -21,11 +21,6 @@ from apps.signals.domain.settings import settings_for
 from apps.signals.domain.signal import Check, Reason, Signal, Status
 
 OPEN = (Status.WAITING, Status.PENDING, Status.CONFIRMED)
-FIELDS = [
-    field.name
-    for field in models.Signal._meta.concrete_fields
-    if field.name not in ("id", "key", "user", "strategy", "alert", "stored_at")
-]
 
 
 def load(now: int | None) -> DeskState:

@@ -167,11 +167,6 @@ class TradeView:
         return self.trade.in_r(self.trade.worst)
 
     @property
-    def gave_back_r(self) -> Fraction | None:
-        """Return how much of the best is gone again, in R."""
-        return None if self.now_r is None else max(Fraction(0), self.mfe_r - self.now_r)
-
-    @property
     def result_r(self) -> Fraction | None:
         """Return what the trader's own trade made, None while it is active."""
         return self.trade.result_r()
@@ -190,11 +185,6 @@ class TradeView:
             Target(target_name(n), n, target_price(self.trade, n), _moment(fixed, n), _moment(even, n))
             for n in self.trade.targets
         ]  # fmt: skip
-
-    @property
-    def next_target(self) -> Target | None:
-        """Return the nearest target that was not reached yet."""
-        return next((target for target in self.targets if target.hit_at is None), None)
 
     @property
     def no_be(self) -> dict[str, Any]:
@@ -232,11 +222,6 @@ def rows(user: Any) -> QuerySet[Trade]:
 def active_trades(user: Any) -> list[TradeView]:
     """Return the trades whose plan is still on, newest first."""
     return views(rows(user).filter(state=State.ACTIVE))
-
-
-def watched_trades(user: Any) -> list[TradeView]:
-    """Return the trades that ended by their plan while a track still runs."""
-    return views(rows(user).filter(status="ACTIVE").exclude(state=State.ACTIVE))
 
 
 def trade(user: Any, id: int) -> TradeView | None:
@@ -289,11 +274,6 @@ def today(user: Any, day: date | None = None) -> Day:
     """Return a trade date's ended trades with their sum, today's unless one is named."""
     day = day or market_day()
     return Day(day, todays_trades(user, day))
-
-
-def lab_trades(user: Any) -> QuerySet[Trade]:
-    """Return every Signal Lab entry of this trader, newest first."""
-    return rows(user)
 
 
 def lab_stats(

@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
+from apps.users.counting import is_slowed
 from apps.users.models import User
 from apps.users.secret import seal, unseal
 
@@ -135,7 +136,15 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
         return str(found)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Leave the counting of wrong passwords to axes; allauth counts wrong codes."""
+        """Leave the counting of wrong passwords to axes; allauth counts wrong codes.
+
+        Axes counts by name and address together. Who tries one name after the other is stopped here.
+
+        Raises:  ValidationError  too many came from his address; axes' middleware answers as it does for one name
+        """
+        if is_slowed(request):
+            request.axes_locked_out = True  # type: ignore[attr-defined]  # as axes marks it
+            raise self.validation_error("too_many_login_attempts")
 
     def get_login_stages(self) -> list[str]:
         """Return the steps of a sign-in, with our own way to ask for an address."""

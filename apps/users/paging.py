@@ -1,5 +1,8 @@
 """The shape of lists in the API."""
 
+from typing import Any
+
+from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
 
 
@@ -9,3 +12,16 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+
+class OnOnePage(serializers.Serializer[Any]):
+    """The shape of a list that is short and comes whole; whoever uses it says what `results` are."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+def on_one_page(items: Any) -> dict[str, Any]:
+    """Return such a list of what a serializer of many has made."""
+    return {"count": len(items), "next": None, "previous": None, "results": items}

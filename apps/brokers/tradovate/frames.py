@@ -226,16 +226,6 @@ def decode_frame(frame: bytes, drop: Drop) -> list[Heard]:
     return []
 
 
-def ticks_from_frame(frame: bytes, drop: Drop = lambda reason: None) -> list[Tick]:
-    """Return all ticks of a frame, in whole multiples of the tick size that their packets name."""
-    return [
-        tick
-        for heard in decode_frame(frame, drop)
-        if isinstance(heard, ChartPacket)
-        for tick in heard.ticks
-    ]
-
-
 def penalty_in(data: Raw) -> Penalty | None:
     """Return the penalty ticket that came in place of an answer, if it is one."""
     if b'"p-ticket"' not in bytes(data):

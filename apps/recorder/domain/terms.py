@@ -1,7 +1,6 @@
 """The words of a recorder: units, statuses, and why a fill is whose."""
 
 from enum import StrEnum
-from typing import Final
 
 
 class Unit(StrEnum):
@@ -60,9 +59,6 @@ class LogKind(StrEnum):
     ASSIGNED = "assigned"
     CORRECTED = "corrected"
     WARNING = "warning"
-
-
-NOBODYS: Final = frozenset({Reason.UNATTRIBUTED, Reason.AMBIGUOUS, Reason.BEFORE})
 
 
 class BadRecorder(ValueError):

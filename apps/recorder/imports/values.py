@@ -94,7 +94,8 @@ def number(field: str, text: str, decimals: Decimals) -> Decimal:
 
 def _cure_of_number(plain: str, decimals: Decimals) -> str:
     other = Decimals.COMMA if decimals is Decimals.POINT else Decimals.POINT
-    if any(one.isdigit() for one in plain) and _GROUPED[other].fullmatch(plain):
+    is_marked = any(one.isdigit() for one in plain) and not plain.isdigit()
+    if is_marked and _GROUPED[other].fullmatch(plain):
         return f"the file was read with a decimal {decimals}, this one has a decimal {other}; choose it, or mend the row"
     return "write a number such as 21539.50" if plain else "it is empty; write a number"
 

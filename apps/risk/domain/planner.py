@@ -11,7 +11,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from typing import Final
 
-from apps.marketdata.domain.instrument import Instrument
 from apps.risk.domain.best_day import (
     CENT,
     DOLLAR,
@@ -79,40 +78,6 @@ class Plan:
     def is_met(self) -> bool:
         """Return whether he may stop now and has reached the goal."""
         return self.window is not None and self.window.holds(self.today)
-
-
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """How many contracts a buffer carries. each: what one loses at its stop, slippage and fees included."""
-
-    contracts: int
-    each: Decimal
-    loss: Decimal
-    left: Decimal
-
-
-def contracts_for(
-    buffer: Decimal,
-    stop_points: Decimal,
-    instrument: Instrument,
-    slippage: int = 0,
-    fees: Decimal | None = None,
-    *,
-    inclusive: bool = True,
-) -> Sizing:
-    """Return the most contracts whose stop leaves the limit unbroken.
-
-    slippage: ticks that the stop may be missed by; fees: a side and contract, None = the instrument's usual ones
-    inclusive: touching the limit breaks it, so something of the buffer has to be left
-    """
-    if stop_points <= 0 or slippage < 0:
-        raise ValueError("a stop lies some points away, and slippage is never negative")
-    side = instrument.commission + instrument.exchange_fee if fees is None else fees
-    each = stop_points * instrument.point_value + slippage * instrument.tick_value + 2 * side
-    number = max(0, int(buffer / each)) if buffer > 0 else 0
-    if number and (number * each > buffer or (inclusive and number * each == buffer)):
-        number -= 1
-    return Sizing(number, each, number * each, buffer - number * each)
 
 
 def plan(

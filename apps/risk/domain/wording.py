@@ -5,15 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.risk.domain.limits import LimitName
 from apps.risk.domain.rules import Basis, DrawdownType, Policy, Rules
 from apps.risk.domain.spoken import dollars
 
-LIMIT_WORDS: Final[Mapping[LimitName, str]] = {
-    LimitName.MAX_LOSS: "To liquidation",
-    LimitName.DAILY_LOSS: "Daily loss",
-    LimitName.OWN_DAILY: "Own daily limit",
-}
 POLICY_WORDS: Final[Mapping[Policy, str]] = {
     Policy.ALLOWED: "allowed",
     Policy.PERSONAL_DEVICE_ONLY: "from your own device only",

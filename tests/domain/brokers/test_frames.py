@@ -22,7 +22,6 @@ from apps.brokers.tradovate.frames import (
     encode_request,
     instant_of,
     penalty_in,
-    ticks_from_frame,
 )
 from apps.bus.domain.message import iso
 from apps.marketdata.domain.tick import Quote, Tick
@@ -39,6 +38,11 @@ def heard(data: bytes | str) -> tuple[list[object], Counter[str]]:
     dropped: Counter[str] = Counter()
     data = data.encode() if isinstance(data, str) else data
     return list(decode_frame(data, lambda reason: dropped.update([reason]))), dropped
+
+
+def ticks_in(data: bytes) -> list[Tick]:
+    said, _ = heard(data)
+    return [tick for one in said if isinstance(one, ChartPacket) for tick in one.ticks]
 
 
 def tick_frame(*ticks: object, **packet: object) -> str:
@@ -90,7 +94,7 @@ def test_17_2_an_answer_and_events_in_one_frame_keep_their_order() -> None:
 
 
 def test_17_3_the_tick_packet_decodes_exactly() -> None:
-    ticks = ticks_from_frame(frame("ticks_9_3"))
+    ticks = ticks_in(frame("ticks_9_3"))
     assert ticks == [
         Tick(BASE, 82001, 3, 9000001, Quote(82000, 12, 82001, 7)),
         Tick(BASE + 45_000_000, 82002, 1, 9000002, Quote(82001, 5, 82002, 9)),
@@ -129,12 +133,12 @@ def test_17_6_a_penalty_ticket_is_recognised() -> None:
 
 def test_ticks_of_a_packet_are_sorted_by_id() -> None:
     text = tick_frame({"t": 9, "p": 1, "s": 1, "id": 12}, {"t": 1, "p": 0, "s": 1, "id": 11})
-    assert [tick.id for tick in ticks_from_frame(text.encode())] == [11, 12]
+    assert [tick.id for tick in ticks_in(text.encode())] == [11, 12]
 
 
 def test_a_side_without_its_size_has_no_book() -> None:
     text = tick_frame({"t": 0, "p": 0, "s": 1, "id": 1, "b": -1, "a": 1, "bs": 4})
-    assert ticks_from_frame(text.encode())[0].quote == Quote(82000, 4, None, None)
+    assert ticks_in(text.encode())[0].quote == Quote(82000, 4, None, None)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +218,8 @@ def test_both_ways_through_the_decoder_say_the_same(rows: list) -> None:
     short = tick_frame(*ticks)
     long = short.replace("a[{", 'a[{"s":200,"i":1},{', 1)
     worst = tick_frame(*ticks, {"t": "x"})
-    assert ticks_from_frame(short.encode()) == ticks_from_frame(long.encode())
-    assert ticks_from_frame(short.encode()) == ticks_from_frame(worst.encode())
+    assert ticks_in(short.encode()) == ticks_in(long.encode())
+    assert ticks_in(short.encode()) == ticks_in(worst.encode())
 
 
 def test_bars_keep_exact_prices_and_their_start() -> None:

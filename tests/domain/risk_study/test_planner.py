@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.marketdata.domain.instrument import instrument
 from apps.risk.domain.best_day import DayResult, best_day, met_today, needed_profit
 from apps.risk.domain.limits import is_consistent
-from apps.risk.domain.planner import Goal, PaidOut, contracts_for, plan
+from apps.risk.domain.planner import Goal, PaidOut, plan
 from apps.risk.domain.presets import preset
 from apps.risk.domain.reading import rules_for
 from apps.risk.domain.rules import Basis, Consistency
@@ -161,27 +160,6 @@ def test_without_a_rule_there_is_nothing_to_say():
         balance=Decimal(50_005),
     )
     assert made.goal is Goal.NONE and made.window is None and made.text == "You have +$5."
-
-
-@pytest.mark.parametrize(
-    ("buffer", "contracts"), [("1000", 4), ("215.60", 0), ("215.61", 1), ("-5", 0)]
-)
-def test_size_for_the_remaining_buffer(buffer, contracts):
-    # 10 points of NQ are 200, two ticks of slippage 10, fees 2 x 2.80: 215.60 a contract
-    sized = contracts_for(Decimal(buffer), Decimal(10), instrument("NQ"), 2, Decimal("2.80"))
-    assert sized.each == Decimal("215.60")
-    assert sized.contracts == contracts
-    assert sized.left == Decimal(buffer) - contracts * Decimal("215.60")
-
-
-def test_where_touching_is_allowed_the_whole_buffer_counts():
-    sized = contracts_for(
-        Decimal(400), Decimal(10), instrument("NQ"), 0, Decimal(0), inclusive=False
-    )
-    assert (sized.contracts, sized.left) == (2, 0)
-    assert contracts_for(Decimal(400), Decimal(10), instrument("NQ"), 0, Decimal(0)).contracts == 1
-    usual = contracts_for(Decimal(1000), Decimal(10), instrument("MNQ"))
-    assert usual.each == 20 + 2 * Decimal("0.99")
 
 
 CENTS = st.integers(-80, 120).map(Decimal)

@@ -60,6 +60,11 @@ def test_a_strategy_in_figures(alice: Actor, strategy: Strategy) -> None:
     assert figures["drawdown"] == {
         "depth": "107.80", "peak_on": "2025-11-28", "deepest_on": "2025-12-01", "recovered_on": None,
     }  # fmt: skip
+    assert body["books"] == "desk"
+    assert [(one["start"], one["net"]) for one in body["days"]] == [
+        ("2025-11-28", "192.20"), ("2025-12-01", "-107.80"), ("2025-12-02", "7.8250"),
+    ]  # fmt: skip
+    assert body["days"] == got(alice, paths(strategy)[3])["days"]
     assert [(one["start"], one["net"]) for one in body["weeks"]] == [
         ("2025-11-24", "192.20"), ("2025-12-01", "-99.9750"),
     ]  # fmt: skip

@@ -160,3 +160,86 @@ def test_recorded_books_cost_the_same_however_much_there_is(
         a_fill(account, -1, "20001.00", 2)
         settle(account=account)
     assert cost() == few
+
+
+# ---- which books the API reads when none are named ----
+
+
+def answers(recorder: Recorder) -> list[str]:
+    """Return every address that answers in figures of books."""
+    return [
+        f"/api/strategies/{recorder.strategy_id}/analytics/",
+        f"/api/dashboard/analytics/{recorder.strategy_id}/",
+        "/api/strategy/performance/",
+        "/api/dashboard/summary/",
+    ]
+
+
+def read(actor: Actor, path: str, **query: Any) -> tuple[str, int]:
+    """Return the books that an answer names and how many trades it tells."""
+    answer = actor.client.get(path, query)
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    return body["books"], (body.get("positions") or body.get("all") or body)["trades"]
+
+
+@pytest.mark.parametrize("n", range(4))
+def test_who_has_recorded_trades_alone_sees_them_without_naming_their_books(
+    alice: Actor, bob: Actor, recorder: Recorder, n: int
+) -> None:
+    path = answers(recorder)[n]
+    assert read(alice, path) == ("recorded", 2)
+    assert read(alice, path, books="desk") == ("desk", 0)
+    assert read(alice, path, until="2025-12-01") == ("desk", 0)  # none has anything in this range
+    assert read(alice, path, since="2025-12-02", until="2025-12-02") == ("recorded", 2)
+    assert read(alice, path, books="recorded", until="2025-12-01") == ("recorded", 0)
+    if str(recorder.strategy_id) not in path:
+        assert read(bob, path) == ("desk", 0)
+
+
+@pytest.mark.parametrize("n", range(4))
+def test_the_desks_books_are_read_as_soon_as_they_have_something_in_the_range(
+    alice: Actor, recorder: Recorder, n: int
+) -> None:
+    path = answers(recorder)[n]
+    own = an_account(alice.user, "Paper one")
+    a_position(own, strategy=recorder.strategy, place=recorder.strategy_id)
+    assert read(alice, path) == ("recorded", 2)  # it is open: nothing is closed at the desk yet
+    a_position(
+        own, closed="2025-12-01T15:00:00Z", realized=Decimal(5), strategy=recorder.strategy,
+        place=recorder.strategy_id + 1,
+    )  # fmt: skip
+    assert read(alice, path) == ("desk", 1)
+    assert read(alice, path, books="recorded") == ("recorded", 2)
+    assert read(alice, path, since="2025-12-02") == ("recorded", 2)
+
+
+@pytest.mark.parametrize("n", range(4))
+def test_an_account_without_books_is_one_of_the_desks(
+    alice: Actor, recorder: Recorder, n: int
+) -> None:
+    """A broker account may bear the same number: it is never meant by chance."""
+    path, own = answers(recorder)[n], an_account(alice.user, "Paper one")
+    assert read(alice, path, account=own.pk) == ("desk", 0)
+    broker = recorder.account_id
+    assert read(alice, path, account=broker, books="recorded") == ("recorded", 2)
+
+
+def test_the_summary_tells_what_is_open_in_its_books(alice: Actor, recorder: Recorder) -> None:
+    a_position(an_account(alice.user, "Paper one"))
+    a_fill(recorder.account, 1, "20000.00", 5)
+    settle(account=recorder.account)
+    a_fill(recorder.account, 1, "20000.00", 6)
+    settle(account=recorder.account)
+    body = alice.client.get("/api/dashboard/summary/").json()
+    assert (body["books"], body["open_positions"], body["today"]["trades"]) == ("recorded", 1, 2)
+    own = alice.client.get("/api/dashboard/summary/", {"books": "desk"}).json()
+    assert (own["books"], own["open_positions"], own["all"]["trades"]) == ("desk", 1, 0)
+
+
+def test_the_days_of_recorded_trades_are_told(alice: Actor, recorder: Recorder) -> None:
+    body = alice.client.get(answers(recorder)[0]).json()
+    day = {"start": "2025-12-02", "net": "92.00", "trades": 2, "wins": 1, "losses": 1}
+    assert body["days"] == [day]
+    assert body["weeks"] == [day | {"start": "2025-12-01"}]
+    assert body["positions"] == body["recorded"]

@@ -94,7 +94,10 @@ def test_a_field_that_can_t_be_used_is_named(
 
 def test_trying_a_login_keeps_nothing(alice: Actor, market: ScriptedSimulator) -> None:
     answer = alice.client.post("/api/accounts/test-tradovate-connection/", LOGIN, **JSON)
-    assert answer.status_code == 200 and answer.json()[0]["name"] == "DEMO1001"
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    assert [one["name"] for one in body.pop("results")] == ["DEMO1001"]
+    assert body == {"count": 1, "next": None, "previous": None}
     assert not Connection.objects.exists()
 
 

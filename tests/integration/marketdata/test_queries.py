@@ -177,13 +177,6 @@ def test_staff_chooses_the_day_of_the_roll() -> None:
     assert queries.front_contract("NQ", thursday).name == "NQH7"
 
 
-@pytest.mark.parametrize(
-    ("day", "soon"), [(8, False), (10, True), (14, True), (18, True), (21, False)]
-)
-def test_continuous_symbols_are_doubtful_around_the_roll(day: int, soon: bool) -> None:
-    assert queries.rolls_soon("NQ", chicago(date(2026, 12, day), 9 * 60)) is soon
-
-
 def test_partitions_follow_utc_days() -> None:
     start, _ = partitions.bounds(to_datetime(AT).date())
     assert start == AT - AT % DAY

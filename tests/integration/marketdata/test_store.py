@@ -38,8 +38,6 @@ def test_ticks_come_back_as_they_went_in() -> None:
     assert stored() == TICKS
     assert stored("NQH6") == []
     assert list(store.read_ticks("NQZ5", AT + 1, AT + MINUTE)) == [TICKS[1]]
-    assert store.last_tick_id("NQZ5") == TICKS[-1].id
-    assert store.last_tick_id("NQH6") is None
     assert writer.write("NQZ5", []) == 0
 
 

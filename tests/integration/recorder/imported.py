@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.brokers.models import BrokerAccount, BrokerFill, Connection
-from apps.recorder import importing
-from apps.recorder.models import Import
+from apps.recorder import importing, recorders
+from apps.recorder.models import Import, Recorder
 from tests.factories import at
 
 NINJA = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,\n"
@@ -74,3 +74,9 @@ def known(account: BrokerAccount) -> Sequence[tuple[str, int, str, str]]:
     rows = BrokerFill.objects.filter(account=account, is_active=True)
     rows = rows.order_by("at_ns", "quantity", "id")
     return [(row.side, row.quantity, f"{row.price.normalize():f}", row.source) for row in rows]
+
+
+def recording(user: Any, name: str, account: BrokerAccount, root: str) -> Recorder:
+    """Return a recorder of an account that records from the beginning of all that is kept."""
+    made, _ = recorders.create(user=user, name=name, symbol=f"{root}1!", account=account)
+    return recorders.start(recorder=made, by=user.get_username(), since=0)

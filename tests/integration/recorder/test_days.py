@@ -116,7 +116,9 @@ def test_days_are_the_owners_alone(alice: Actor, bob: Actor) -> None:
     account = watched(alice)
     days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
     path = f"/api/recorder/days/{account.pk}/"
-    told = alice.client.get(path, {"since": "2025-01-24", "until": "2025-01-28"}).json()
+    body = alice.client.get(path, {"since": "2025-01-24", "until": "2025-01-28"}).json()
+    told = body.pop("results")
+    assert body == {"count": 3, "next": None, "previous": None}
     assert [one["state"] for one in told] == ["unknown", "unknown", "unknown"]
     assert "Before the desk knew" in told[0]["why"] and "held when the day began" in told[1]["why"]
     assert alice.client.get(path, {"since": "2025-01-29", "until": "2025-01-28"}).status_code == 400

@@ -40,6 +40,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     [
         ("PUBLIC_URL", "desk.example.com", "https://"),
         ("PROXIES", "many", "0 to 5"),
+        ("ADDRESS_FAILURES", "-1", "0 to 10000"),
         ("PORT", "0", "1 to 65535"),
         ("PORT", "8000.5", "whole number"),
         ("SPEED", "0", "0.1 to 1000"),

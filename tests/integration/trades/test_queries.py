@@ -30,8 +30,7 @@ def test_a_long_is_measured_against_the_price_of_the_moment(alice: Actor) -> Non
     (view,) = queries.active_trades(alice.user)
     assert (view.now_r, view.now_points) == (Fraction(-36, 45), NQ.points(-144))
     assert (f"{view.stop_away}", view.is_near_stop, view.nearness) == ("9.00", True, "danger")
-    assert (view.mfe_r, view.gave_back_r) == (Fraction(36, 45), Fraction(72, 45))
-    assert view.next_target is not None and view.next_target.price == "20059.00"
+    assert (view.mfe_r, view.targets[0].price) == (Fraction(36, 45), "20059.00")
     assert view.seconds_in_trade == 90
 
 
@@ -41,7 +40,7 @@ def test_a_short_is_its_mirror(alice: Actor) -> None:
     (view,) = queries.active_trades(alice.user)
     assert not view.is_bullish
     assert (view.now_r, f"{view.stop_away}") == (Fraction(-36, 45), "9.00")
-    assert view.next_target is not None and view.next_target.price == "19969.00"
+    assert view.targets[0].price == "19969.00"
 
 
 def test_the_day_begins_at_six_in_the_evening_in_new_york(alice: Actor, bob: Actor) -> None:
@@ -64,7 +63,10 @@ def test_the_day_begins_at_six_in_the_evening_in_new_york(alice: Actor, bob: Act
 def test_a_trade_ended_by_its_plan_is_watched_while_a_track_runs(alice: Actor) -> None:
     row = a_trade(alice.user, prices=("20060.00", "20014.00"))
     a_trade(alice.user, prices=("19969.00",))
-    (view,) = queries.watched_trades(alice.user)
+    view = queries.trade(alice.user, row.pk)
+    assert view is not None and view.row.pk not in [
+        one.row.pk for one in queries.active_trades(alice.user)
+    ]
     assert (view.row.pk, view.is_watched, view.is_armed) == (row.pk, True, True)
 
 

@@ -1,10 +1,14 @@
 """The door: who may come in, and what strangers are told."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
+from django.db.models import Sum
 from django.test import Client
+from django.utils import timezone
 
 from apps.bus.models import FactRow
 from tests.cast import Actor
@@ -137,3 +141,87 @@ def test_who_comes_through_all_proxies_counts_by_the_address_that_the_outermost_
     other = Client(headers={"x-forwarded-for": "198.51.100.7, 10.0.0.1"})
     right = other.post("/accounts/login/", {"username": dora, "password": PASSWORD})
     assert right.status_code == 302
+
+
+PUBLIC = "93.184.215.{}"
+
+
+@pytest.fixture
+def few(settings: Any) -> int:
+    """Bear three wrong passwords from one address: each costs a slow hash."""
+    assert settings.ADDRESS_FAILURES == 30
+    settings.ADDRESS_FAILURES = 3
+    return 3
+
+
+def wrong_names(client: Client, count: int, first: int = 0) -> int:
+    """Try a wrong password for one name after the other; return the last answer."""
+    for number in range(first, first + count):
+        last = client.post(
+            "/accounts/login/", {"username": f"name{number}", "password": "wrong"}
+        ).status_code
+    return last
+
+
+def test_who_tries_one_name_after_the_other_is_slowed(dora: str, few: int) -> None:
+    stranger = Client(REMOTE_ADDR=PUBLIC.format(7))
+    assert wrong_names(stranger, few) == 200
+    assert wrong_names(stranger, 10, first=few) == 429
+    right = stranger.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert right.status_code == 429 and b"Wait" in right.content
+    assert stranger.get("/accounts/login/").status_code == 200
+    elsewhere = Client(REMOTE_ADDR=PUBLIC.format(8))
+    answer = elsewhere.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 302
+    # what was refused was not counted: a quarter of an hour after the third it goes on
+    assert AccessAttempt.objects.aggregate(n=Sum("failures_since_start"))["n"] == few
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    again = stranger.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert again.status_code == 302
+
+
+def test_it_can_be_switched_off(few: int, settings: Any) -> None:
+    settings.ADDRESS_FAILURES = 0
+    assert wrong_names(Client(REMOTE_ADDR=PUBLIC.format(7)), few + 1) == 200
+
+
+def test_right_passwords_are_not_counted(dora: str, few: int) -> None:
+    for _ in range(few + 1):
+        client = Client(REMOTE_ADDR=PUBLIC.format(7))
+        answer = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+        assert answer.status_code == 302
+
+
+def test_behind_a_proxy_who_tries_many_names_slows_himself_alone(
+    dora: str, few: int, settings: Any
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    stranger = Client(headers={"x-forwarded-for": PUBLIC.format(7)})
+    assert wrong_names(stranger, few + 1) == 429
+    trader = Client(headers={"x-forwarded-for": PUBLIC.format(8)})
+    answer = trader.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("proxies", "nearest", "forwarded"),
+    [
+        (0, "127.0.0.1", ""),  # a tunnel that writes nothing
+        (0, "172.17.0.1", ""),  # a container's gateway
+        (0, PUBLIC.format(7), PUBLIC.format(1)),  # a proxy that PROXIES does not know of
+        (2, PUBLIC.format(7), PUBLIC.format(1)),  # fewer proxies than it says
+        (1, PUBLIC.format(7), "not an address"),
+        (1, "10.0.0.1", "10.0.0.9"),
+    ],
+)
+def test_an_address_that_people_may_share_slows_nobody(
+    dora: str, few: int, settings: Any, proxies: int, nearest: str, forwarded: str
+) -> None:
+    """Else one stranger shuts the door for everybody behind the same proxy."""
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    stranger = Client(headers=headers, REMOTE_ADDR=nearest)
+    assert wrong_names(stranger, few + 1) == 200
+    trader = Client(headers=headers, REMOTE_ADDR=nearest)
+    answer = trader.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    assert answer.status_code == 302
