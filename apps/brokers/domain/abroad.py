@@ -17,6 +17,7 @@ from apps.marketdata.domain.instrument import instrument
 
 Place = tuple[int, str, int]
 FRESH_S: Final = 10  # an entry that could not be sent within so many seconds is not wanted any more
+TOO_LATE: Final = "TOO_LATE"  # why that ends which could not leave in time
 MOST_TRIES: Final = 3  # of what a broker does not want; then it is a person's business
 
 
