@@ -16,7 +16,6 @@ from apps.brokers.models.remote import AT_WORK
 from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 
-
 NAME: Final = "tradehub"
 TEXT_MOST: Final = 64  # characters of a text that a broker keeps
 
