@@ -15,7 +15,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from apps.brokers import dispatches
+from apps.brokers import dispatches, lapsing
 from apps.brokers.dispatches import name_of, price
 from apps.brokers.domain.abroad import FRESH_S, TOO_LATE, Errand
 from apps.brokers.domain.comparing import Differs
@@ -115,7 +115,9 @@ class Gateway:
 
     async def _carry_out(self, row: Dispatch) -> int:
         if (stays := await self._in_database(self._stays, row)) is not None:
-            if stays:
+            if stays and row.is_exit and stays[1] == TOO_LATE:
+                await self._in_database(lapsing.end, row, self._now())
+            elif stays:
                 await self._outcomes.finish(row, *stays)
             return bool(stays)
         self._in_hand.add(row.pk)
@@ -141,7 +143,9 @@ class Gateway:
             await self._outcomes.finish(row, S.SENT, remote=remote)
 
     def _claim(self, row: Dispatch) -> bool:
-        """Say that it is being sent, committed before a word goes out; False: somebody else does it."""
+        """Say that it is being sent, committed before a word goes out; False: somebody else does it, or it is too late."""
+        if lapsing.has_lapsed(row, self._now()):
+            return False  # whoever ends what has aged need not fear that it is sent meanwhile
         row.attempts += 1
         queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
         row.payload = row.payload | {"claimed": to_instant(self._now()), "text": name_of(row)}
@@ -152,8 +156,8 @@ class Gateway:
 
     def _stays(self, row: Dispatch) -> Ending | tuple[()] | None:
         """Return how a queued dispatch ends without a call; (): it waits; None: it goes out."""
-        if row.fresh_s is not None and self._age(row) > row.fresh_s:
-            return S.EXPIRED, TOO_LATE
+        if lapsing.has_lapsed(row, self._now()):
+            return (S.NOT_SENT if row.is_exit else S.EXPIRED), TOO_LATE
         if row.errand == Errand.PLACE:
             wanted = Dispatch.objects.filter(errand=Errand.CANCEL, tag=row.tag, status=S.QUEUED)
             if wanted.exists():
@@ -223,7 +227,9 @@ class Gateway:
             return True
         lately = self._now() - timedelta(seconds=NEWS_S)
         looked = Dispatch.objects.filter(**mine, is_exit=True, done_at__gt=lately)
-        return any(one.reason in ("FLAT", TOO_LATE) or "meant" in one.payload for one in looked)
+        return any(
+            one.reason.startswith(("FLAT", TOO_LATE)) or "meant" in one.payload for one in looked
+        )
 
     def _is_behind(self, row: Dispatch) -> bool:
         """Return whether something that closes at the market went out just now for the same contract."""

@@ -70,7 +70,7 @@ def ensure_demo(home: Path) -> Demo:
 
 
 def _ensure_strategy(user: User, token: str) -> Strategy:
-    known = Strategy.objects.filter(token_hash=hashed(token)).first()
+    known: Strategy | None = Strategy.objects.filter(token_hash=hashed(token)).first()
     if known is not None:
         return known
     taken = set(Strategy.objects.filter(user=user).values_list("name", flat=True))

@@ -285,6 +285,9 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "reconcile.agrees": lambda p: Told(
         f"{p['called']}: agrees with the broker again", str(p["subject"]), "good", "ok"
     ),
+    "exit.not_sent": lambda p: Told(
+        f"{p['called']}: an exit could not leave", str(p["words"]), "bad", "warn"
+    ),
     "position.unprotected": lambda p: Told(
         f"{p['called']}: position without a working stop", str(p["words"]), "bad", "warn"
     ),

@@ -123,6 +123,20 @@ def test_room_for_a_part_ages_too_and_what_else_was_wanted_of_the_stop_is_asked_
     assert (world.held, world.broker.protects()) == (2, 2)
 
 
+def test_an_exit_behind_a_change_from_before_it_is_over_with_it_and_the_stop_moves_on() -> None:
+    world = World()
+    world.buy(2, bracket={"trail_points": "10"})
+    world.quiet()
+    world.broker.fill(world.tags("e")[0], 2)
+    world.quiet()
+    world.price(80_040)
+    world.wish(ClosePosition, account=1, contract=NQ, quantity=1)
+    assert asked(world) == [(Errand.MODIFY, None)]
+    assert late(lapse(world)) == [TOO_LATE]
+    (moved,) = world.queue
+    assert (moved.payload["stop"], "quantity" in moved.payload) == ("20000.00", False)
+
+
 def test_what_is_left_of_a_bracket_whose_position_is_closed_is_taken_back_however_late() -> None:
     world = World()
     world.entered(1)
