@@ -86,13 +86,11 @@ async def test_a_way_out_that_could_not_leave_finds_no_later_position(
     )
     async with signed_in(desk):
         await desk.broker.liquidate("1001", CONTRACT)  # by himself, and he trades on
-        await desk.wants()
         desk.passed += timedelta(hours=3)
-        await Dispatch.objects.filter(pk__gt=row.pk).aupdate(created_at=desk.now())
+        await desk.wants()
         await desk.works()
         assert await held(desk) == 1
         again = await desk.wants(Errand.LIQUIDATE, **OUT)
-        await Dispatch.objects.filter(pk=again.pk).aupdate(created_at=desk.now())
         await desk.works()
         assert ((await stands(again))[0], await held(desk)) == (S.SENT, 0)
 
