@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 S = Dispatch.Status
 
 NEWS_S: Final = 60.0  # what a person did at the broker is booked here by then
+LAPSED: Final = timedelta(days=1)  # what could not leave makes us look at what is held for so long
 # ends that the broker itself has told; one that expired may only have vanished from its lists
 TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
 
@@ -217,19 +218,17 @@ class Gateway:
 
         Less was found held just now then, or something could not leave, and the trader did it in the broker's program.
         """
-        mine = {"account": row.account_id, "contract": row.contract}
-        if Difference.objects.filter(
-            account=row.account_id,
-            kind=Differs.POSITION,
-            subject=row.contract,
-            gone_at__isnull=True,
-        ).exists():
+        standing = Difference.objects.filter(account=row.account_id, gone_at__isnull=True)
+        if standing.filter(kind=Differs.POSITION, subject=row.contract).exists():
             return True
-        lately = self._now() - timedelta(seconds=NEWS_S)
-        looked = Dispatch.objects.filter(**mine, is_exit=True, done_at__gt=lately)
-        return any(
-            one.reason.startswith(("FLAT", TOO_LATE)) or "meant" in one.payload for one in looked
-        )
+        now = self._now()
+        if lapsing.lapsed(row).filter(done_at__gt=now - LAPSED).exists():
+            return True
+        looked = Dispatch.objects.filter(
+            account=row.account_id, contract=row.contract, is_exit=True, errand=Errand.PLACE,
+            done_at__gt=now - timedelta(seconds=NEWS_S),
+        )  # fmt: skip
+        return any(one.reason == "FLAT" or "meant" in one.payload for one in looked)
 
     def _is_behind(self, row: Dispatch) -> bool:
         """Return whether something that closes at the market went out just now for the same contract."""

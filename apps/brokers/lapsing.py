@@ -80,7 +80,7 @@ def end(row: Dispatch, now: datetime) -> None:
     """End an exit that could not leave in time. Told to the engine first: told never it would wait for ever."""
     dispatches.tell_outcome(row, S.NOT_SENT, TOO_LATE)
     with transaction.atomic():
-        is_first = not _lapsed(row).filter(done_at__gt=now - ONE_ALARM).exists()
+        is_first = not lapsed(row).filter(done_at__gt=now - ONE_ALARM).exists()
         queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
         words = f"{TOO_LATE}: {row.reason}" if row.reason else TOO_LATE
         if not queued.update(status=S.NOT_SENT, reason=words[:200], done_at=now):
@@ -95,7 +95,8 @@ def end(row: Dispatch, now: datetime) -> None:
             )  # fmt: skip
 
 
-def _lapsed(row: Dispatch) -> QuerySet[Dispatch]:
+def lapsed(row: Dispatch) -> QuerySet[Dispatch]:
+    """Return the exits of a dispatch's account and contract that could not leave in time."""
     mine = Dispatch.objects.filter(account=row.account_id, contract=row.contract, is_exit=True)
     return mine.filter(status=S.NOT_SENT, reason__startswith=TOO_LATE)
 
@@ -134,16 +135,16 @@ def tell_line_back() -> int:
 
 def _tell_back(account: BrokerAccount) -> bool:
     newest = Dispatch.objects.filter(account=account.account_id).order_by("-id")[:LATELY]
-    lapsed = [
+    ended = [
         one
         for one in newest
         if one.is_exit and one.status == S.NOT_SENT and one.reason.startswith(TOO_LATE)
     ]
     login = account.connection
     heard = [at for at in (login.heard_at, login.polled_at) if at is not None]
-    if not lapsed or not heard:
+    if not ended or not heard:
         return False
-    last = lapsed[0]
+    last = ended[0]
     key = f"line:{last.account_id}:{last.pk}"
     if last.done_at is None or max(heard) <= last.done_at or Inbox.objects.filter(key=key).exists():
         return False

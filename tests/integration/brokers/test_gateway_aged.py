@@ -162,11 +162,15 @@ async def test_the_engine_hears_once_that_the_line_is_back(desk: Desk) -> None:
     assert len(await told("line")) == 1
 
 
-async def test_an_exit_after_one_that_aged_looks_at_what_is_held_first(desk: Desk) -> None:
+@pytest.mark.parametrize("hours", [0, 5])
+async def test_an_exit_after_one_that_aged_looks_at_what_is_held_first(
+    desk: Desk, hours: int
+) -> None:
     await enters(desk)
     await desk.wants(Errand.LIQUIDATE, **OUT)
     await sync_to_async(lapsing.end_aged)(timezone.now() + timedelta(seconds=131))
     await desk.broker.liquidate("1001", CONTRACT)
+    desk.passed += timedelta(hours=hours)
     row = await way_out(desk)
     await desk.works()
     assert (await stands(row), await held(desk)) == ((S.NOT_SENT, "FLAT"), 0)
