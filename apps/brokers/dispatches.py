@@ -1,7 +1,8 @@
 """Rows of what is to be sent: read and written for the gateway, told to the engine, and what the broker calls them."""
 
+import unicodedata
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -10,15 +11,20 @@ from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.ports import Leg, NewOrder
 from apps.brokers.domain.seen import OrderSeen
-from apps.brokers.models import WAITING, Account, BrokerAccount, BrokerOrder, Dispatch
+from apps.brokers.models import WAITING, Account, BrokerAccount, BrokerOrder, Dispatch, Order
 from apps.brokers.models.remote import AT_WORK
 from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 
+NAME: Final = "tradehub"
+TEXT_MOST: Final = 64  # characters of a text that a broker keeps
+
 
 def read(number: int) -> Dispatch:
     """Return a dispatch as it stands, with its account and nothing remembered of before."""
-    row: Dispatch = Dispatch.objects.select_related("account__remote").get(pk=number)
+    row: Dispatch = Dispatch.objects.select_related("account__remote", "account__user").get(
+        pk=number
+    )
     return row
 
 
@@ -142,7 +148,7 @@ def new_order(row: Dispatch, account: str) -> NewOrder:
         account=account, contract=row.contract, side=Side(asked["side"]),
         type=OrderType(asked["type"]), quantity=asked["quantity"], tag=row.tag,
         limit=price(asked["limit"]), stop=price(asked["stop"]), trail=price(asked["trail"]),
-        tif=TimeInForce(asked["tif"]), text="tradehub", is_automated=asked["is_automated"],
+        tif=TimeInForce(asked["tif"]), text=asked.get("text", NAME), is_automated=asked["is_automated"],
         is_exit=row.is_exit,
         legs=tuple(
             Leg(
@@ -152,6 +158,15 @@ def new_order(row: Dispatch, account: str) -> NewOrder:
             for leg in asked["legs"]
         ),
     )  # fmt: skip
+
+
+def name_of(row: Dispatch) -> str:
+    """Return what an order is called at the broker: its strategy's name, in letters that every broker can take."""
+    order = Order.objects.filter(key=row.order).select_related("strategy").first()
+    name = order.strategy.name if order is not None and order.strategy is not None else ""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = "".join(one if one.isprintable() else " " for one in plain).split()
+    return " ".join(words)[:TEXT_MOST].rstrip() or NAME
 
 
 def price(text: Any) -> Decimal | None:

@@ -15,9 +15,10 @@ from typing import Final
 
 from django.utils import timezone
 
-from apps.brokers import dispatches
-from apps.brokers.dispatches import price
-from apps.brokers.domain.abroad import FRESH_S, Errand
+from apps.brokers import dispatches, lapsing
+from apps.brokers.dispatches import name_of, price
+from apps.brokers.domain.abroad import FRESH_S, TOO_LATE, Errand
+from apps.brokers.domain.comparing import Differs
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import (
     Broker,
@@ -30,8 +31,9 @@ from apps.brokers.domain.ports import (
 )
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen
 from apps.brokers.logins import DatabaseThread
-from apps.brokers.models import WAITING, Connection, Dispatch
+from apps.brokers.models import WAITING, Connection, Difference, Dispatch
 from apps.brokers.outcomes import Outcomes
+from apps.brokers.reconciling import differs_in
 from apps.brokers.resolving import ABSENT_S, Resolver
 from apps.brokers.store import live_of
 from apps.bus.domain.message import to_instant
@@ -40,8 +42,12 @@ log = logging.getLogger(__name__)
 S = Dispatch.Status
 
 NEWS_S: Final = 60.0  # what a person did at the broker is booked here by then
+LAPSED: Final = timedelta(days=1)  # what could not leave makes us look at what is held for so long
 # ends that the broker itself has told; one that expired may only have vanished from its lists
 TOLD_OVER: Final = (BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
+
+
+Ending = tuple[str, str] | tuple[str, str, str]  # status and reason, and what there is to say of it
 
 
 class Gateway:
@@ -110,7 +116,9 @@ class Gateway:
 
     async def _carry_out(self, row: Dispatch) -> int:
         if (stays := await self._in_database(self._stays, row)) is not None:
-            if stays:
+            if stays and row.is_exit and stays[1] == TOO_LATE:
+                await self._in_database(lapsing.end, row, self._now())
+            elif stays:
                 await self._outcomes.finish(row, *stays)
             return bool(stays)
         self._in_hand.add(row.pk)
@@ -136,26 +144,26 @@ class Gateway:
             await self._outcomes.finish(row, S.SENT, remote=remote)
 
     def _claim(self, row: Dispatch) -> bool:
-        """Say that it is being sent, committed before a word goes out; False: somebody else does it."""
+        """Say that it is being sent, committed before a word goes out; False: somebody else does it, or it is too late."""
+        if lapsing.has_lapsed(row, self._now()):
+            return False  # whoever ends what has aged need not fear that it is sent meanwhile
         row.attempts += 1
         queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
-        row.payload = row.payload | {"claimed": to_instant(self._now())}
+        row.payload = row.payload | {"claimed": to_instant(self._now()), "text": name_of(row)}
         changed = {
             "status": S.SENDING, "sent_at": self._now(), "attempts": row.attempts, "payload": row.payload,
         }  # fmt: skip
         return bool(queued.update(**changed))
 
-    def _stays(self, row: Dispatch) -> tuple[str, str] | tuple[()] | None:
+    def _stays(self, row: Dispatch) -> Ending | tuple[()] | None:
         """Return how a queued dispatch ends without a call; (): it waits; None: it goes out."""
-        if row.fresh_s is not None and self._age(row) > row.fresh_s:
-            return S.EXPIRED, "TOO_LATE"
+        if lapsing.has_lapsed(row, self._now()):
+            return (S.NOT_SENT if row.is_exit else S.EXPIRED), TOO_LATE
         if row.errand == Errand.PLACE:
             wanted = Dispatch.objects.filter(errand=Errand.CANCEL, tag=row.tag, status=S.QUEUED)
             if wanted.exists():
                 return S.NOT_SENT, "CANCELLED"
-            if not row.is_exit and not live_of(row.account).get("is_on"):
-                return S.NOT_SENT, "LIVE_OFF"
-            return None
+            return None if row.is_exit else self._entry_stays(row)
         if row.errand == Errand.LIQUIDATE or not row.tag or "remote" in row.payload:
             return None
         placed = dispatches.placed_by(row.tag)
@@ -163,6 +171,16 @@ class Gateway:
             return ()
         if placed is not None and placed.status != S.SENT:
             return S.REFUSED, "TooLate"
+        return None
+
+    def _entry_stays(self, row: Dispatch) -> Ending | None:
+        """Return how an entry ends that may not leave, None if it may. No exit is ever asked this."""
+        if not live_of(row.account).get("is_on"):
+            return S.NOT_SENT, "LIVE_OFF"
+        if not row.account.user.is_active:
+            return S.NOT_SENT, "USER_OFF"
+        if (difference := differs_in(row.account, row.contract)) is not None:
+            return S.NOT_SENT, "DIFFERS", f"{difference.words} Settle it under Live orders first."
         return None
 
     async def _fits(self, row: Dispatch) -> bool:
@@ -173,7 +191,7 @@ class Gateway:
         if row.errand != Errand.PLACE or not row.is_exit:
             return True
         waited = row.attempts > 0 or self._age(row) > FRESH_S
-        if not waited and not await self._in_database(self._is_news, row):
+        if not waited and not await self._in_database(self._is_in_doubt, row):
             return True
         row.attempts += 1
         try:
@@ -195,12 +213,20 @@ class Gateway:
             await self._in_database(dispatches.tell_smaller, row, size)
         return True
 
-    def _is_news(self, row: Dispatch) -> bool:
-        """Return whether less was found held just now than was to be closed: the engine may not have heard of it yet."""
-        lately = self._now() - timedelta(seconds=NEWS_S)
+    def _is_in_doubt(self, row: Dispatch) -> bool:
+        """Return whether less may be held than is to be closed: both sides differ, or the engine has not heard of it yet.
+
+        Less was found held just now then, or something could not leave, and the trader did it in the broker's program.
+        """
+        standing = Difference.objects.filter(account=row.account_id, gone_at__isnull=True)
+        if standing.filter(kind=Differs.POSITION, subject=row.contract).exists():
+            return True
+        now = self._now()
+        if lapsing.lapsed(row).filter(done_at__gt=now - LAPSED).exists():
+            return True
         looked = Dispatch.objects.filter(
             account=row.account_id, contract=row.contract, is_exit=True, errand=Errand.PLACE,
-            done_at__gt=lately,
+            done_at__gt=now - timedelta(seconds=NEWS_S),
         )  # fmt: skip
         return any(one.reason == "FLAT" or "meant" in one.payload for one in looked)
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.brokers import lapsing
 from apps.brokers.domain.ports import BrokerError
 from apps.brokers.gateway import Gateway
 from apps.brokers.logins import DatabaseThread, open_broker
@@ -146,7 +147,9 @@ class Gateways:
 
     async def _compare(self) -> None:
         if self._is_ours:
+            await self._aside.run(lapsing.end_aged, timezone.now())
             await self._aside.run(reconcile_all)
+            await self._aside.run(lapsing.tell_line_back)
 
     async def _sign(self) -> None:
         if self._is_ours:

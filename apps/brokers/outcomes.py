@@ -12,6 +12,7 @@ from apps.brokers.models import Dispatch
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+EXIT_AGAIN_S: Final = 5.0  # an exit that could not leave: so soon after the line is back it is gone
 
 
 class Outcomes:
@@ -23,6 +24,8 @@ class Outcomes:
     async def later(self, row: Dispatch, status: str, reason: str) -> None:
         """Try again, or look again, after a while that grows with the attempts."""
         wait = LOOK_AGAIN_S[min(row.attempts, len(LOOK_AGAIN_S)) - 1]
+        if row.is_exit and status == Dispatch.Status.QUEUED:
+            wait = min(wait, EXIT_AGAIN_S)
         log.warning("dispatch %s is %s: %s", row.pk, status, reason)
         fields = {"status": status, "reason": reason[:200], "attempts": row.attempts}
         next_at = self._now() + timedelta(seconds=wait)

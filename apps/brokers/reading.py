@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from apps.brokers import reports
@@ -20,7 +21,16 @@ from apps.brokers.domain.ports import Broker, BrokerError, FeedState, LoginRefus
 from apps.brokers.domain.seen import Seen, Snapshot
 from apps.brokers.logins import DatabaseThread, State, open_broker, stand
 from apps.brokers.mirror import Taken, take_in, unlisted
-from apps.brokers.models.remote import BrokerAccount, Connection
+from apps.brokers.models import (
+    WAITING,
+    BrokerAccount,
+    BrokerOrder,
+    BrokerPosition,
+    Connection,
+    Dispatch,
+    Position,
+)
+from apps.brokers.models.remote import AT_WORK
 from apps.brokers.reconciling import reconcile
 from apps.bus.models import Heartbeat
 
@@ -32,10 +42,26 @@ FRESH = timedelta(seconds=30)  # a stream that was up so recently tells how the 
 
 
 def to_read() -> dict[int, Connection]:
-    """Return the logins that are to be read now; who waits for its owner is not among them."""
+    """Return the logins that are to be read now; who waits for its owner is not among them.
+
+    Those of a user who is switched off are read for as long as they have something open: his stops and exits go on.
+    """
     barred = (State.REFUSED, State.DISPLACED)
     rows = Connection.objects.filter(is_on=True, is_removed=False).exclude(state__in=barred)
-    return {row.pk: row for row in rows}
+    wanted = rows.filter(Q(user__is_active=True) | _has_open())
+    return {row.pk: row for row in wanted}
+
+
+def _has_open() -> Q:
+    """Return that a login has a position, an order at work, or something on its way, there or by the desk's books."""
+    mine = {"account__connection": OuterRef("pk")}
+    desk = {"account__remote__connection": OuterRef("pk")}
+    return (
+        Exists(BrokerPosition.objects.filter(**mine).exclude(net=0))
+        | Exists(BrokerOrder.objects.filter(**mine, status__in=AT_WORK))
+        | Exists(Position.objects.filter(**desk, closed_at__isnull=True))
+        | Exists(Dispatch.objects.filter(**desk, status__in=WAITING))
+    )
 
 
 @dataclass(frozen=True, slots=True)

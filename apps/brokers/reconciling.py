@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from apps.brokers import dispatches, reports
@@ -109,6 +109,13 @@ def _end(row: Difference, now: datetime) -> None:
     row.save(update_fields=["gone_at"])
     if row.told_at is not None:
         bus.publish(ReconcileAgrees(**_told(row, now)))
+
+
+def differs_in(account: Account, contract: str) -> Difference | None:
+    """Return what is known to differ in what an account holds, or may hold, of a contract; None: nothing."""
+    told = Difference.objects.filter(account=account, gone_at__isnull=True, told_at__isnull=False)
+    position = Q(kind=Differs.POSITION, subject=contract)
+    return told.filter(position | Q(kind=Differs.UNDECIDED, detail__contract=contract)).first()
 
 
 def open_differences(accounts: Iterable[Any]) -> list[Difference]:

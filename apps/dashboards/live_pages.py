@@ -274,7 +274,7 @@ def kill(request: HttpRequest) -> HttpResponse:
         messages.error(
             request,
             f"Nothing can reach {one['called']} now, its login {one['login']} says: {one['why']}. "
-            "Close it in the broker's own program.",
+            "Close it in the broker's own program: what has not left in two minutes is not sent any more.",
         )
     return redirect(shell.back(request, HOME))
 

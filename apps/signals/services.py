@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -107,8 +108,17 @@ def rotate_token(*, strategy: Strategy) -> str:
 
 
 def strategy_with_token(token: str) -> Strategy | None:
-    """Return the strategy that a secret belongs to."""
-    return Strategy.objects.filter(token_hash=hashed(token)).first() if token else None
+    """Return the strategy that a secret belongs to; of a user who is switched off there is none."""
+    return _of_active().filter(token_hash=hashed(token)).first() if token else None
+
+
+def strategy_that_signs(number: int) -> Strategy | None:
+    """Return the strategy that a sender names who signs; of a user who is switched off there is none."""
+    return _of_active().filter(pk=number).first()
+
+
+def _of_active() -> QuerySet[Strategy]:
+    return Strategy.objects.filter(user__is_active=True)
 
 
 def signing_key(strategy: Strategy) -> str:

@@ -253,7 +253,7 @@ def _strategy(
         return services.strategy_with_token(said)
     number = request.headers.get("X-Webhook-Strategy", "")
     if number.isascii() and number.isdigit() and len(number) < 19 and _signature(request):
-        return Strategy.objects.filter(pk=int(number)).first()
+        return services.strategy_that_signs(int(number))
     return None
 
 

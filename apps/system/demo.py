@@ -19,7 +19,7 @@ from apps.marketdata.domain.instrument import instrument
 from apps.risk.domain.messages import SetRules
 from apps.risk.models import AccountRules, RuleSetVersion
 from apps.signals.models import Strategy
-from apps.signals.services import create_strategy, strategy_with_token
+from apps.signals.services import create_strategy, hashed
 from apps.users.models import User
 from apps.users.services import DEMO, change_password, ensure_demo_trader, new_password
 
@@ -70,7 +70,7 @@ def ensure_demo(home: Path) -> Demo:
 
 
 def _ensure_strategy(user: User, token: str) -> Strategy:
-    known = strategy_with_token(token)
+    known: Strategy | None = Strategy.objects.filter(token_hash=hashed(token)).first()
     if known is not None:
         return known
     taken = set(Strategy.objects.filter(user=user).values_list("name", flat=True))

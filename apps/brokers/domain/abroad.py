@@ -16,7 +16,11 @@ from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
 
 Place = tuple[int, str, int]
+STALE_S: Final = (
+    130  # an exit that could not leave for two minutes; longer than two looks are apart
+)
 FRESH_S: Final = 10  # an entry that could not be sent within so many seconds is not wanted any more
+TOO_LATE: Final = "TOO_LATE"  # why that ends which could not leave in time
 MOST_TRIES: Final = 3  # of what a broker does not want; then it is a person's business
 
 
@@ -46,7 +50,8 @@ class Dispatch(Message):
     key:     names it for ever; the same turn run again says the same key
     tag:     our mark on the order that it is about
     payload: plain JSON; prices as decimal text
-    fresh_s: from so many seconds on it is not sent any more; None: it is always wanted
+    fresh_s: from so many seconds on it is not sent any more; None: it is always wanted. An entry is not wanted late, and an
+             exit, with what makes room for it, would find another position
     """
 
     key: str
@@ -88,6 +93,8 @@ class Line:
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
+    by_hand: of what is wanted otherwise, what a person himself asked for
+    lapses:  of an entry: how many of those closes could not leave in time; is_cut: the next waits until the line is back
     """
 
     tag: str
@@ -139,6 +146,9 @@ class Line:
     was: dict[str, int | None] = field(default_factory=dict)
     is_taken: bool = False
     base: int | None = None
+    by_hand: dict[str, int] = field(default_factory=dict)
+    lapses: int = 0
+    is_cut: bool = False
 
     @property
     def place(self) -> Place:
@@ -190,6 +200,7 @@ class Line:
     def want_nothing(self) -> None:
         """Leave it as it is."""
         self.want_quantity = self.want_limit = self.want_stop = None
+        self.by_hand = {}
 
     def price(self, ticks: int | None) -> str | None:
         """Return a price as decimal text."""

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from apps.brokers.domain.abroad import AbroadState, Dispatch, Errand, Line, Stage, split
+from apps.brokers.domain.abroad import (
+    TOO_LATE,
+    AbroadState,
+    Dispatch,
+    Errand,
+    Line,
+    Stage,
+    split,
+)
 from apps.brokers.domain.account import Kind
 from apps.brokers.domain.books import Books
 from apps.brokers.domain.dispatching import Dispatcher
@@ -18,12 +26,13 @@ from apps.brokers.domain.lines import Lines
 from apps.brokers.domain.messages import (
     CancelRequested,
     ChangeRequested,
+    LineBack,
     OrderAllowed,
     Report,
     ReportBroker,
 )
 from apps.brokers.domain.moving import MovingStops
-from apps.brokers.domain.order import Role
+from apps.brokers.domain.order import OrderType, Role
 from apps.brokers.domain.reporting import Reporter
 from apps.brokers.domain.settling import Settler
 from apps.bus.domain.message import Message
@@ -97,7 +106,9 @@ class BrokerVenue:
             if line.stage is Stage.HERE:
                 yield from self._reporter.end(line, Report.CANCELLED, said.at, said.reason)
             elif not line.is_over:
-                yield from self._dispatcher.cancel(line, said.at, said.reason)
+                yield from self._dispatcher.cancel(
+                    line, said.at, said.reason, by_hand=said.is_by_hand
+                )
         yield from self._settler.settle(said.order.place, said.at)
 
     @handles(ChangeRequested)
@@ -111,6 +122,10 @@ class BrokerVenue:
             line.want_stop = said.stop if said.stop is not None else line.want_stop
             if said.quantity is not None and not line.bracket:
                 line.want_quantity = said.quantity
+            his = {"limit": said.limit, "stop": said.stop}
+            if not line.bracket:
+                his["quantity"] = said.quantity
+            line.by_hand |= {name: to for name, to in his.items() if to is not None}
             if said.stop is not None and line.role is Role.STOP:
                 line.arm_at = None  # he has taken it into his own hand
             self.lines.note(line)
@@ -125,6 +140,10 @@ class BrokerVenue:
         if account is None or account.kind is Kind.PAPER:
             return
         said = said if said.at else replace(said, at=self._books.at)
+        if said.what == "line":
+            yield LineBack(said.account, said.at)
+            yield from self._go_on(said.account, said.at)
+            return
         line = self.lines.get(said.tag)
         if line is not None and line.account != said.account:
             return
@@ -172,7 +191,9 @@ class BrokerVenue:
 
     def _hear_outcome(self, line: Line, said: ReportBroker) -> Iterator[Message]:
         """Take over what became of a dispatch. What was sent shows itself in the order that the broker tells of."""
-        if said.errand in (Errand.MODIFY, Errand.CANCEL):
+        if said.status == "not_sent" and said.reason == TOO_LATE and line.is_exit:
+            yield from self._hear_lapse(line, said)
+        elif said.errand in (Errand.MODIFY, Errand.CANCEL):
             self._dispatcher.taken(line, said)
             # an end that comes too late is on its way already
             is_over = said.errand == Errand.CANCEL and said.reason == "TooLate"
@@ -186,6 +207,35 @@ class BrokerVenue:
         elif line.is_kill and not line.is_over:
             line.stage = Stage.WORKING  # its order carries no mark: nothing else tells of it
             self.lines.note(line)
+
+    def _hear_lapse(self, line: Line, said: ReportBroker) -> Iterator[Message]:
+        """What could not leave in time is over, and with it every exit that waits for it: the next press works at once.
+
+        What has lost its stop is closed when the line is back.
+        """
+        waiting = [
+            one
+            for one in self.lines.alone(line.place)
+            if one.stage is Stage.HERE and one.type is OrderType.MARKET
+        ]
+        if said.errand in (Errand.MODIFY, Errand.CANCEL):
+            self._dispatcher.lapsed(line)
+        else:
+            waiting = [line, *waiting]
+        for head in self.lines.heads(line.place):
+            if head.uncovered:
+                head.lapses, head.is_cut = min(head.lapses + 1, head.uncovered), True
+                self.lines.note(head)
+        for one in waiting:
+            yield from self._reporter.end(one, Report.REJECTED, said.at, TOO_LATE)
+
+    def _go_on(self, account: int, at: int) -> Iterator[Message]:
+        """Close what has lost its stop and could not be closed while nothing left."""
+        for place in sorted(one for one in self.lines.places() if one[0] == account):
+            for head in self.lines.heads(place):
+                head.is_cut = False
+                self.lines.note(head)
+            yield from self._settler.settle(place, at)
 
     # ---- a start, prices ----
 

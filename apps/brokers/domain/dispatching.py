@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apps.brokers.domain.abroad import FRESH_S, MOST_TRIES, Dispatch, Errand, Line, Stage
+from apps.brokers.domain.abroad import (
+    FRESH_S,
+    MOST_TRIES,
+    STALE_S,
+    Dispatch,
+    Errand,
+    Line,
+    Stage,
+)
 from apps.brokers.domain.books import Books, named
 from apps.brokers.domain.facts import OrderChangeRefused, OrderStuck
 from apps.brokers.domain.lines import Lines
@@ -20,6 +28,7 @@ class Dispatcher:
     def __init__(self, books: Books, lines: Lines) -> None:
         self._books, self._lines = books, lines
         self.dispatches: list[Dispatch] = []
+        self._rooms: set[str] = set()  # tags of what is to become smaller for an exit's sake
 
     # ---- asked ----
 
@@ -34,10 +43,17 @@ class Dispatcher:
             "side": line.side.value, "quantity": line.quantity, "tif": line.tif.value,
             "legs": [_values(leg) | {"tag": leg.tag} for leg in legs],
         }  # fmt: skip
-        return self._dispatch(line, errand, line.tag, payload, at)
+        payload["is_automated"] = line.is_automated
+        fresh_s = STALE_S if line.is_exit else FRESH_S
+        return self._dispatch(line, errand, line.tag, payload, at, fresh_s)
 
-    def cancel(self, line: Line, at: int, why: str = "") -> Iterator[Message]:
-        """Ask once for the end of what is at the broker, and remember why."""
+    def cancel(
+        self, line: Line, at: int, why: str = "", *, by_hand: bool = False, for_room: bool = False
+    ) -> Iterator[Message]:
+        """Ask once for the end of what is at the broker, and remember why.
+
+        by_hand: a person wants it; for_room: for the sake of an exit that waits, and of no use without it
+        """
         if line.is_over or line.is_leaving or line.stage is Stage.HERE or line.ending:
             return
         if line.is_stuck:
@@ -45,15 +61,22 @@ class Dispatcher:
         line.is_leaving, line.left_for = True, why
         line.changes += 1
         self._lines.note(line)
-        yield self._dispatch(line, Errand.CANCEL, f"{line.tag}.x{line.changes}", {}, at)
+        payload, fresh_s = {"is_automated": not by_hand}, STALE_S if for_room else None
+        key = f"{line.tag}.x{line.changes}"
+        yield self._dispatch(line, Errand.CANCEL, key, payload, at, fresh_s)
 
-    def shrink(self, line: Line, left: int, at: int, why: str = "") -> Iterator[Message]:
+    def shrink(
+        self, line: Line, left: int, at: int, why: str = "", *, for_room: bool = False
+    ) -> Iterator[Message]:
         """Want an exit to trade no more than so much from now on; for nothing it is taken back."""
+        self._rooms.discard(line.tag)
         if left <= 0:
-            yield from self.cancel(line, at, why)
+            yield from self.cancel(line, at, why, for_room=for_room)
         elif line.quantity - line.filled > left:
             line.want_quantity = line.filled + left
             self._lines.note(line)
+            if for_room:
+                self._rooms.add(line.tag)
 
     def change(self, line: Line, at: int) -> Iterator[Message]:
         """Ask for what is wanted otherwise, one thing at a time: brokers refuse a second change beside the first."""
@@ -68,19 +91,29 @@ class Dispatcher:
         }
         line.is_asking, line.asked, line.is_taken = True, asked, False
         line.was = {name: getattr(line, name) for name in asked}
+        is_his = all(line.by_hand.get(name) == to for name, to in asked.items())
+        line.by_hand = {}
         line.changes += 1
         self._lines.note(line)
-        yield self._dispatch(line, Errand.MODIFY, f"{line.tag}.m{line.changes}", payload, at)
+        fresh_s = STALE_S if line.tag in self._rooms else None
+        payload["is_automated"] = not is_his  # what no person clicked for, whoever entered
+        key = f"{line.tag}.m{line.changes}"
+        yield self._dispatch(line, Errand.MODIFY, key, payload, at, fresh_s)
 
     def _dispatch(
-        self, line: Line, errand: Errand, key: str, payload: dict[str, Any], at: int
+        self,
+        line: Line,
+        errand: Errand,
+        key: str,
+        payload: dict[str, Any],
+        at: int,
+        fresh_s: int | None,
     ) -> Dispatch:
         enters = errand is Errand.PLACE and not line.is_exit
         made = Dispatch(
             key=key, user=line.user, account=line.account, order=line.order, errand=errand,
             tag=line.tag, contract=line.contract, at=at, is_exit=not enters,
-            payload=payload | {"is_automated": line.is_automated},
-            fresh_s=FRESH_S if enters else None,
+            payload=payload, fresh_s=fresh_s,
         )  # fmt: skip
         self.dispatches.append(made)
         return made
@@ -107,6 +140,13 @@ class Dispatcher:
         """The broker has answered a change or an end; done, it still shows itself in the values that he tells."""
         line.is_taken = line.is_taken or (said.errand, said.status) == (Errand.MODIFY, "sent")
         self._let_go(line)
+        self._lines.note(line)
+
+    def lapsed(self, line: Line) -> None:
+        """What makes room for an exit could not leave in time: no refusal, and of no use any more without that exit."""
+        line.is_leaving = line.is_asking = False
+        line.left_for, line.want_quantity = "", None
+        self._rooms.discard(line.tag)
         self._lines.note(line)
 
     def _let_go(self, line: Line) -> None:

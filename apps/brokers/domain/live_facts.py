@@ -42,6 +42,22 @@ class KillPressed(AccountFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExitNotSent(AccountFact):
+    """An exit could not leave for its broker in time and is not sent any more. `words`: what is still open, what to do."""
+
+    name: ClassVar[str] = "exit.not_sent"
+    called: str
+    dispatch: str
+    contract: str
+    words: str
+
+    @property
+    def key(self) -> str:
+        """Return the dispatch: it ends once."""
+        return f"{self.name}:{self.dispatch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceFact(AccountFact):
     """Something about a difference between the desk and the broker."""
 

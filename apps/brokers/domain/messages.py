@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from apps.brokers.domain.order import Order
 from apps.bus.domain.message import Command, Input, Message
@@ -161,7 +161,7 @@ class Flatten(Wish):
 class ReportBroker(Command):
     """What a broker said of an order, a fill, or what became of a dispatch. Brought by the gateway, never by a person.
 
-    what:    order, fill or dispatch
+    what:    order, fill or dispatch; line: it can be reached again after something could not leave
     account: the desk's; tag: our mark, empty where the broker's order carries none of ours
     status:  of an order as in `BrokerStatus`; of a dispatch sent, refused, not_sent or expired
     fill:    the broker's own name of it; prices are decimal text
@@ -364,6 +364,10 @@ class OrderStopped(Message):
     verdict: Mapping[str, Any] = field(default_factory=dict)
 
 
+# why orders are taken back that a person takes back: one or all, by a close, a flatten or the kill
+BY_HAND: Final = frozenset({"CANCELLED", "CLOSE", "BY_HAND", "KILL"})
+
+
 @dataclass(frozen=True, slots=True)
 class CancelRequested(Message):
     """The venue is asked to take an order back."""
@@ -373,6 +377,11 @@ class CancelRequested(Message):
     reason: str = ""
     at_once: bool = False  # without latency: the account has to be flat
     closes: bool = False  # what is filled of it all the same, at a broker, is closed again
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Return whether a person wants it himself, and no rule, alert or signal."""
+        return self.reason in BY_HAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +412,14 @@ class EntriesForbidden(Message):
     account: int
     at: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack(Message):
+    """An account's broker can be reached again after something could not leave; what it told meanwhile has been heard."""
+
+    account: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Settler:
 
     def _trim(self, place: Place, at: int) -> Iterator[Message]:
         """Let each exit be no larger than what it is there for, less what is about to be closed at the market."""
-        leaving = claimed = self._leaving(place)
+        leaving = claimed = closing = self._leaving(place)
         for head in self._lines.heads(place):
             due = max(0, self._lines.open_of(head))
             less = min(due, leaving)
@@ -95,7 +95,7 @@ class Settler:
                 is_apart = head.closed or less  # not by its own stop or target
                 why = self._closing(place, is_under_way=less > 0) if is_apart else ""
                 for leg in [one for one in legs if not one.is_over]:
-                    yield from self._dispatcher.shrink(leg, due - less, at, why)
+                    yield from self._dispatcher.shrink(leg, due - less, at, why, for_room=less > 0)
                 if not head.is_over:
                     yield from self._dispatcher.cancel(head, at)
         held = abs(self._held(place))
@@ -107,7 +107,7 @@ class Settler:
             size = min(one.remaining, max(0, held - claimed))
             if one.type is not OrderType.MARKET:
                 claimed += size
-                yield from self._dispatcher.shrink(one, size, at)
+                yield from self._dispatcher.shrink(one, size, at, for_room=closing > 0)
 
     def _leaving(self, place: Place) -> int:
         """Return how many contracts are about to be closed at the market."""
@@ -197,7 +197,8 @@ class Settler:
                 one.ending == Report.REJECTED or one.is_leaving or one.filled for one in stops
             )
             is_lost = ended_here and all(one.is_over for one in stops)
-            if due > less and is_lost and head.uncovered < MOST_TRIES:
+            tried = head.uncovered - head.lapses
+            if due > less and is_lost and tried < MOST_TRIES and not head.is_cut:
                 head.uncovered += 1
                 self._lines.note(head)
                 key = f"uncovered.{tag_of(f'{head.tag}.{head.uncovered}')}"

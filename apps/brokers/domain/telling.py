@@ -39,6 +39,8 @@ REASONS: Final[Mapping[str, str]] = {
     "NOT_SENT": "it never reached the broker and is not sent again",
     "TOO_LATE": "it could not be sent in time",
     "LIVE_OFF": "live orders were switched off",
+    "USER_OFF": "its owner is switched off on this desk",
+    "DIFFERS": "desk and broker differ in this contract: settle it under Live orders, then send it again",
     "AT_BROKER": "traded at the broker",
     "ENDED_AT_BROKER": "the broker ended it",
     "WOULD_REVERSE": "with the exits at work it could turn the position round",
@@ -283,6 +285,9 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "reconcile.differs": _differs,
     "reconcile.agrees": lambda p: Told(
         f"{p['called']}: agrees with the broker again", str(p["subject"]), "good", "ok"
+    ),
+    "exit.not_sent": lambda p: Told(
+        f"{p['called']}: an exit could not leave", str(p["words"]), "bad", "warn"
     ),
     "position.unprotected": lambda p: Told(
         f"{p['called']}: position without a working stop", str(p["words"]), "bad", "warn"

@@ -78,7 +78,7 @@ ABOUT: Final[Mapping[Kind, About]] = {
     Kind.CLOSED: About("Position closed", "Positions", "fill", _QUICK),
     Kind.STOP_HIT: About("Stop hit", "Positions", "stop", _QUICK),
     Kind.TARGET_HIT: About("Target hit", "Positions", "target", _QUICK),
-    Kind.UNPROTECTED: About("Position without a stop", "Positions", "limit", _ALL),
+    Kind.UNPROTECTED: About("Position without a stop, exit not sent", "Positions", "limit", _ALL),
     Kind.ORDER_WAITS: About("Order needs your yes", "Orders", "limit", _QUICK),
     Kind.ORDER_REFUSED: About("Order rejected or blocked", "Orders", "rejection", _QUICK),
     Kind.SKIPPED: About("Alert skipped", "Orders", "rejection", _QUICK),

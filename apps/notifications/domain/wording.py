@@ -312,6 +312,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "position.unprotected": _at_broker(
         "position.unprotected", Kind.UNPROTECTED, Severity.ALARM, "set one, or close the position"
     ),
+    "exit.not_sent": _at_broker("exit.not_sent", Kind.UNPROTECTED, Severity.ALARM),
     "order.held": _waits,
     "order.blocked": _refused("blocked"),
     "order.rejected": _refused("rejected"),

@@ -6,6 +6,7 @@ break. Each price is met by what an account held before that price filled anythi
 
 from collections.abc import Generator, Iterable, Iterator
 
+from apps.brokers.domain.abroad import TOO_LATE
 from apps.brokers.domain.facts import (
     OrderCancelled,
     OrderExpired,
@@ -18,6 +19,7 @@ from apps.brokers.domain.messages import (
     DayRolled,
     EntriesForbidden,
     FlattenRequested,
+    LineBack,
     OrderAllowed,
     OrderProposed,
     OrderStopped,
@@ -186,11 +188,28 @@ class RiskGuard:
         """An exit came to nothing while everything is being closed: what is held then is closed once more, a little later."""
         standing = self.standings.get(said.account)
         if standing is not None and standing.flattening and said.role == Role.EXIT:
-            wait = AGAIN_S[min(standing.tries, len(AGAIN_S) - 1)]
-            standing.again_at = self._at + wait * SECOND
-            self.changed[said.account] = standing
-            self._set_alarm()
+            if (
+                said.reason == TOO_LATE
+            ):  # asked again now it would lie there until it finds another position
+                standing.again_at = NEVER
+                self.changed[said.account] = standing
+            else:
+                self._ask_again(standing)
         return iter(())
+
+    @handles(LineBack)
+    def hear_line_back(self, said: LineBack) -> Iterator[Message]:
+        """What could not be closed while nothing left is closed once more, if it is still held a little later."""
+        standing = self.standings.get(said.account)
+        if standing is not None and standing.again_at == NEVER:
+            self._ask_again(standing)
+        return iter(())
+
+    def _ask_again(self, standing: Standing) -> None:
+        wait = AGAIN_S[min(standing.tries, len(AGAIN_S) - 1)]
+        standing.again_at = self._at + wait * SECOND
+        self.changed[standing.account] = standing
+        self._set_alarm()
 
     # ---- the price comes ----
 

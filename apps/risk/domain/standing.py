@@ -71,7 +71,8 @@ class Standing:
     broken:  limits broken since the reset; lifted: a person lifted the lock of the maximum loss
     results: net of each day with trades, oldest first; paid_on: the day of the last payout
     flattening: the reason for which a rule is closing everything, empty once the account is flat
-    again_at: from when on that is asked again, because an exit came to nothing; 0 = it is under way
+    again_at: from when on that is asked again, because an exit came to nothing; 0 = it is under way; NEVER = it could not leave,
+             and is asked for again when the line to the broker is back
     tries:   how often in a row it came to nothing
     flat_said: the last flat-by moment that was dealt with; said: number of the last fact
     lasts:   the last prices that the guard reckoned with, ticks

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from apps.brokers.domain.live_facts import LiveSwitched, PositionUnprotected, ReconcileDiffers
+from apps.brokers.domain.live_facts import (
+    ExitNotSent,
+    LiveSwitched,
+    PositionUnprotected,
+    ReconcileDiffers,
+)
 from apps.brokers.domain.telling import money
 from apps.brokers.domain.told import ConnectionChanged
 from apps.bus.domain.message import Fact, to_instant, told
@@ -32,6 +37,12 @@ UNPROTECTED = told(
     PositionUnprotected(
         **AT_BROKER, difference=1, kind="unprotected", subject="MNQZ5",
         words="MNQZ5: 3 contracts long, no working stop.",
+    )
+)  # fmt: skip
+NOT_SENT = told(
+    ExitNotSent(
+        **AT_BROKER, dispatch="w1", contract="MNQZ5",
+        words="MNQZ5 could not be closed. Long 1 is open there.",
     )
 )  # fmt: skip
 DIFFERS = told(
@@ -95,6 +106,7 @@ OFF = told(
         ("recorder.undecided", UNDECIDED, Kind.UNDECIDED, "3 fills to settle in DEMO123", "They can be of NQ FVG or NQ Fade: their orders name nobody. Say whose, so that the figures are right. Later ones of this day are listed there, without another notice.", "/recorders/7/#undecided"),
         ("recorder.differs", OFF, Kind.DIFFERS, "NQ: recorded is not what DEMO123 holds", "NQ FVG, NQZ5: recorded long 2, at the broker nothing. Look whose its last fills are, or import the file of a day that lacks some.", "/recorders/7/#positions"),
         ("position.unprotected", UNPROTECTED, Kind.UNPROTECTED, "Demo one: position without a working stop", "MNQZ5: 3 contracts long, no working stop. Set one, or close the position.", "/live/"),
+        ("exit.not_sent", NOT_SENT, Kind.UNPROTECTED, "Demo one: an exit could not leave", "MNQZ5 could not be closed. Long 1 is open there.", "/live/"),
         ("live.switched", SWITCHED | {"is_on": True}, Kind.LIVE, "Demo one: orders reach the broker", "At most 2 an order, 4 held, 20 a day.", "/live/"),
         ("live.switched", SWITCHED | {"is_on": False}, Kind.LIVE, "Demo one: live orders off", "Exits still leave.", "/live/"),
         ("connection.changed", REFUSED, Kind.CONNECTION, "My login was refused", "Wrong password. Look at your positions at the broker until it is back.", "/connections/"),

@@ -71,7 +71,10 @@ class Desk:
             "contract": CONTRACT, "fresh_s": 10, "at_ns": 1,
             "payload": payload if errand is Errand.PLACE else changed.pop("payload", {}),
         }  # fmt: skip
-        return await Dispatch.objects.acreate(**(given | changed))
+        row = await Dispatch.objects.acreate(**(given | changed))
+        row.created_at = self.now()
+        await row.asave()
+        return row
 
     async def works(self, gateway: Gateway | None = None, seconds: int = 90) -> None:
         """Let a gateway work until nothing waits, or so much time has passed."""

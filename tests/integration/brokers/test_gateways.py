@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from django.utils import timezone
 from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.gateways import Gateways
 from apps.brokers.logins import usage
-from apps.brokers.models import Account, Dispatch
+from apps.brokers.models import Account, Connection, Dispatch
 from apps.bus.domain.message import to_instant
+from apps.bus.models import FactRow
 from apps.bus.only import AnotherRuns
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT
@@ -99,6 +101,23 @@ def test_no_exit_waits_for_an_entry_of_the_same_login(alice: Actor) -> None:
         # the broker's answer: there is nothing to close
         assert (entry.status, way_out.status) == (S.SENDING, S.REFUSED)
         assert market.asked("order/placeorder") == []
+
+
+def test_an_exit_that_aged_ends_though_its_login_is_switched_off(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    row = wants(account, Errand.LIQUIDATE, {"is_automated": False}, is_exit=True, fresh_s=None)
+    aged = timezone.now() - timedelta(seconds=131)
+    Dispatch.objects.filter(pk=row.pk).update(created_at=aged)
+    Connection.objects.update(is_on=False)
+
+    async def compares(gateways: Gateways) -> None:
+        await gateways.start()
+        await gateways._compare()
+
+    works(compares)
+    row.refresh_from_db()
+    assert (row.status, row.reason) == (S.NOT_SENT, "TOO_LATE")
+    assert FactRow.objects.filter(name="exit.not_sent").count() == 1
 
 
 def test_there_is_one_gateway_and_the_next_begins_when_it_ends() -> None:

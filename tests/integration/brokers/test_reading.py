@@ -12,8 +12,14 @@ from django.db import connections
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import NewOrder
 from apps.brokers.logins import stand
-from apps.brokers.models import BrokerAccount, BrokerFill, BrokerPosition, Connection
-from apps.brokers.reading import Readers, poll
+from apps.brokers.models import (
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Connection,
+)
+from apps.brokers.reading import Readers, poll, to_read
 from apps.bus.models import FactRow, Heartbeat
 from tests.cast import Actor
 from tests.integration.brokers.playground import CONTRACT, ScriptedSimulator
@@ -87,6 +93,29 @@ def test_a_poll_leaves_alone_what_waits_for_its_owner(
     stand(row.pk, Connection.State.DISPLACED, "signed in elsewhere")
     assert poll(row.pk) is None
     assert market.asked("auth/accesstokenrequest") == []
+
+
+def test_a_login_of_a_user_who_is_switched_off_is_read_while_something_is_open_there(
+    market: ScriptedSimulator, row: Connection
+) -> None:
+    poll(row.pk)
+    account = BrokerAccount.objects.get(remote="1001")
+    type(row.user).objects.filter(pk=row.user_id).update(is_active=False)
+    assert row.pk not in to_read() and poll(row.pk) is None
+    held = BrokerPosition.objects.create(
+        user_id=row.user_id, account=account, contract=CONTRACT, net=-1, at_ns=1
+    )
+    assert row.pk in to_read() and poll(row.pk) is not None
+    BrokerPosition.objects.filter(pk=held.pk).update(net=0)
+    assert row.pk not in to_read()
+    working = {"side": "sell", "type": "stop", "quantity": 1, "status": "working", "at_ns": 1}
+    order = BrokerOrder.objects.create(
+        user_id=row.user_id, account=account, contract=CONTRACT, remote="5", tif="gtc", **working
+    )
+    assert row.pk in to_read()
+    order.status = "filled"
+    order.save()
+    assert row.pk not in to_read()
 
 
 def test_a_poll_without_an_answer_says_that_the_login_is_lost(

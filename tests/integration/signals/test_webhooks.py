@@ -268,6 +268,19 @@ def test_a_strategy_that_is_switched_off_takes_nothing(sender):
     problem(sender.post(SIGNAL), 403, "SWITCHED_OFF")
 
 
+def test_a_user_who_is_switched_off_is_as_unknown_as_a_wrong_secret(sender, alice):
+    body = json.dumps(SIGNAL).encode()
+    headers = signed(sender.strategy, body)
+    alice.user.is_active = False
+    alice.user.save()
+    strange = problem(sender.post(SIGNAL, "/webhook/nonsense/"), 404, "UNKNOWN_TOKEN")
+    for reply in (sender.post(SIGNAL), sender.post(body, "/webhook/", **headers)):
+        assert problem(reply, 404, "UNKNOWN_TOKEN") == strange
+    older = sender.post(SIGNAL | {"token": sender.path.split("/")[2]}, "/api/live-signals-v2")
+    assert (older.status_code, older.json()["code"]) == (404, "UNKNOWN_TOKEN")
+    assert not Inbox.objects.exists() and not WebhookRefusal.objects.exists()
+
+
 def test_too_many_wait(sender, settings):
     settings.WEBHOOK_RATE_PER_STRATEGY = "3/min"
     for n in range(3):
