@@ -23,7 +23,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.analytics import recorded
-from apps.brokers.models import BrokerAccount, Connection
+from apps.brokers.models import BrokerAccount, Connection, LoginToken
 from apps.brokers.reading import poll
 from apps.brokers.tasks import poll_all
 from apps.bus import bus, transport
@@ -223,7 +223,7 @@ def test_no_secret_is_anywhere_after_a_full_run(
         assert answer.status_code == 201, answer.content
         watch.see("the answer to a new login", answer.content)
         row = Connection.objects.get()
-        assert "AT.sim." in row.token and row.password == BROKER_PASSWORD
+        assert "AT.sim." in LoginToken.objects.get().token and row.password == BROKER_PASSWORD
         linked(client, discord)
         recorder = strategy_made(client, once, BrokerAccount.objects.get())
         made = client.post("/settings/tokens/", {"name": "Script", "scope": "read", "days": "90"})
