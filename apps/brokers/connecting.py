@@ -51,7 +51,7 @@ def add(*, user: Any, **given: str) -> Connection:
     _alone(row)
     with _tried(row) as accounts:
         _save(row)
-    tokens.free(row.environment, row.login)
+        tokens.free(row.environment, row.login)
     take_in(row, accounts, "test")
     return row
 
@@ -84,8 +84,8 @@ def change(*, connection: Connection, **given: str) -> Connection:
     if _credentials(connection) != before:
         with _tried(connection) as accounts:
             _save(connection, list(kept))
+            tokens.free(connection.environment, connection.login)
             stand(connection.pk, State.OK)
-        tokens.free(connection.environment, connection.login)
         tokens.forget_unused()
         take_in(connection, accounts, "test")
     elif kept:

@@ -168,9 +168,10 @@ class LoginRow:
             row.paused_until, row.reason = 0, ""
             row.save()
             is_free = not row.is_displaced
-            own = Connection.objects.filter(pk=self._connection, is_on=True)
-            if is_free and own.exclude(state__in=BARRED).exists():
-                self._stand(State.OK)
+            if self._connection is not None and is_free:
+                own = Connection.objects.filter(pk=self._connection, is_on=True)
+                if own.exclude(state__in=BARRED).exists():
+                    self._stand(State.OK)
 
     async def drop(self, issued_at: int) -> None:
         """Forget the token of this moment."""
@@ -184,7 +185,9 @@ class LoginRow:
 
     def _refuse(self, reason: str) -> None:
         with transaction.atomic():
-            row = self._rows.select_for_update().get()
+            row = self._rows.select_for_update().first()
+            if row is None:  # it was removed meanwhile
+                return
             proof = _proof_of(row)
             proof.refused, proof.reason = self._mark(), reason[:200]
             row.proof = msgspec.json.encode(proof).decode()
@@ -197,8 +200,8 @@ class LoginRow:
 
     def _displace(self, issued_at: int) -> None:
         with transaction.atomic():
-            row = self._rows.select_for_update().get()
-            if issued_at and row.token_issued_at > issued_at:
+            row = self._rows.select_for_update().first()
+            if row is None or (issued_at and row.token_issued_at > issued_at):
                 return
             row.is_displaced, row.token = True, ""
             row.save(update_fields=["is_displaced", "token"])

@@ -358,6 +358,8 @@ class TradovateFeed:
             await self._wall.wait(WATCH_SECONDS)
             for follower in self._followers.values():
                 follower.forget_repeats()
+            if self._state is FeedState.STOPPED:
+                continue  # only the owner can mend it, and he was told
             if self._down_since is not None:
                 self._check_outage(self._wall.elapsed() - self._down_since)
             elif self._state is FeedState.LIVE:
