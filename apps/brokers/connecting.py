@@ -133,6 +133,9 @@ def look(*, connection: Connection) -> tuple[AccountSeen, ...]:
             thread.close()
 
     accounts = _asked(ask)
+    connection.refresh_from_db()
+    if connection.is_on and connection.state in (State.NEW, State.PAUSED):
+        stand(connection.pk, State.OK)  # by a token that another had: nobody has said so yet
     take_in(connection, accounts, "test")
     return accounts
 

@@ -257,6 +257,18 @@ def test_a_token_that_came_later_outlives_the_news_that_the_last_one_was_pushed_
     assert poll(mine.pk) is not None and Connection.objects.get().state == "ok"
 
 
+def test_a_place_is_taken_back_by_the_token_that_another_of_the_desk_had_first(
+    alice: Actor, market: ScriptedSimulator
+) -> None:
+    mine = connecting.add(user=alice.user, **ADD)
+    market.sessions.displace()
+    assert poll(mine.pk) is None
+    connecting.test(user=alice.user, **{name: ADD[name] for name in ADD if name != "name"})
+    mine.refresh_from_db()
+    assert mine.state == "displaced" and poll(mine.pk) is None and logins(market) == 2
+    assert connecting.reconnect(connection=mine).state == "ok" and logins(market) == 2
+
+
 def test_the_meter_of_a_login_counts_what_its_feed_calls(
     alice: Actor, market: ScriptedSimulator
 ) -> None:
