@@ -99,10 +99,9 @@ def reconnect(*, connection: Connection) -> Connection:
 
     Raises:  Refused  the login is not taken, or nobody answers
     """
-    was_refused = connection.state == State.REFUSED
-    with (
-        trial() if was_refused else nullcontext(Trial()) as one
-    ):  # else it fails by no typing error
+    # one that was displaced, or rests, fails by no typing error
+    trying = trial() if connection.state == State.REFUSED else nullcontext(Trial())
+    with trying as one:
         tokens.free(connection.environment, connection.login)
         stand(connection.pk, State.NEW, is_on=True)
         connection.refresh_from_db()

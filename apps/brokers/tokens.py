@@ -23,6 +23,7 @@ from apps.brokers.tradovate.session import Token
 from apps.brokers.tradovate.shared import Kept
 from apps.brokers.tradovate.wall import WallClock
 from apps.bus.domain.message import to_instant
+from apps.users.secret import Unreadable
 
 ELSEWHERE = "somebody signed in elsewhere with this login: connect again to take it back"
 BARRED = (State.REFUSED, State.DISPLACED)
@@ -85,7 +86,7 @@ class LoginRow:
             if own is None or own.is_removed:
                 return Kept(barred="the connection was removed")
             self._login = with_credentials(self._login, own)
-        row = shared_row(self._login)
+        row = shared_row(self._login.environment, self._login.name)
         proof = _proof_of(row)
         barred, is_displaced = self._barred(own, row, proof)
         return Kept(
@@ -205,9 +206,9 @@ class LoginRow:
                 return
             row.is_displaced, row.token = True, ""
             row.save(update_fields=["is_displaced", "token"])
-            for one in sharing(self._login.environment, self._login.name).filter(is_on=True):
-                if one.state not in BARRED:
-                    stand(one.pk, State.DISPLACED, ELSEWHERE)
+            ours = sharing(self._login.environment, self._login.name).filter(is_on=True)
+            for number in ours.exclude(state__in=BARRED).values_list("pk", flat=True):
+                stand(number, State.DISPLACED, ELSEWHERE)
 
     async def pause(self, until: int, reason: str) -> None:
         """Let nobody log in before this instant. What a trial ran into holds for itself."""
@@ -237,10 +238,9 @@ class LoginRow:
 
 def free(environment: str, login: str) -> None:
     """Let a login name be logged in again, because its owner says so: it was displaced, refused, or rests."""
+    shared_row(environment, login)
     with transaction.atomic():
-        row = _rows(environment, login).select_for_update().first()
-        if row is None:
-            return
+        row = _rows(environment, login).select_for_update().get()
         proof = _proof_of(row)
         proof.refused = proof.reason = ""
         row.proof = msgspec.json.encode(proof).decode()
@@ -248,8 +248,9 @@ def free(environment: str, login: str) -> None:
         if not row.token:  # who still hears of the lost one comes too late to bar it again
             row.token_issued_at = to_instant(timezone.now())
         row.save()
-        for one in sharing(environment, login).filter(is_on=True, state=State.DISPLACED):
-            stand(one.pk, State.NEW)
+        waiting = sharing(environment, login).filter(is_on=True, state=State.DISPLACED)
+        for number in waiting.values_list("pk", flat=True):
+            stand(number, State.NEW)
 
 
 def free_for_feed(login: TradovateSettings) -> None:
@@ -264,9 +265,9 @@ def forget_unused() -> None:
     over = LoginToken.objects.filter(
         token_expires_at__lte=now, lease_until__lte=now, paused_until__lte=now
     )
-    for row in over:
-        if not _is_used(row.place, row.login):
-            row.delete()
+    for number, place, login in over.values_list("pk", "place", "login"):
+        if not _is_used(place, login):
+            over.filter(pk=number).delete()
 
 
 def forget(environment: str, login: str) -> None:
@@ -294,10 +295,18 @@ def with_credentials(login: TradovateSettings, row: Connection) -> TradovateSett
     )
 
 
-def shared_row(login: TradovateSettings) -> LoginToken:
-    """Return the row of a login name, made where there was none."""
-    place = place_of(login.environment)
-    row, _ = LoginToken.objects.get_or_create(broker="tradovate", place=place, login=login.name)
+def shared_row(environment: str, login: str) -> LoginToken:
+    """Return the row of a login name, made where there was none. A token that no key opens is had anew."""
+    own: dict[str, Any] = {
+        "broker": "tradovate",
+        "place": place_of(environment),
+        "login": login,
+    }
+    try:
+        row, _ = LoginToken.objects.get_or_create(**own)
+    except Unreadable:
+        LoginToken.objects.filter(**own).update(token="", proof="")
+        row = LoginToken.objects.get(**own)
     return row
 
 

@@ -14,6 +14,10 @@ def _digest(*words: str) -> str:
     return salted_hmac("brokers.login", told, algorithm="sha256").hexdigest()
 
 
+def _place(row: Any) -> str:
+    return "simulator" if row.environment == "simulator" else "tradovate"
+
+
 def forwards(apps: Any, schema_editor: Any) -> None:
     """Move tokens. What can't be read is left behind: that login logs in anew."""
     connections = apps.get_model("brokers", "Connection").objects
@@ -24,13 +28,18 @@ def forwards(apps: Any, schema_editor: Any) -> None:
             row = connections.get(pk=number)
         except Unreadable:
             continue
+        if row.state == "displaced" and row.is_on:  # it waits for its owner, and the feed with it
+            tokens.update_or_create(
+                broker=row.broker, place=_place(row), login=row.login,
+                defaults={"is_displaced": True},
+            )  # fmt: skip
         if not row.token:
             continue
         keys = _digest(row.cid, row.sec, row.app_id or "tradehub")
         proof = {"password": _digest(row.password), "keys": [keys], "refused": "", "reason": ""}
         tokens.get_or_create(
             broker=row.broker,
-            place="simulator" if row.environment == "simulator" else "tradovate",
+            place=_place(row),
             login=row.login,
             defaults={
                 "token": row.token,

@@ -175,9 +175,8 @@ class TradovateFeed:
             self._line.stop()
         try:
             await self._line.run()
-            while await self._is_back(
-                self._line
-            ):  # who was displaced goes on when the owner says so
+            # who was displaced goes on when the owner says so
+            while await self._is_back(self._line):
                 self._change(FeedState.CONNECTING, "taken back")
                 self._line = self._new_line(session)
                 await self._line.run()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connections
 
 from apps.brokers import connecting
@@ -301,3 +302,12 @@ def test_what_a_trial_left_is_forgotten_when_it_has_run_out(
     LoginToken.objects.update(token_expires_at=1)
     forget_unused()
     assert not LoginToken.objects.exists()
+
+
+def test_a_token_that_no_key_opens_is_had_anew(
+    alice: Actor, market: ScriptedSimulator, settings: Any
+) -> None:
+    connecting.test(user=alice.user, **LOGIN)
+    settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
+    assert connecting.add(user=alice.user, **(LOGIN | {"name": "Mine"})).state == "ok"
+    assert logins(market) == 2 and LoginToken.objects.get().token

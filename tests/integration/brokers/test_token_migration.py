@@ -39,14 +39,16 @@ def test_tokens_move_to_the_login_name_and_back(alice: Actor, bob: Actor, back: 
         mine = connecting.add(
             user=alice.user, environment="simulator", login="demo", password="demo", name="Mine"
         )
-        a_connection(bob.user, login="other")
+        a_connection(bob.user, login="other", state="displaced")
         kept = LoginToken.objects.get()
         then = migrated(BEFORE).get_model("brokers", "Connection").objects
         row = then.get(pk=mine.pk)
         assert (row.token, row.token_issued_at) == (kept.token, kept.token_issued_at)
         assert then.get(user_id=bob.user.pk).token == ""
         migrated(AFTER)
-        (moved,) = LoginToken.objects.all()
+        moved, waiting = LoginToken.objects.order_by("login")
+        assert (waiting.login, waiting.is_displaced, waiting.token) == ("other", True, "")
+        assert not moved.is_displaced
         assert (moved.token, moved.token_expires_at) == (kept.token, kept.token_expires_at)
         assert msgspec.json.decode(moved.proof) == msgspec.json.decode(kept.proof)
         assert poll(mine.pk) is not None and Connection.objects.get(pk=mine.pk).state == "ok"

@@ -308,7 +308,8 @@ def break_it(watch: Watch, client: Client, row: Connection) -> int:
     """Have pages and workers break down: what is sealed cannot be opened with any key any more."""
     client.raise_request_exception = False
     with database.cursor() as cursor:
-        cursor.execute("UPDATE brokers_connection SET sec = 'torn', token = 'torn'")
+        cursor.execute("UPDATE brokers_connection SET sec = 'torn'")
+        cursor.execute("UPDATE brokers_logintoken SET token = 'torn'")
     broken = 0
     for path in (
         "/connections/",
