@@ -100,7 +100,8 @@ def reconnect(*, connection: Connection) -> Connection:
     Raises:  Refused  the login is not taken, or nobody answers
     """
     # one that was displaced, or rests, fails by no typing error
-    trying = trial() if connection.state == State.REFUSED else nullcontext(Trial())
+    is_doubtful = connection.state == State.REFUSED
+    trying = trial(connection.environment) if is_doubtful else nullcontext(Trial())
     with trying as one:
         tokens.free(connection.environment, connection.login)
         stand(connection.pk, State.NEW, is_on=True)
@@ -286,7 +287,7 @@ def _tried(row: Connection) -> Iterator[tuple[AccountSeen, ...]]:
             await broker.close()
 
     try:
-        with trial() as one:
+        with trial(row.environment) as one:
             try:
                 accounts = _asked(ask)
             finally:

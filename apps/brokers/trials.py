@@ -12,6 +12,7 @@ from typing import Final
 from django.core.cache import cache
 from django.utils import timezone
 
+from apps.brokers.models.tokens import place_of
 from apps.trades.services import Refused
 
 MOST: Final = 3
@@ -27,12 +28,12 @@ class Trial:
 
 
 @contextmanager
-def trial() -> Iterator[Trial]:
-    """Let one login be tried. Whoever tries it says whether the broker refused it.
+def trial(environment: str) -> Iterator[Trial]:
+    """Let one login be tried. Whoever tries it says whether the broker refused it. The desk's own market counts for itself.
 
     Raises:  Refused  too many were refused within the hour; it says when the next one may be tried
     """
-    place = _take()
+    place = _take(place_of(environment))
     one = Trial()
     try:
         yield one
@@ -43,9 +44,9 @@ def trial() -> Iterator[Trial]:
             cache.delete(place)
 
 
-def _take() -> str:
+def _take(where: str) -> str:
     """Return a free place, taken: each process sees the same ones."""
-    places = [f"broker-trial:{number}" for number in range(MOST)]
+    places = [f"broker-trial:{where}:{number}" for number in range(MOST)]
     for place in places:
         if cache.add(place, _now() + TRYING_S, TRYING_S):
             return place

@@ -20,7 +20,7 @@ from apps.brokers.models import Connection, LoginToken
 from apps.brokers.reading import poll
 from apps.brokers.tallies import usage_of
 from apps.brokers.tokens import forget_unused
-from apps.brokers.tradovate import shared
+from apps.brokers.tradovate import line, shared
 from apps.brokers.tradovate.hosts import Hosts
 from apps.brokers.tradovate.simulator.sessions import Session
 from apps.engine.running import Trading, source_elsewhere
@@ -110,6 +110,18 @@ def test_trying_and_connecting_a_login_leave_the_feed_and_the_trader_alone(
         market.run(_cut(market))
         comes_to(lambda: len(market.connections) == 1 and trading.feed.state is FeedState.LIVE)
     assert logins(market) == 1
+
+
+def test_a_feed_goes_on_where_a_session_of_its_own_desk_took_its_place(
+    alice: Actor, market: ScriptedSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "QUOTA_SECONDS", 0.1)
+    with feeding() as trading:
+        trader = signed_in_elsewhere(market)
+        connecting.add(user=alice.user, **ADD)  # its key has to be tried: a third session
+        assert logins(market) == 2 and not trader.displaced
+        comes_to(lambda: market.upgrades > 1 and trading.feed.state is FeedState.LIVE)
+    assert logins(market) == 2 and Connection.objects.get().state == "ok"
 
 
 async def _cut(market: ScriptedSimulator) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.brokers import connecting
 from apps.brokers.models import Connection, LoginToken
 from apps.brokers.reading import poll
+from apps.brokers.tradovate.hosts import Hosts
 from apps.trades.services import Refused
 from tests.cast import Actor
 from tests.integration.brokers.playground import ScriptedSimulator
@@ -119,3 +120,12 @@ def test_a_place_that_was_lost_is_taken_back_whatever_was_mistyped(
     assert poll(mine.pk) is None
     mine.refresh_from_db()
     assert connecting.reconnect(connection=mine).state == "ok"
+
+
+def test_the_desk_s_own_market_counts_for_itself(
+    alice: Actor, market: ScriptedSimulator, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BROKER_ENVIRONMENTS = ("simulator", "demo")
+    monkeypatch.setattr(Hosts, "of", classmethod(lambda cls, _: cls.at(market.url)))
+    mistyped(alice.user)
+    assert connecting.test(user=alice.user, **(LOGIN | {"environment": "demo"}))
