@@ -154,7 +154,7 @@ class ConnectionAdmin(ReadOnly):
     list_filter: ClassVar = ["state", "environment", "is_on"]
     list_select_related: ClassVar = ["user"]
     search_fields: ClassVar = ["name", "user__username"]
-    exclude: ClassVar = ["password", "sec", "token", "cid", "lease_by", "lease_until", "hosts"]
+    exclude: ClassVar = ["password", "sec", "cid"]
 
 
 @admin.register(BrokerAccount)

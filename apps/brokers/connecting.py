@@ -5,18 +5,18 @@ All raise `Refused` with code, sentence and field.
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from random import Random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from apps.brokers import services
+from apps.brokers import services, tokens
 from apps.brokers.domain.account import Kind
 from apps.brokers.domain.ports import BrokerError, LoginRefused, SignedInElsewhere, Unavailable
 from apps.brokers.domain.seen import AccountSeen
-from apps.brokers.logins import DatabaseThread, State, open_broker, settings_of, stand, token_fields
+from apps.brokers.logins import DatabaseThread, State, open_broker, open_trial, stand
 from apps.brokers.mirror import take_in
 from apps.brokers.models.desk import Account
 from apps.brokers.models.remote import (
@@ -26,10 +26,7 @@ from apps.brokers.models.remote import (
     BrokerPosition,
     Connection,
 )
-from apps.brokers.tradovate.broker import TradovateBroker
-from apps.brokers.tradovate.rest import Rest
-from apps.brokers.tradovate.session import Session, Token
-from apps.brokers.tradovate.wall import WallClock
+from apps.brokers.trials import Trial, trial
 from apps.trades.services import Refused
 
 T = TypeVar("T")
@@ -52,15 +49,15 @@ def add(*, user: Any, **given: str) -> Connection:
     if not row.password:
         raise Refused("BAD_VALUE", "is missing: the password of the login", "password")
     _alone(row)
-    accounts, token = _tried(row)
-    _share(row, token)
-    _save(row)
+    with _tried(row) as accounts:
+        _save(row)
+        tokens.free(row.environment, row.login)
     take_in(row, accounts, "test")
     return row
 
 
 def test(*, user: Any, **given: str) -> tuple[AccountSeen, ...]:
-    """Return the accounts that a login sees; nothing is kept.
+    """Return the accounts that a login sees. Only its token is kept while it is good: connecting it needs no other one.
 
     Raises:  Refused
     """
@@ -68,7 +65,9 @@ def test(*, user: Any, **given: str) -> tuple[AccountSeen, ...]:
     _set(row, {"name": "test", **given})
     if not row.password:
         raise Refused("BAD_VALUE", "is missing: the password of the login", "password")
-    return _tried(row)[0]
+    tokens.forget_unused()
+    with _tried(row) as accounts:
+        return accounts
 
 
 def change(*, connection: Connection, **given: str) -> Connection:
@@ -83,11 +82,11 @@ def change(*, connection: Connection, **given: str) -> Connection:
     _set(connection, dict(kept))
     _alone(connection)
     if _credentials(connection) != before:
-        accounts, token = _tried(connection)
-        _share(connection, token)
-        fields = [*kept, "token", "token_issued_at", "token_expires_at", "paused_until", "hosts"]
-        _save(connection, fields)
-        stand(connection.pk, State.OK)
+        with _tried(connection) as accounts:
+            _save(connection, list(kept))
+            tokens.free(connection.environment, connection.login)
+            stand(connection.pk, State.OK)
+        tokens.forget_unused()
         take_in(connection, accounts, "test")
     elif kept:
         _save(connection, list(kept))
@@ -100,11 +99,18 @@ def reconnect(*, connection: Connection) -> Connection:
 
     Raises:  Refused  the login is not taken, or nobody answers
     """
-    stand(
-        connection.pk, State.NEW, token="", paused_until=0, renewed_at=0, is_on=True, lease_until=0
-    )
-    connection.refresh_from_db()
-    look(connection=connection)
+    # one that was displaced, or rests, fails by no typing error
+    is_doubtful = connection.state == State.REFUSED
+    trying = trial(connection.environment) if is_doubtful else nullcontext(Trial())
+    with trying as one:
+        tokens.free(connection.environment, connection.login)
+        stand(connection.pk, State.NEW, is_on=True)
+        connection.refresh_from_db()
+        try:
+            look(connection=connection)
+        except Refused as refused:
+            one.has_failed = refused.reason == "LOGIN_REFUSED"
+            raise
     connection.refresh_from_db()
     return connection
 
@@ -127,6 +133,9 @@ def look(*, connection: Connection) -> tuple[AccountSeen, ...]:
             thread.close()
 
     accounts = _asked(ask)
+    connection.refresh_from_db()
+    if connection.is_on and connection.state in (State.NEW, State.PAUSED):
+        stand(connection.pk, State.OK)  # by a token that another had: nobody has said so yet
     take_in(connection, accounts, "test")
     return accounts
 
@@ -145,7 +154,9 @@ def switch(*, connection: Connection, on: bool) -> Connection:
         raise Refused("IN_USE", detail, "is_on")
     connection.is_on = on
     connection.save(update_fields=["is_on"])
-    stand(connection.pk, State.NEW if on else State.OFF, token="")
+    if on:
+        tokens.free(connection.environment, connection.login)
+    stand(connection.pk, State.NEW if on else State.OFF)
     connection.refresh_from_db()
     return connection
 
@@ -162,10 +173,12 @@ def remove(*, connection: Connection) -> None:
     if _has_open(connection):
         raise Refused("IN_USE", "something is open in one of its accounts: close it first")
     with transaction.atomic():
+        login = connection.login
         Connection.objects.filter(pk=connection.pk).update(
-            is_removed=True, is_on=False, password="", sec="", token="", login="", cid=""
+            is_removed=True, is_on=False, password="", sec="", login="", cid=""
         )
         stand(connection.pk, State.OFF, "removed")
+        tokens.forget(connection.environment, login)
 
 
 def adopt(*, account: BrokerAccount, name: str, firm: str = "", source: str = "page") -> Account:
@@ -256,35 +269,34 @@ def _credentials(row: Connection) -> tuple[str, ...]:
     return row.environment, row.login, row.password, row.cid, row.sec, row.app_id
 
 
-def _share(row: Connection, token: Token) -> None:
-    """Give the token of the trial to all: a second login would push another session out."""
-    for name, value in token_fields(token).items():
-        setattr(row, name, value)
-    row.paused_until, row.hosts = 0, {}
-
-
-def _tried(row: Connection) -> tuple[tuple[AccountSeen, ...], Token]:
-    """Log in once and return what it sees, and the token.
+@contextmanager
+def _tried(row: Connection) -> Iterator[tuple[AccountSeen, ...]]:
+    """Give what a login sees, tried by logging in where it is not proved already; nobody else logs in with it meanwhile.
 
     Raises:  Refused
     """
+    thread = DatabaseThread()
+    stores: list[tokens.LoginRow] = []
 
-    async def ask() -> tuple[tuple[AccountSeen, ...], Token]:
-        login = settings_of(row)
-        clock, chance = WallClock(), Random()
-
-        def session(rest: Rest) -> Session:
-            return Session(login, rest, clock, chance)
-
-        broker = TradovateBroker(login, wall=clock, chance=chance, session=session)
+    async def ask() -> tuple[AccountSeen, ...]:
+        broker, store = open_trial(row, thread)
+        stores.append(store)
         try:
-            accounts = await broker.accounts()
-            assert broker.session.held is not None
-            return accounts, broker.session.held
+            return await broker.accounts()
         finally:
             await broker.close()
 
-    return _asked(ask)
+    try:
+        with trial(row.environment) as one:
+            try:
+                accounts = _asked(ask)
+            finally:
+                one.has_failed = any(store.was_refused for store in stores)
+        yield accounts
+    finally:
+        for store in stores:
+            store.give_back()
+        thread.close()
 
 
 def _asked(ask: Callable[[], Awaitable[T]]) -> T:

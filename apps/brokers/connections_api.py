@@ -161,7 +161,10 @@ class TestTradovate(Wishing):
 
     @extend_schema(responses={200: SeenListSerializer, **REFUSALS})
     def post(self, request: Request) -> Response:
-        """Try a login at Tradovate and return the accounts it sees. Nothing is kept."""
+        """Try a login at Tradovate and return the accounts it sees. It is not connected by that.
+
+        Its session is used again when it is connected. After three refusals in an hour none is tried: 409 `too_many`.
+        """
         wish = read(LoginAsked, request.data)
         with granted(*wish.fields):
             accounts = connecting.test(user=request.user, **wish.validated_data)

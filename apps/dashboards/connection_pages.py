@@ -16,9 +16,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.brokers import connecting, releasing
-from apps.brokers.logins import usage_of
 from apps.brokers.models import BrokerAccount, Connection
 from apps.brokers.queries import broker_accounts, connection_of, connections
+from apps.brokers.tallies import usage_of
 from apps.brokers.tradovate.quota import PER_HOUR, PER_MINUTE
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
@@ -302,8 +302,7 @@ def _listed(request: HttpRequest) -> dict[str, Any]:
         accounts.setdefault(one.connection_id, []).append(one)
     return {
         "rows": [
-            Row(one, accounts.get(one.pk, []), *usage_of(one.pk))
-            for one in connections(request.user)
+            Row(one, accounts.get(one.pk, []), *usage_of(one)) for one in connections(request.user)
         ]
     }
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from apps.brokers.domain.ports import Cursor
+from apps.brokers.logins import FeedLogin
 from apps.brokers.tradovate.feed import Market, TradovateFeed
 from apps.brokers.tradovate.hosts import Hosts, TradovateSettings
 from apps.brokers.tradovate.simulator.market import default_start
@@ -30,6 +31,7 @@ class Source:
     first_at:  market time at the very first start, when no tick is stored yet
     fronts:    the contracts that are followed at an instant of market time, the desk's own product first
     has_clock: the server says market time, as the simulator does; else it is the wall clock's
+    is_kept:   the login outlives this process, and connections may have it too: they share its token
     """
 
     login: TradovateSettings
@@ -37,6 +39,7 @@ class Source:
     first_at: int
     fronts: Callable[[int], tuple[str, ...]]
     has_clock: bool = False
+    is_kept: bool = False
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Trading:
     name: str = "engine"
     engine: LiveEngine = field(init=False)
     feed: TradovateFeed = field(init=False)
+    login: FeedLogin | None = field(init=False, default=None)
 
     def start(self) -> None:
         """Load the rows, then ask the feed for what came after the newest stored tick.
@@ -66,6 +70,7 @@ class Trading:
             has_clock=source.has_clock,
         )
         self.engine.start()
+        self.login = FeedLogin(source.login) if source.is_kept else None
         self.feed = TradovateFeed(
             source.login,
             Market(_tick_size, _is_open, has_clock=source.has_clock),
@@ -73,6 +78,8 @@ class Trading:
             self.engine.put,
             resume=self._newest,
             warm_up=lambda contract: _warm_up(source, contract, max(self.engine.at, now)),
+            session=self.login.session if self.login else None,
+            quota=self.login.quota if self.login else None,
         )
         self.feed.start()
 
@@ -88,6 +95,8 @@ class Trading:
     def stop(self) -> None:
         """Log off, then save what there is."""
         self.feed.stop(2.0)
+        if self.login is not None:
+            self.login.close()
         self.engine.stop(1.5)
 
     def is_alive(self) -> bool:
@@ -135,7 +144,11 @@ def real_source() -> Source:
     root = root_of(settings.SYMBOL)
     roots = traded_roots(root)
     return Source(
-        login, root, time.time_ns(), lambda at: tuple(front_contract(one, at).name for one in roots)
+        login,
+        root,
+        time.time_ns(),
+        lambda at: tuple(front_contract(one, at).name for one in roots),
+        is_kept=True,
     )
 
 
@@ -160,7 +173,9 @@ def source_elsewhere() -> Source:
 
     It is taken to have begun where simulated markets begin, so that a first start asks for that day's ticks.
     """
-    login = TradovateSettings("demo", "demo", hosts=Hosts.at(settings.MARKET))
+    login = TradovateSettings(
+        "demo", "demo", environment="simulator", hosts=Hosts.at(settings.MARKET)
+    )
     now = default_start(time.time_ns())
     return Source(
         login,
@@ -168,4 +183,5 @@ def source_elsewhere() -> Source:
         now,
         lambda at: (parse(settings.SYMBOL, at).name,),
         has_clock=True,
+        is_kept=True,
     )

@@ -1,4 +1,4 @@
-"""Rows of this app: what the engine keeps of each account (`desk.py`), what leaves for brokers (`live.py`), what brokers say of theirs (`remote.py`)."""
+"""Rows of this app: what the engine keeps of each account (`desk.py`), what leaves for brokers (`live.py`), what brokers say of theirs (`remote.py`), how we are logged in there (`tokens.py`)."""
 
 from apps.brokers.models.desk import (
     OPEN,
@@ -26,6 +26,7 @@ from apps.brokers.models.remote import (
     BrokerPosition,
     Connection,
 )
+from apps.brokers.models.tokens import LoginToken
 
 __all__ = [
     "OPEN",
@@ -44,6 +45,7 @@ __all__ = [
     "Fill",
     "GroupMember",
     "LiveSwitch",
+    "LoginToken",
     "Order",
     "Position",
     "Route",

@@ -16,7 +16,10 @@ AT_WORK: Final = [item.value for item in BrokerStatus if item not in BROKER_ENDE
 
 
 class Connection(Owned):
-    """A login at a broker. Its secrets are encrypted, and shown to nobody, its owner included."""
+    """A login at a broker. Its secrets are encrypted, and shown to nobody, its owner included.
+
+    Its token is the one of its login name, which all of this installation share: `LoginToken`.
+    """
 
     class State(models.TextChoices):
         """How the login stands."""
@@ -48,15 +51,6 @@ class Connection(Owned):
     heard_at = models.DateTimeField(null=True, help_text="Last time its stream was up.")
     is_removed = models.BooleanField(default=False, help_text="Its rows stay, its secrets don't.")
     created_at = models.DateTimeField(auto_now_add=True)
-    # one token for every process; who holds the lease logs in and renews it, nobody else
-    token = SealedField(blank=True)
-    token_issued_at = models.BigIntegerField(default=0, help_text="ns UTC.")
-    token_expires_at = models.BigIntegerField(default=0, help_text="ns UTC.")
-    renewed_at = models.BigIntegerField(default=0, help_text="Last attempt, ns UTC.")
-    paused_until = models.BigIntegerField(default=0, help_text="No login before, ns UTC.")
-    lease_by = models.CharField(max_length=64, blank=True)
-    lease_until = models.BigIntegerField(default=0, help_text="ns UTC of the wall clock.")
-    hosts = models.JSONField(default=dict, help_text="Where the broker steered us to.")
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -66,7 +60,6 @@ class Connection(Owned):
                 condition=models.Q(is_removed=False),
                 name="connection_name_once_per_user",
             ),
-            # two logins of one person would push each other's sessions out
             models.UniqueConstraint(
                 fields=["user", "environment", "login"],
                 condition=models.Q(is_removed=False),

@@ -49,7 +49,7 @@ class Calls:
                 if attempt == 2 or await self._is_taken(token):
                     raise of_order(problem) from None
             except TradovateError as problem:
-                await self._hear(problem)
+                await self._hear(problem, token)
                 raise of_order(problem) from None
         raise NotSent("no token is taken")
 
@@ -68,7 +68,7 @@ class Calls:
             except NotFound as problem:
                 raise Missing(str(problem)) from None
             except TradovateError as problem:
-                await self._hear(problem)
+                await self._hear(problem, token)
                 raise of_read(problem) from None
         raise Unavailable("no token is taken")
 
@@ -126,11 +126,11 @@ class Calls:
         try:
             return await self._session.is_taken(token)
         except TradovateError as problem:
-            await self._hear(problem)
+            await self._hear(problem, token)
             means = of_login(problem, self._wall.now())
             raise (means if isinstance(means, LoginRefused) else NotSent(str(means))) from None
 
-    async def _hear(self, problem: TradovateError) -> None:
-        await self._session.hear(problem)
+    async def _hear(self, problem: TradovateError, token: Token) -> None:
+        await self._session.hear(problem, token)
         if isinstance(problem, WrongHost):
             await self._session.move()

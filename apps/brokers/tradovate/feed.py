@@ -32,8 +32,8 @@ from apps.brokers.tradovate.frames import ChartPacket, Event, instant_of
 from apps.brokers.tradovate.hosts import TradovateSettings
 from apps.brokers.tradovate.line import Line, Purpose
 from apps.brokers.tradovate.market_data import MarketData, SubscriptionRefused
-from apps.brokers.tradovate.quota import Lane
-from apps.brokers.tradovate.rest import Rest, TradovateError
+from apps.brokers.tradovate.quota import Lane, Quota
+from apps.brokers.tradovate.rest import Displaced, Rest, TradovateError
 from apps.brokers.tradovate.session import Session
 from apps.brokers.tradovate.socket import DEAD_STREAM, Connection
 from apps.brokers.tradovate.wall import WallClock
@@ -75,6 +75,8 @@ class TradovateFeed:
     put: takes items from the feed's thread, as `queue.Queue.put` does
     resume: the newest stored tick of a contract; asked once, when the contract is first followed
     warm_up: without such a tick, the oldest instant whose ticks are wanted; None: none
+    session: the owner of the token; a login of its own if there is none
+    quota: shared with everybody who calls for this login
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class TradovateFeed:
         warm_up: Callable[[str], int | None] = lambda contract: None,
         wall: WallClock | None = None,
         chance: Random | None = None,
+        session: Callable[[Rest], Session] | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self._settings = settings
         self._market = market
@@ -107,7 +111,8 @@ class TradovateFeed:
         self._followers: dict[str, Follower] = {}
         self._refused: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
-        self._rest = Rest(settings.addresses, self._wall, self._chance)
+        self._rest = Rest(settings.addresses, self._wall, self._chance, quota)
+        self._session = session or self._own_session
         self._line: Line | None = None
         self._data: MarketData | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -159,11 +164,8 @@ class TradovateFeed:
     async def run(self) -> None:
         """Feed until `stop`, or until only a person could help."""
         self._loop = asyncio.get_running_loop()
-        session = Session(self._settings, self._rest, self._wall, self._chance)
-        self._line = Line(
-            Purpose.MARKET_DATA, session, lambda: self._rest.hosts, self._wall, self._chance, self
-        )
-        self._line.dropped = self.dropped
+        session = self._session(self._rest)
+        self._line = self._new_line(session)
         self._data = MarketData(self._number_of, self.dropped)
         await self._follow()
         self._down_since = self._wall.elapsed()
@@ -173,11 +175,33 @@ class TradovateFeed:
             self._line.stop()
         try:
             await self._line.run()
+            # who was displaced goes on when the owner says so
+            while await self._is_back(self._line):
+                self._change(FeedState.CONNECTING, "taken back")
+                self._line = self._new_line(session)
+                await self._line.run()
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            self._rest.quota.flush()
             await self._rest.close()
+
+    def _own_session(self, rest: Rest) -> Session:
+        return Session(self._settings, rest, self._wall, self._chance)
+
+    def _new_line(self, session: Session) -> Line:
+        line = Line(
+            Purpose.MARKET_DATA, session, lambda: self._rest.hosts, self._wall, self._chance, self
+        )
+        line.dropped = self.dropped
+        return line
+
+    async def _is_back(self, line: Line) -> bool:
+        """Wait for the owner of a login that was displaced; return whether he took it back."""
+        if not isinstance(line.fatal, Displaced):
+            return False
+        return bool(await line.unless_stopped(line.session.freed()))
 
     # --- what the line tells us ---------------------------------------------------------------------------
 
@@ -333,6 +357,8 @@ class TradovateFeed:
             await self._wall.wait(WATCH_SECONDS)
             for follower in self._followers.values():
                 follower.forget_repeats()
+            if self._state is FeedState.STOPPED:
+                continue  # only the owner can mend it, and he was told
             if self._down_since is not None:
                 self._check_outage(self._wall.elapsed() - self._down_since)
             elif self._state is FeedState.LIVE:

@@ -111,10 +111,11 @@ class Line:
                 if shutdown:
                     wait = MAINTENANCE_SECONDS if shutdown == "Maintenance" else QUOTA_SECONDS
             except (CredentialsRefused, Displaced) as problem:
-                reason = f"{type(problem).__name__}: {problem}"
-                self.fatal = problem
-                await self.session.hear(problem)
-                break
+                why = f"{type(problem).__name__}: {problem}"
+                if await self._is_over(problem):
+                    self.fatal, reason = problem, why
+                    break
+                self._listener.lost(why)
             except LoginPaused as pause:
                 wait = (pause.until - self._wall.now()) / SECOND
                 self._listener.lost(str(pause))
@@ -128,7 +129,7 @@ class Line:
                 log.exception("tradovate.line fault")
                 self._listener.lost(f"own fault: {type(fault).__name__}")
             if not self._stopping.is_set():
-                await self._unless_stopped(self._wall.wait(self._backoff.next(at_least=wait)))
+                await self.unless_stopped(self._wall.wait(self._backoff.next(at_least=wait)))
         log.info("tradovate.line stopped purpose=%s reason=%s", self._purpose, reason)
         self._listener.stopped(reason)
 
@@ -136,9 +137,17 @@ class Line:
         """Let `run` end: close with 1000, no reconnect, no timer left."""
         self._stopping.set()
 
+    async def _is_over(self, problem: TradovateError) -> bool:
+        """Return whether only a person can help: a session of ours may have taken the place of the one that is lost."""
+        try:
+            return await self.session.hear(problem)
+        except Exception:  # who could tell does not answer
+            log.exception("tradovate.line fault")
+            return not isinstance(problem, Displaced)
+
     async def _one_socket(self) -> str:
         """Live one socket's life; return the shutdown reason that the server gave, if any."""
-        connection = await self._unless_stopped(self._connect())
+        connection = await self.unless_stopped(self._connect())
         if connection is None:
             return ""
         self.sockets += 1
@@ -206,7 +215,7 @@ class Line:
         with suppress(TradovateError, TimeoutError):
             await self._wall.within(LEAVE_SECONDS, self._listener.closing(connection))
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Return what the work returns; None if we are stopped before it is done."""
         task = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())

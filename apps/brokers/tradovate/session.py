@@ -151,10 +151,18 @@ class Session:
             return False
         return True
 
-    async def hear(self, problem: TradovateError) -> None:
-        """Hear of trouble that somebody had with our token. Once displaced, nothing here logs in again."""
+    async def hear(self, problem: TradovateError, token: Token | None = None) -> bool:
+        """Hear of trouble that somebody had with a token, ours if none is named. Once displaced, nothing here logs in again.
+
+        Returns whether that holds.
+        """
         if isinstance(problem, Displaced):
             self.held, self._pause = None, problem
+        return True
+
+    async def freed(self) -> bool:
+        """Return whether a login that was displaced may be used again; nobody can say so to a session of its own."""
+        return False
 
     async def move(self) -> None:
         """Learn the hosts anew after a call was sent elsewhere; trouble with that is left to the next caller."""

@@ -4,6 +4,7 @@ Tradovate allows two sessions per user and closes the oldest at the third login;
 the pauses and how the login stands are one row that all of them read, and only the holder of its lease asks.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -31,6 +32,8 @@ from apps.brokers.tradovate.session import (
 from apps.brokers.tradovate.wall import WallClock
 from apps.bus.domain.message import MINUTE
 
+log = logging.getLogger(__name__)
+
 LOOK_SECONDS = 5.0  # so soon does a process learn that the login stands otherwise
 LEASE = 2 * MINUTE  # longer than a login with all its penalty tickets
 WAIT_SECONDS = 0.25
@@ -38,7 +41,11 @@ WAIT_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the shared row says. `barred`: why nobody logs in until the owner says so, "" = nothing in the way."""
+    """What the shared row says.
+
+    barred: why nobody logs in until the owner says so, "" = nothing in the way
+    login:  with what to log in from now on, where that may have changed
+    """
 
     token: Token | None = field(default=None, repr=False)
     barred: str = ""
@@ -47,6 +54,7 @@ class Kept:
     reason: str = ""
     renewed_at: int = 0
     hosts: Mapping[str, str] = field(default_factory=dict)
+    login: TradovateSettings | None = None
 
 
 class TokenStore(Protocol):
@@ -120,7 +128,7 @@ class SharedSession(Session):
         try:
             await super().verify(token)
         except Displaced as problem:
-            await self.hear(problem)
+            await self.hear(problem, token)
             raise
         await self._store.drop(token.issued_at)
 
@@ -133,12 +141,29 @@ class SharedSession(Session):
                 await self._store.pause(self._pause.until, str(self._pause))
         return taken
 
-    async def hear(self, problem: TradovateError) -> None:
-        """Hear of trouble with our token. Displaced: nobody logs in again until the owner says so."""
-        if isinstance(problem, Displaced):
-            issued_at = self.held.issued_at if self.held is not None else 0
-            self.held = None
-            await self._store.displace(issued_at)
+    async def hear(self, problem: TradovateError, token: Token | None = None) -> bool:
+        """Hear of trouble with a token, ours if none is named. Displaced: nobody logs in until the owner says so.
+
+        Returns whether that holds: another session of ours may have taken the place of the one that was pushed out.
+        """
+        if not isinstance(problem, Displaced):
+            return True
+        lost = token or self.held
+        if lost is not None:
+            await self._store.displace(lost.issued_at)
+            if self.held is not None and self.held.issued_at <= lost.issued_at:
+                self.held = None
+        return (await self._store.look()).is_displaced
+
+    async def freed(self) -> bool:
+        """Return as soon as the owner let the login be used again, here or in another process."""
+        while True:
+            try:
+                if not (await self._store.look()).is_displaced:
+                    return True
+            except Exception:  # the shared row may be out of reach for a while
+                log.exception("tradovate.shared look")
+            await self._wall.wait(LOOK_SECONDS)
 
     async def _current(self, *, renew: bool) -> Token:
         began = self._wall.now()
@@ -165,6 +190,7 @@ class SharedSession(Session):
         kept = await self._store.look()
         self._looked = self._wall.elapsed()
         self.held = None
+        self._settings = kept.login or self._settings
         if kept.is_displaced:
             raise Displaced(kept.barred)
         if kept.barred:

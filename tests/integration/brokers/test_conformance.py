@@ -26,6 +26,8 @@ CHECKS: Final = {
 # What a client that trades has to hold besides; each is a row of the page's last table.
 BEYOND: Final = (
     "one login for every process",
+    "one login for the feed, every environment, a trial and what is kept after it",
+    "typing errors keep a reserve of failed logins",
     "one renewal for every process, within 15 an hour",
     "a lost place is taken back by nobody but its owner",
     "a wrong password is tried once",

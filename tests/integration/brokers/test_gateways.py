@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.gateways import Gateways
-from apps.brokers.logins import usage
 from apps.brokers.models import Account, Connection, Dispatch
+from apps.brokers.tallies import key_of, usage
 from apps.bus.domain.message import to_instant
 from apps.bus.models import FactRow
 from apps.bus.only import AnotherRuns
@@ -86,7 +86,7 @@ def test_no_exit_waits_for_an_entry_of_the_same_login(alice: Actor) -> None:
         account = adopted(alice.user, "demo", row)
         asyncio.run(with_broker(row, lambda broker: broker.accounts()))  # it is signed in
         cache.clear()
-        usage(f"broker-calls:{row.pk}", to_instant(timezone.now()), add=1000)
+        usage(key_of(row.environment, row.login), to_instant(timezone.now()), add=1000)
         entry = wants(account, Errand.PLACE, BUY)
         way_out = wants(account, Errand.LIQUIDATE, {}, is_exit=True, fresh_s=None)
 

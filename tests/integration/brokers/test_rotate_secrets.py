@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 from django.db import models
 
-from apps.brokers.models import Connection
+from apps.brokers.models import Connection, LoginToken
 from apps.notifications.models import FollowUp
 from apps.users.secret import SealedField, Unreadable, unseal
 from tests.cast import Actor
@@ -26,12 +26,14 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 def test_after_rotating_the_old_key_is_not_needed(alice: Actor, settings: Any) -> None:
     settings.SECRETS_KEYS = [OLD]
-    a_connection(alice.user, token="a-token")
+    a_connection(alice.user)
+    a_login_token(alice.user)
     settings.SECRETS_KEYS = [NEW, OLD]
     call_command("rotate_secrets")
     settings.SECRETS_KEYS = [NEW]
     row = Connection.objects.get()
-    assert (row.password, row.sec, row.token) == ("demo", "a-secret-key-5b1f", "a-token")
+    assert (row.password, row.sec) == ("demo", "a-secret-key-5b1f")
+    assert LoginToken.objects.get().token == "a-token"
 
 
 def test_before_rotating_it_is(alice: Actor, settings: Any) -> None:
@@ -83,6 +85,11 @@ def test_what_no_key_opens_is_named_and_the_rest_is_done(
     assert Connection.objects.get(user=bob.user).password == "demo"
 
 
+def a_login_token(user: Any) -> LoginToken:
+    made: LoginToken = LoginToken.objects.create(login="demo", token="a-token", proof="a-proof")
+    return made
+
+
 def a_follow_up(user: Any) -> FollowUp:
     when = datetime(2026, 1, 5, 15, tzinfo=UTC)
     made: FollowUp = FollowUp.objects.create(
@@ -93,7 +100,8 @@ def a_follow_up(user: Any) -> FollowUp:
 
 # a model with a new sealed field takes its place here: a row with all of its sealed fields filled
 SEALED: Final[dict[str, Callable[[Any], models.Model]]] = {
-    "brokers.Connection": lambda user: a_connection(user, token="a-token"),
+    "brokers.Connection": lambda user: a_connection(user),
+    "brokers.LoginToken": lambda user: a_login_token(user),
     "notifications.FollowUp": a_follow_up,
 }
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from apps.brokers import connecting
 from apps.brokers.domain.ports import FeedState, LoginRefused, SignedInElsewhere, Unavailable
-from apps.brokers.logins import stand
-from apps.brokers.models import Connection
+from apps.brokers.models import Connection, LoginToken
 from apps.bus.models import FactRow
 from tests.cast import Actor
 from tests.integration.brokers.playground import ScriptedSimulator
@@ -98,7 +98,8 @@ def test_many_processes_that_need_a_token_log_in_once(
     assert all(result[0].name == "DEMO1001" for result in results), results
     assert logins(market) == 1
     row.refresh_from_db()
-    assert row.state == "ok" and row.token and row.lease_until == 0
+    shared = LoginToken.objects.get()
+    assert row.state == "ok" and shared.token and shared.lease_until == 0
     assert told(row) == [("ok", "")]
 
 
@@ -117,8 +118,8 @@ def test_a_renewal_is_made_by_one_and_not_again_within_five_minutes(
 ) -> None:
     market.sessions.token_seconds = 2
     asyncio.run(accounts(row))
-    row.refresh_from_db()
-    Connection.objects.update(token_issued_at=row.token_issued_at - 4 * 10**9)  # half its time
+    issued_at = LoginToken.objects.get().token_issued_at
+    LoginToken.objects.update(token_issued_at=issued_at - 4 * 10**9)  # half its time
     market.sessions.token_seconds = 5400
     results = at_once(5, lambda: accounts(row))
     assert all(result[0].name == "DEMO1001" for result in results), results
@@ -147,7 +148,7 @@ def test_a_displaced_login_is_not_taken_back_by_anybody_until_the_owner_says_so(
         asyncio.run(accounts(row))
     assert logins(market) == 1
     assert [state for state, _ in told(row)] == ["ok", "displaced"]
-    stand(row.pk, Connection.State.NEW)
+    connecting.reconnect(connection=row)
     assert asyncio.run(accounts(row))[0].name == "DEMO1001"
     assert logins(market) == 2
 
@@ -160,7 +161,7 @@ def test_a_pause_holds_for_every_process(market: ScriptedSimulator, row: Connect
     assert all(isinstance(result, Unavailable) for result in results), results
     assert logins(market) == 1
     row.refresh_from_db()
-    assert row.state == "paused" and row.paused_until > 0
+    assert row.state == "paused" and LoginToken.objects.get().paused_until > 0
 
 
 def test_what_is_switched_off_is_not_logged_in(market: ScriptedSimulator, row: Connection) -> None:
@@ -173,7 +174,8 @@ def test_what_is_switched_off_is_not_logged_in(market: ScriptedSimulator, row: C
 def test_a_lease_of_a_process_that_died_runs_out(
     market: ScriptedSimulator, row: Connection
 ) -> None:
-    Connection.objects.update(lease_by="somebody", lease_until=1)
+    shared = {"place": "simulator", "login": row.login}
+    LoginToken.objects.create(lease_by="somebody", lease_until=1, **shared)
     assert asyncio.run(accounts(row))
 
 
@@ -184,8 +186,13 @@ def test_the_database_holds_neither_password_nor_token_in_plain_text(
 
     asyncio.run(accounts(row))
     with database.cursor() as cursor:
-        cursor.execute("SELECT password, sec, token FROM brokers_connection")
-        password, sec, token = cursor.fetchone()
+        cursor.execute("SELECT password, sec FROM brokers_connection")
+        password, sec = cursor.fetchone()
+        cursor.execute("SELECT token, proof FROM brokers_logintoken")
+        token, proof = cursor.fetchone()
     assert "demo" not in password and "a-secret" not in sec and "AT.sim" not in token
-    row.refresh_from_db()
-    assert "AT.sim" in row.token
+    shared = LoginToken.objects.get()
+    assert "AT.sim" in shared.token and "keys" in shared.proof and "keys" not in proof
+    assert (
+        "demo" not in shared.proof and "a-secret" not in shared.proof
+    )  # not even when it is opened

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from apps.brokers.logins import register_market
-from apps.brokers.models import BrokerFill, Connection
+from apps.brokers.models import BrokerFill, LoginToken
 from apps.brokers.reading import Readers, poll
 from apps.brokers.tradovate.hosts import Hosts
 from apps.bus import bus, transport
@@ -233,7 +233,7 @@ def test_a_broker_that_has_moved_is_followed(story: Story, way: str) -> None:
     with old_address(new) as old:
         known = (urlsplit(old).netloc, urlsplit(new).netloc)
         register_market(replace(Hosts.at(old), allowed=known))
-        Connection.objects.update(hosts={})  # where it was steered to before is forgotten
+        LoginToken.objects.update(hosts={})  # where it was steered to before is forgotten
         told = story.market.sessions.renew(story.market.sessions._sessions[0]).body
         moved = told | {"apiHosts": {"simulator": new.removesuffix("/v1")}}
         story.market.put_up("auth/renewaccesstoken", 200, moved)

@@ -23,7 +23,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.analytics import recorded
-from apps.brokers.models import BrokerAccount, Connection
+from apps.brokers.models import BrokerAccount, Connection, LoginToken
 from apps.brokers.reading import poll
 from apps.brokers.tasks import poll_all
 from apps.bus import bus, transport
@@ -223,7 +223,7 @@ def test_no_secret_is_anywhere_after_a_full_run(
         assert answer.status_code == 201, answer.content
         watch.see("the answer to a new login", answer.content)
         row = Connection.objects.get()
-        assert "AT.sim." in row.token and row.password == BROKER_PASSWORD
+        assert "AT.sim." in LoginToken.objects.get().token and row.password == BROKER_PASSWORD
         linked(client, discord)
         recorder = strategy_made(client, once, BrokerAccount.objects.get())
         made = client.post("/settings/tokens/", {"name": "Script", "scope": "read", "days": "90"})
@@ -308,7 +308,8 @@ def break_it(watch: Watch, client: Client, row: Connection) -> int:
     """Have pages and workers break down: what is sealed cannot be opened with any key any more."""
     client.raise_request_exception = False
     with database.cursor() as cursor:
-        cursor.execute("UPDATE brokers_connection SET sec = 'torn', token = 'torn'")
+        cursor.execute("UPDATE brokers_connection SET sec = 'torn'")
+        cursor.execute("UPDATE brokers_logintoken SET token = 'torn'")
     broken = 0
     for path in (
         "/connections/",

@@ -227,5 +227,5 @@ def broker_token(desk: Desk) -> str:
     """Return the token with which the desk was logged in, opened with its own key."""
     key = (desk.home / "secrets_key").read_text().strip()
     with sqlite3.connect(desk.home / "tradehub.sqlite3") as rows:
-        (sealed,) = rows.execute("SELECT token FROM brokers_connection").fetchone()
+        (sealed,) = rows.execute("SELECT token FROM brokers_logintoken").fetchone()
     return Fernet(key).decrypt(sealed.encode()).decode()
