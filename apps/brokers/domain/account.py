@@ -35,6 +35,14 @@ class Kind(StrEnum):
     LIVE = "live"
 
 
+class Reason(StrEnum):
+    """Why a broker's balance was not ours, by its trader's word."""
+
+    FEES = "fees"
+    TRANSFER = "transfer"  # a payout or a deposit
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """What may leave for the broker of an account. Of size limits 0 is none; they bind entries alone.
@@ -75,6 +83,7 @@ class Account:
     day_ends:  the next reset, ns UTC; 0 = no time is known yet
     realized_today, fees_today: since the last reset; trades_today: positions closed since then
     fees:      a side, by root, where they differ from the instrument's
+    payouts:   what was paid out, less what was paid in
     passage:   of an account at a broker: what may leave; opened_today: contracts that were opened since the reset
     """
 
@@ -113,6 +122,20 @@ class Account:
     def fee(self, instrument: Instrument) -> Decimal:
         """Return commission and exchange fee of one contract, one side."""
         return self.fee_table[instrument.root]
+
+    def correct(self, amount: Decimal, reason: Reason) -> None:
+        """Let the balance change by what a broker's differs. Fees and what is not known are the day's, a transfer is not.
+
+        What was paid in is a payout below nought: so profit is balance + payouts - start, whichever way money went.
+        """
+        self.balance += amount
+        if reason is Reason.TRANSFER:
+            self.day_start_balance += amount
+            self.payouts -= amount
+        elif reason is Reason.FEES:
+            self.fees_today -= amount
+        else:
+            self.realized_today += amount
 
     def begin_day(self, at: int) -> None:
         """Begin the trading day that holds this instant."""
@@ -176,6 +199,14 @@ def amount(name: str, value: object, *, least: Decimal = Decimal(0)) -> Decimal:
     if read != read.quantize(Decimal("0.0001")):
         raise BadAccount(f"{name}: {value!r} has more than 4 decimals")
     return read
+
+
+def signed(name: str, value: object) -> Decimal:
+    """Return a balance that came as text; it may lie below nought.
+
+    Raises:  BadAccount
+    """
+    return amount(name, value, least=-MOST)
 
 
 def cents(value: Decimal) -> Decimal:

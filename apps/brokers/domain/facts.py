@@ -64,6 +64,24 @@ class PayoutTaken(AccountFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceBooked(AccountFact):
+    """The balance became the broker's. `amount` is theirs less ours; `balance` is theirs, as it is now."""
+
+    name: ClassVar[str] = "account.difference_booked"
+    wish: str
+    difference: int
+    reason: str
+    ours: Decimal
+    amount: Decimal
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the wish, which is made of the difference and both balances."""
+        return f"{self.name}:{self.account}:{self.wish}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayClosed(AccountFact):
     """A trading day of an account is over."""
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.brokers.domain.account import BadAccount, Kind, amount, cents, new_account
 from apps.brokers.domain.books import Books, named
+from apps.brokers.domain.correcting import book_difference
 from apps.brokers.domain.facts import (
     AccountListed,
     AccountOpened,
@@ -21,6 +22,7 @@ from apps.brokers.domain.facts import (
     PayoutTaken,
 )
 from apps.brokers.domain.messages import (
+    BookDifference,
     BrokerReported,
     ListAccount,
     Report,
@@ -206,6 +208,11 @@ class Ledger:
             amount=cents(taken), balance=cents(account.balance),
         )  # fmt: skip
         yield self.books.booked(account)
+
+    @handles(BookDifference)
+    def book_difference(self, wish: BookDifference) -> Iterator[Message]:
+        """Let the balance become the broker's, once."""
+        yield from book_difference(self.books, wish)
 
     # ---- what the venue says ----
 

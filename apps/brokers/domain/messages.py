@@ -205,6 +205,21 @@ class TakePayout(Wish):
     amount: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDifference(Wish):
+    """Book what a broker's balance and ours differ by, decimal text. Only when the account is flat, and still at `ours`.
+
+    difference: the row that told of it; reason: one of `Reason`
+    """
+
+    name: ClassVar[str] = "account.book_difference"
+    account: int
+    difference: int
+    ours: str
+    theirs: str
+    reason: str
+
+
 # ---- between the stages ----
 
 
