@@ -29,6 +29,7 @@ from apps.brokers.models import (
     Position,
 )
 from apps.brokers.models.remote import AT_WORK
+from apps.brokers.services import wish_id
 from apps.bus.models import FactRow, Inbox
 from apps.trades.services import Refused, ask_engine
 
@@ -131,7 +132,7 @@ def book(
         detail = f"the difference is {dollars(Decimal(told['amount']))} by now: look at it again"
         raise Refused("CHANGED", detail, "amount")
     wish = BookDifference(
-        id=f"cash.{difference.pk}.{told['ours']}.{told['theirs']}", user=user.pk,
+        id=wish_id(), user=user.pk,
         account=difference.account_id, difference=difference.pk, ours=told["ours"],
         theirs=told["theirs"], reason=why.value,
     )  # fmt: skip

@@ -77,8 +77,8 @@ class DifferenceBooked(AccountFact):
 
     @property
     def key(self) -> str:
-        """Return the wish, which is made of the difference and both balances."""
-        return f"{self.name}:{self.account}:{self.wish}"
+        """Return the difference and both balances: whoever wishes it, and however often, it happens once."""
+        return f"{self.name}:{self.account}:{self.difference}:{self.ours}:{self.balance}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
