@@ -14,7 +14,7 @@ from apps.brokers.domain.books import ON_ITS_WAY
 from apps.brokers.domain.comparing import Found, cash, dollars
 from apps.brokers.domain.correcting import reason_of
 from apps.brokers.domain.facts import DifferenceBooked
-from apps.brokers.domain.messages import BookDifference, ReportBroker
+from apps.brokers.domain.messages import BookDifference, ReportBroker, ReportFees
 from apps.brokers.models import (
     WAITING,
     AbroadLine,
@@ -85,7 +85,8 @@ def _is_settled(remote: BrokerAccount, desk: Account) -> bool:
     last = seen.values_list("seen_at", flat=True).first()
     if last is not None and remote.cash_read_at <= last:
         return False
-    waits = Inbox.objects.filter(handled=False, kind=ReportBroker.name, user_id=desk.user_id)
+    kinds = (ReportBroker.name, ReportFees.name)
+    waits = Inbox.objects.filter(handled=False, kind__in=kinds, user_id=desk.user_id)
     return not waits.exists()
 
 

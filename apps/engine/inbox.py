@@ -15,6 +15,7 @@ from apps.brokers.domain.messages import (
     ClosePosition,
     Flatten,
     ReportBroker,
+    ReportFees,
 )
 from apps.brokers.domain.ports import FeedItem, TicksArrived
 from apps.bus import transport
@@ -102,7 +103,7 @@ def read(row: Inbox) -> Command | None:
 def waits_for_no_market(command: Command, books: Books) -> bool:
     """Return whether a wish is none of the market's: what a broker did is done, and nobody stays in for want of a feed."""
     is_kill = isinstance(command, Flatten) and command.is_kill
-    is_done = isinstance(command, ReportBroker | BookDifference)
+    is_done = isinstance(command, ReportBroker | ReportFees | BookDifference)
     return is_kill or is_done or _gets_out(command, books)
 
 

@@ -13,6 +13,7 @@ from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 
 MOST: Final = Decimal(100_000_000)
 CENT: Final = Decimal("0.01")
+FINEST: Final = Decimal("0.0001")
 SATURDAY: Final = 5
 NOON: Final = time(12, 0)
 NO_DAY: Final = date(1970, 1, 1)  # the trading day while no time is known
@@ -199,6 +200,11 @@ def amount(name: str, value: object, *, least: Decimal = Decimal(0)) -> Decimal:
     if read != read.quantize(Decimal("0.0001")):
         raise BadAccount(f"{name}: {value!r} has more than 4 decimals")
     return read
+
+
+def share(fees: Decimal, quantity: int, of: int) -> Decimal:
+    """Return the part of a fill's fees that so many of its contracts bear, as exactly as a row keeps it."""
+    return (fees * quantity / of).quantize(FINEST)
 
 
 def signed(name: str, value: object) -> Decimal:

@@ -1,11 +1,16 @@
-"""Correcting: what a broker's balance and ours differ by is booked as a fact, and the balance is the broker's from then on."""
+"""Correcting: what is booked because a broker's money is not ours.
+
+What the balances differ by becomes a fact, and the balance is the broker's from then on. So does what a fill cost by the
+broker's word, where that came later than the fill.
+"""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from apps.brokers.domain.account import Account, BadAccount, Kind, Reason, cents, signed
 from apps.brokers.domain.books import ON_ITS_WAY, Books
-from apps.brokers.domain.facts import DifferenceBooked, PayoutTaken
-from apps.brokers.domain.messages import BookDifference
+from apps.brokers.domain.facts import DifferenceBooked, FeesCorrected, PayoutTaken
+from apps.brokers.domain.messages import BookDifference, ReportFees
 from apps.bus.domain.message import Message
 from apps.trades.domain.messages import CommandRefused
 
@@ -42,6 +47,28 @@ def book_difference(books: Books, wish: BookDifference) -> Iterator[Message]:
             at=books.at, user=account.user, account=account.id, wish=wish.id, amount=cents(-by),
             balance=cents(account.balance),
         )  # fmt: skip
+    yield books.booked(account)
+
+
+def correct_fees(books: Books, said: ReportFees) -> Iterator[Message]:
+    """Book what a fill cost more or less than was believed, on the day on which that is heard."""
+    account = books.accounts.get(said.account)
+    if account is None or account.kind is Kind.PAPER:
+        return
+    by = Decimal(said.fees) - Decimal(said.was)
+    account.balance -= by
+    account.fees_today += by
+    books.changed_accounts[account.id] = account
+    held = next((one for one in books.held_by(account.id) if one.key == said.position), None)
+    if held is not None:
+        held.fees += by
+        books.changed_positions[held.key] = held
+    fact = FeesCorrected(
+        at=books.at, user=account.user, account=account.id, fill=said.fill, position=said.position,
+        fees=cents(Decimal(said.fees)), was=cents(Decimal(said.was)), balance=cents(account.balance),
+    )  # fmt: skip
+    books.fees_of_past.append((fact, held is not None))
+    yield fact
     yield books.booked(account)
 
 

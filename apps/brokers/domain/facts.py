@@ -82,6 +82,23 @@ class DifferenceBooked(AccountFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeesCorrected(AccountFact):
+    """A fill cost by the broker's word what was not booked. `fees` and `was` are of all its contracts."""
+
+    name: ClassVar[str] = "account.fees_corrected"
+    fill: str
+    position: str
+    fees: Decimal
+    was: Decimal
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the fill and both fees."""
+        return f"{self.name}:{self.fill}:{self.was}:{self.fees}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayClosed(AccountFact):
     """A trading day of an account is over."""
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from apps.brokers.domain.account import BadAccount, Kind, amount, cents, new_account
 from apps.brokers.domain.books import Books, named
-from apps.brokers.domain.correcting import book_difference
+from apps.brokers.domain.correcting import book_difference, correct_fees
 from apps.brokers.domain.facts import (
     AccountListed,
     AccountOpened,
@@ -26,6 +26,7 @@ from apps.brokers.domain.messages import (
     BrokerReported,
     ListAccount,
     Report,
+    ReportFees,
     ResetAccount,
     TakePayout,
 )
@@ -213,6 +214,11 @@ class Ledger:
     def book_difference(self, wish: BookDifference) -> Iterator[Message]:
         """Let the balance become the broker's, once."""
         yield from book_difference(self.books, wish)
+
+    @handles(ReportFees)
+    def hear_fees(self, said: ReportFees) -> Iterator[Message]:
+        """Book what a fill cost by the broker's word."""
+        yield from correct_fees(self.books, said)
 
     # ---- what the venue says ----
 

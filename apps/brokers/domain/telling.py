@@ -259,6 +259,10 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "account.opened": _opened,
     "account.payout_taken": _payout,
     "account.difference_booked": _corrected,
+    "account.fees_corrected": lambda p: Told(
+        f"Fees of a fill are ${Decimal(p['fees']):,.2f} by the broker's word",
+        f"${Decimal(p['was']):,.2f} was booked. Balance ${Decimal(p['balance']):,.2f}.",
+    ),
     "account.day_closed": _day,
     "account.flatten_asked": _flatten,
     "account.listed": lambda p: Told("Account settings taken over", ""),

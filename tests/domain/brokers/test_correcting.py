@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from apps.brokers.domain.account import Reason, day_of, new_account
 from apps.brokers.domain.comparing import Differs, cash
-from apps.brokers.domain.facts import DifferenceBooked, OrderFilled, PayoutTaken
-from apps.brokers.domain.messages import BookDifference, ListAccount, PlaceOrder, ReportBroker
+from apps.brokers.domain.facts import DifferenceBooked, OrderFilled, PayoutTaken, PositionClosed
+from apps.brokers.domain.messages import (
+    BookDifference,
+    ListAccount,
+    PlaceOrder,
+    ReportBroker,
+    ReportFees,
+)
 from apps.bus.domain.message import Fact, Message
 from apps.engine.domain.engine import Engine, build_engine
 from apps.marketdata.domain.messages import ClockTicked, ContractListed, Resumed, TickReceived
@@ -172,6 +178,55 @@ def test_what_holds_something_or_has_an_order_out_is_not_corrected() -> None:
     )  # fmt: skip
     assert [one for one in road.facts if isinstance(one, OrderFilled)]
     assert road.book("48500", "fees")[0].reason == "NOT_FLAT"
+
+
+# ---- fees by the broker's word ----
+
+
+def fill(road: Road, name: str, side: str, quantity: int, fees: str | None) -> list[Fact]:
+    return road.tell(
+        ReportBroker(
+            account=1, what="fill", at=AT, fill=name, contract="NQZ6", side=side, quantity=quantity,
+            price="20000.00", fees=fees,
+        )
+    )  # fmt: skip
+
+
+def test_a_fill_that_tells_its_fees_is_booked_by_them_and_one_that_does_not_by_the_table() -> None:
+    road = Road()
+    fill(road, "f1", "buy", 2, "5.55")
+    assert (road.account.balance, road.account.fees_today) == (D("49994.45"), D("5.55"))
+    fill(road, "f2", "sell", 2, None)
+    (closed,) = [one for one in road.facts if isinstance(one, PositionClosed)]
+    assert closed.fees == D("5.55") + 2 * D("3.90")
+
+
+@given(st.integers(1, 7), st.integers(1, 7), st.decimals("0", "99", places=4))
+def test_however_a_fill_is_split_its_fees_add_up(held: int, size: int, fees: Decimal) -> None:
+    """What turns a position round is booked in two parts; both bear what they are of the whole."""
+    road = Road()
+    fill(road, "f1", "buy", held, "0")
+    said = fill(road, "f2", "sell", size, f"{fees}")
+    booked = [one for one in said if isinstance(one, OrderFilled)]
+    assert sum(one.fees for one in booked) == fees
+    assert road.account.balance == START - fees
+    assert road.account.fees_today == fees
+
+
+def test_fees_that_come_later_correct_balance_day_and_the_open_position() -> None:
+    road = Road()
+    fill(road, "f1", "buy", 1, None)
+    (position,) = road.engine.ledger.books.positions.values()
+    name = next(one.fill for one in road.facts if isinstance(one, OrderFilled))
+    said = ReportFees(account=1, fill=name, position=position.key, was="3.90", fees="2.1")
+    (fact,) = road.tell(said)
+    assert (fact.fill, fact.was, fact.fees, fact.balance) == (
+        name,
+        D("3.90"),
+        D("2.10"),
+        D("49997.90"),
+    )
+    assert (road.account.fees_today, position.fees) == (D("2.1"), D("2.1"))
 
 
 @given(

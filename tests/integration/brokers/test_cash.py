@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +23,10 @@ from apps.brokers.models import (
     BrokerOrder,
     BrokerPosition,
     Difference,
+    Fill,
+    Position,
 )
+from apps.brokers.reading import take_home
 from apps.brokers.reconciling import reconcile, reconcile_all
 from apps.bus import bus, transport
 from apps.bus.models import Inbox
@@ -338,16 +343,87 @@ def a_round_trip(desk: Desk) -> None:
     desk.round()
 
 
-@pytest.mark.parametrize("fee", ["", "2.10"])
+def the_same(desk: Desk, fee: str) -> None:
+    """Desk and broker have the same money, each row of it: account, fills, the position, what the engine holds."""
+    account, remote = Account.objects.get(), BrokerAccount.objects.get()
+    assert account.balance == remote.balance
+    assert account.fees_today == 2 * Decimal(fee)
+    assert [one.fees for one in Fill.objects.all()] == [Decimal(fee)] * 2
+    (position,) = Position.objects.all()
+    assert (position.fees, position.closed_at is None) == (2 * Decimal(fee), False)
+    assert account.balance == 50_000 + position.realized - position.fees
+    books = desk.engine.engine.ledger.books.accounts[account.pk]
+    assert (books.balance, books.fees_today) == (account.balance, account.fees_today)
+    assert reconcile_all() == 0
+
+
+@pytest.mark.parametrize("fee", ["3.90", "2.10", "5.1234"])
 def test_a_round_trip_agrees_to_the_cent_whatever_the_broker_charges(
     alice: Actor, fee: str
 ) -> None:
-    with desk_market(fees={"NQ": Decimal(fee)} if fee else {}) as market:
+    with desk_market(fees={"NQ": Decimal(fee)}) as market:
         desk = a_desk(alice, market)
         a_round_trip(desk)
-        assert [one.net for one in BrokerPosition.objects.all()] == [0]
-        account, remote = Account.objects.get(), BrokerAccount.objects.get()
-        drift = remote.balance - account.balance
-        print("drift", drift, facts("account.difference_booked"))
-        assert len(reconcile_all and reconcile(account.remote)) == (1 if drift else 0)
+        the_same(desk, fee)
+        assert not facts("account.fees_corrected")
         desk.engine._only.release()
+
+
+def test_fees_that_are_told_later_than_their_fill_are_corrected_once(alice: Actor) -> None:
+    """A stream tells a fill first and its fees a moment later: the desk books by its table, then by the broker's word."""
+    with desk_market(fees={"NQ": Decimal("2.10")}) as market:
+        desk = a_desk(alice, market)
+        for told_late in (True, False):
+            side = Side.BUY if told_late else Side.SELL
+            order = NewOrder("1001", CONTRACT, side, OrderType.MARKET, 1, tag="elsewhere")
+            asyncio.run(with_broker(desk.row, lambda broker, order=order: broker.place(order)))
+            late_fees(desk)
+        assert Account.objects.get().fees_today == Decimal("7.80"), "by the desk's own table"
+        BrokerFill.objects.update(fees=Decimal("2.10"))
+        for _ in range(2):
+            reconcile_all()
+            restarted(desk)  # killed before it heard of them, and after
+            desk.step()
+        the_same(desk, "2.10")
+        corrected = facts("account.fees_corrected")
+        assert [(one["was"], one["fees"]) for one in corrected] == [("3.90", "2.10")] * 2
+        desk.engine._only.release()
+
+
+def late_fees(desk: Desk) -> None:
+    """Hear of the fills as a stream tells them: without their fees."""
+
+    async def whole(broker: Any) -> Any:
+        return await broker.snapshot()
+
+    for _ in range(3):
+        cache.clear()
+        snapshot = asyncio.run(with_broker(desk.row, whole))
+        fills = tuple(replace(one, fees=None) for one in snapshot.fills)
+        take_home(desk.row, replace(snapshot, fills=fills), "stream")
+        BrokerFill.objects.update(seen_at=timezone.now() - timedelta(seconds=4))
+        desk.step()
+
+
+def test_the_fees_of_an_open_position_are_corrected_while_it_is_held(desk: Desk) -> None:
+    desk.wish_of_broker(
+        what="fill", at=desk.at, fill="f1", contract=CONTRACT, side="buy", quantity=3,
+        price="20000.25",
+    )  # fmt: skip
+    BrokerFill.objects.create(
+        user=desk.user, account=desk.account.remote, remote="f1", contract=CONTRACT, side="buy",
+        quantity=3, price="20000.25", at_ns=desk.at, source="stream", fees=Decimal("10.0000"),
+        trade_date=timezone.now().date(),
+    )  # fmt: skip
+    for _ in range(3):
+        reconcile(desk.account.remote)
+        desk.step()
+    assert Fill.objects.get().fees == Position.objects.get().fees == 10
+    assert Account.objects.get(pk=desk.account.pk).balance == 49_990
+    assert len(facts("account.fees_corrected")) == 1
+    desk.wish_of_broker(
+        what="fill", at=desk.at + 1, fill="f2", contract=CONTRACT, side="sell", quantity=3,
+        price="20000.25", fees="9.50",
+    )  # fmt: skip
+    assert Position.objects.get().fees == Decimal("19.50")
+    assert Account.objects.get(pk=desk.account.pk).balance == Decimal("49980.50")
