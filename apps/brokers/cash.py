@@ -81,7 +81,7 @@ def _is_busy(remote: BrokerAccount, desk: Account) -> bool:
 
 def _is_settled(remote: BrokerAccount, desk: Account) -> bool:
     """Return whether the broker's balance has all fills in it that we know of, and ours all that it told."""
-    seen = BrokerFill.objects.filter(account=remote).order_by("-seen_at")
+    seen = BrokerFill.objects.filter(account=remote).order_by("-id")
     last = seen.values_list("seen_at", flat=True).first()
     if last is not None and remote.cash_read_at <= last:
         return False
