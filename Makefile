@@ -10,6 +10,9 @@ BIN := .venv/bin
 PY := $(BIN)/python
 NODE_LEAST := 18
 VENDOR := static/vendor
+# Each worker has a home, a database and a Redis of its own; a file's tests stay together, the browser's come last.
+WORKERS ?= 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 STATIC_FILES := $(shell find static apps/*/static -type f -not -path '$(VENDOR)/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
@@ -32,8 +35,8 @@ run: .venv/.base $(VENDOR)/.copied static-built/.collected ## a live desk in one
 
 test: setup-dev ## every test, on SQLite and on PostgreSQL, Redis and Chromium started privately
 	@$(PY) -m tests.services.chromium
-	DATABASE=sqlite $(BIN)/pytest -q -m both_databases tests/integration
-	$(BIN)/pytest -q -m "not chaos"
+	DATABASE=sqlite $(BIN)/pytest -q $(SIDE_BY_SIDE) -m both_databases tests/integration
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not chaos"
 
 fast: setup-dev ## domain, tapes, architecture: seconds
 	DATABASE=sqlite $(BIN)/pytest -q $(wildcard tests/domain tests/tapes tests/architecture)

@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.users.seen.note",
+    "apps.users.pages.no_page",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "tradehub.urls"
@@ -252,6 +253,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "tradehub@localhost")
 
 LANGUAGE_CODE = "en-us"
+USE_I18N = False  # one language: a number or a weekday on a page is not looked up in catalogues
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -269,7 +271,12 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
-UNFOLD = {"SITE_TITLE": "tradehub", "SITE_HEADER": "tradehub", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "tradehub",
+    "SITE_HEADER": "tradehub",
+    "SHOW_HISTORY": True,
+    "ENVIRONMENT": "apps.dashboards.live_note.beside_the_user",
+}
 
 # --- API -------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -277,7 +284,10 @@ REST_FRAMEWORK = {
         "apps.users.signin.TokenSignIn",
         "apps.users.signin.SessionSignIn",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "apps.users.asked.KnownWords",
+    ],
     "DEFAULT_PAGINATION_CLASS": "apps.users.paging.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

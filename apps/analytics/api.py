@@ -69,6 +69,7 @@ class _Measuring(GenericAPIView[Any]):
 class StrategyAnalytics(_Measuring):
     """A strategy in figures."""
 
+    asks = AnalyticsScopeSerializer
     serializer_class = StrategyAnalyticsSerializer
 
     @extend_schema(
@@ -99,6 +100,7 @@ class StrategyAnalytics(_Measuring):
 class StrategyPerformance(_Measuring):
     """All strategies side by side."""
 
+    asks = ScopeSerializer
     serializer_class = StrategyPerformanceSerializer
 
     @extend_schema(
@@ -121,6 +123,7 @@ class StrategyPerformance(_Measuring):
 class DashboardSummary(_Measuring):
     """The books at a glance."""
 
+    asks = ScopeSerializer
     serializer_class = SummarySerializer
 
     @extend_schema(
@@ -138,6 +141,7 @@ class DashboardSummary(_Measuring):
 class DashboardAnalytics(_Measuring):
     """A strategy as it is drawn."""
 
+    asks = ScopeSerializer
     serializer_class = CurvesSerializer
 
     @extend_schema(

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from apps.analytics.domain import breakdown, periods
+from apps.analytics.domain import breakdown, drawdown, periods, profit, ratios
 from apps.analytics.domain.breakdown import Cell
 from apps.analytics.domain.drawdown import Drawdown
 from apps.analytics.domain.performance import Figures, measure
@@ -214,7 +215,47 @@ class OfStrategy:
     """What a strategy came to; `row` is None for what was entered by hand, or whose strategy is gone."""
 
     row: Strategy | None
-    figures: Figures
+    results: Sequence[Result]
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Return every figure of its trades; a table of strategies needs only those below, which cost a third."""
+        return measure(self.results)
+
+    @cached_property
+    def net(self) -> Fraction:
+        """Return what it made after fees."""
+        return profit.net(self.results)
+
+    @cached_property
+    def win_rate(self) -> Fraction | None:
+        """Return how many of its trades won."""
+        return profit.win_rate(self.results)
+
+    @cached_property
+    def profit_factor(self) -> Fraction | None:
+        """Return what it won for each dollar lost."""
+        return profit.profit_factor(self.results)
+
+    @cached_property
+    def expectancy(self) -> Fraction | None:
+        """Return what a trade of it is worth."""
+        return profit.expectancy(self.results)
+
+    @cached_property
+    def expectancy_r(self) -> Fraction | None:
+        """Return the same in R."""
+        return profit.expectancy_r(self.results)
+
+    @cached_property
+    def drawdown(self) -> Drawdown:
+        """Return its deepest fall, trade by trade."""
+        return drawdown.deepest(self.results)
+
+    @cached_property
+    def sharpe(self) -> float | None:
+        """Return the ratio of its days."""
+        return ratios.sharpe(periods.by_day(self.results))
 
     @property
     def pk(self) -> int | None:
@@ -228,11 +269,15 @@ class OfStrategy:
 
 
 def by_strategy(user: Any, rows: Iterable[Brief]) -> list[OfStrategy]:
-    """Return each strategy of a trader with what it came to, those without trades too, and what was by hand if any."""
+    """Return each strategy of a trader with what it came to, and what was by hand if any.
+
+    Those without trades too, but for archived ones.
+    """
     groups = of_each(rows)
-    found = [OfStrategy(row, measure(groups.pop(row.pk, ()))) for row in strategies(user)]
+    mine = [row for row in strategies(user) if row.pk in groups or not row.is_archived]
+    found = [OfStrategy(row, groups.pop(row.pk, ())) for row in mine]
     rest = [result for group in groups.values() for result in group]
-    return [*found, OfStrategy(None, measure(rest))] if rest else found
+    return [*found, OfStrategy(None, rest)] if rest else found
 
 
 def of_each(rows: Iterable[Brief]) -> dict[int | None, Sequence[Result]]:

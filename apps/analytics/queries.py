@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from functools import cache, cached_property
 from math import lcm
@@ -23,6 +22,7 @@ from apps.analytics.books import (
 )
 from apps.analytics.domain.money import MONEY_PARTS
 from apps.analytics.domain.result import Result
+from apps.analytics.parts import InParts
 from apps.brokers.domain.account import day_of
 from apps.brokers.models import Position
 from apps.brokers.queries import PositionView, accounts, positions
@@ -103,22 +103,22 @@ def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
     return Summary(market_day(), [one.result for one in closed(user, scope)], held.count())
 
 
-_COLUMNS: Final = (
+_COLUMNS: Final[tuple[Any, ...]] = (
     "pk", "account_id", "strategy_id", "root", "sign", "entered", "entered_paid", "high", "low",
-    "realized", "fees", "risk", "opened_ns", "closed_ns",
+    *map(InParts, ("realized", "fees", "risk")), "opened_ns", "closed_ns",
 )  # fmt: skip
 
 
 def _result(
     day: date, root: str, sign: int, entered: int, paid: int, high: int, low: int,
-    realized: Decimal, fees: Decimal, risk: Decimal, opened: int, closed: int,
+    realized: int, fees: int, risk: int, opened: int, closed: int,
 ) -> Result:  # fmt: skip
     """Return what a closed position came to, on the trading day of its account on which it was closed.
 
     Its MFE and MAE are those of all contracts that were entered, from their average entry. So a position that was
     made smaller before it was added to is told a little further ahead than it was.
     """
-    over, tick = _parts(root)
+    over, times, tick = _parts(root)
     ups, downs = (high * entered - paid) * sign, (low * entered - paid) * sign
     best, worst = (ups, downs) if sign > 0 else (downs, ups)
     return Result(
@@ -126,21 +126,21 @@ def _result(
         closed_at=closed,
         day=day,
         is_bullish=sign > 0,
-        gross=int(realized * over),
-        fees=int(fees * over),
-        risk=int(risk * over) if risk else None,
-        best=max(best, 0) * tick,
-        worst=min(worst, 0) * tick,
+        gross=realized * times,
+        fees=fees * times,
+        risk=risk * times or None,
+        best=best * tick if best > 0 else 0,
+        worst=worst * tick if worst < 0 else 0,
         over=over,
     )
 
 
 @cache
-def _parts(root: str) -> tuple[int, int]:
-    """Return of how many parts of a dollar amounts are whole, money with its four decimals and ticks; and a tick in them."""
+def _parts(root: str) -> tuple[int, int, int]:
+    """Return of how many parts of a dollar both money and ticks are whole; of how many one of money's is; and a tick."""
     tick = Fraction(instrument(root).tick_value)
     over = lcm(MONEY_PARTS, tick.denominator)
-    return over, int(tick * over)
+    return over, over // MONEY_PARTS, int(tick * over)
 
 
 def _rows(user: Any, scope: Scope) -> QuerySet[Position]:

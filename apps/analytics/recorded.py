@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.analytics.books import (
     EVERYTHING,
@@ -16,23 +16,23 @@ from apps.analytics.books import (
     Line,
     Scope,
     Summary,
-    of_each,
     rows_of,
     strategies,
 )
-from apps.analytics.domain import profit
 from apps.analytics.domain.money import MONEY_PARTS
 from apps.analytics.domain.result import Result
+from apps.analytics.parts import InParts
 from apps.brokers.models import BrokerAccount
 from apps.recorder.models import RecordedPosition
 from apps.recorder.queries import RecordedView, positions
 from apps.signals.models import Strategy
 from apps.trades.queries import market_day
 
-# Rows are read as tuples that answer by the model's names: thousands of model objects would take most of the time.
-_COLUMNS: Final = (
-    "id", "strategy_id", "opened_ns", "closed_ns", "trade_date", "sign", "realized", "fees", "fees_known",
-    "risk", "mfe", "mae",
+NOTHING: Final = Decimal("0.0000")
+# Rows are read as tuples, money in whole parts: model objects and Decimals would take most of the time.
+_COLUMNS: Final[tuple[Any, ...]] = (
+    "id", "strategy_id", "opened_ns", "closed_ns", "trade_date", "sign", "fees_known",
+    *map(InParts, ("realized", "fees", "risk", "mfe", "mae")),
 )  # fmt: skip
 
 
@@ -40,9 +40,20 @@ def closed(user: Any, scope: Scope = EVERYTHING) -> list[Brief]:
     """Return a trader's closed recorded positions that can be valued, the first closed first, in one query."""
     rows = _closed(user, scope).select_related(None).order_by("closed_ns", "id")
     return [
-        Brief(row.id, row.strategy_id, row.closed_ns, result_of(RecordedView(row, None)))
-        for row in rows.values_list(*_COLUMNS, named=True)
+        Brief(pk, strategy, made[1], _result(*made))
+        for pk, strategy, *made in rows.values_list(*_COLUMNS)
     ]
+
+
+def _result(
+    opened: int, closed: int, day: date, sign: int, fees_known: bool,
+    realized: int, fees: int, risk: int | None, best: int | None, worst: int | None,
+) -> Result:  # fmt: skip
+    """Return what a closed position came to, on the exchange's day of its last fill."""
+    return Result(
+        opened_at=opened, closed_at=closed, day=day, is_bullish=sign > 0, gross=realized, fees=fees,
+        fees_known=fees_known, risk=risk, best=best, worst=worst, over=MONEY_PARTS,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,57 +116,51 @@ def summary(user: Any, scope: Scope = EVERYTHING) -> Summary:
 
 @dataclass(frozen=True)
 class Glance:
-    """The few figures that a strategy is told by, over its closed positions that can be valued."""
+    """The few figures that a strategy is told by, over its closed positions that can be valued.
 
-    day: date
-    results: Sequence[Result]
+    net:         dollars after the fees that are known; net_today: the same of those that were closed today
+    fees_unknown, fees_unknown_today: of how many the broker has not said all fees yet
+    """
+
+    trades: int = 0
+    wins: int = 0
+    net: Decimal = NOTHING
+    net_today: Decimal = NOTHING
+    fees_unknown: int = 0
+    fees_unknown_today: int = 0
 
     @property
-    def trades(self) -> int:
-        """Return how many positions those are."""
-        return len(self.results)
-
-    @cached_property
-    def _today(self) -> list[Result]:
-        return [one for one in self.results if one.day == self.day]
-
-    @cached_property
-    def net(self) -> Decimal:
-        """Return dollars after the fees that are known."""
-        return _dollars(profit.net(self.results))
-
-    @cached_property
-    def net_today(self) -> Decimal:
-        """Return the same of those that were closed today."""
-        return _dollars(profit.net(self._today))
-
-    @cached_property
     def win_rate(self) -> Fraction | None:
-        """Return wins / trades, None without trades."""
-        return profit.win_rate(self.results)
-
-    @property
-    def fees_unknown(self) -> int:
-        """Return of how many the broker has not said all fees yet."""
-        return profit.fees_unknown(self.results)
-
-    @property
-    def fees_unknown_today(self) -> int:
-        """Return the same of today's."""
-        return profit.fees_unknown(self._today)
+        """Return wins / trades, as `profit.win_rate`: None without trades, and classed before fees."""
+        return Fraction(self.wins, self.trades) if self.trades else None
 
 
 def of_strategies(user: Any, numbers: Iterable[int], day: date) -> Mapping[int, Glance]:
-    """Return each strategy's figures, those without trades too, in one query; `day` counts as today."""
+    """Return each strategy's figures, those without trades too, in one query; `day` counts as today.
+
+    The database adds and counts, in whole parts, so that a list of strategies costs the same however long they trade.
+    """
     asked = list(numbers)
-    only = Scope(strategy=asked[0]) if len(asked) == 1 else EVERYTHING
-    groups = of_each(closed(user, only))
-    return {pk: Glance(day, groups.get(pk, ())) for pk in asked}
+    rows = _closed(user, EVERYTHING).filter(strategy__in=asked).select_related(None).order_by()
+    made, today = InParts("realized") - InParts("fees"), Q(trade_date=day)
+    told = rows.values_list("strategy").annotate(
+        trades=Count("pk"),
+        wins=Count("pk", filter=Q(realized__gt=0)),
+        made=Sum(made),
+        made_today=Sum(made, filter=today, default=0),
+        unknown=Count("pk", filter=Q(fees_known=False)),
+        unknown_today=Count("pk", filter=today & Q(fees_known=False)),
+    )
+    found = {
+        pk: Glance(trades, wins, _dollars(net), _dollars(net_today), *unknown)
+        for pk, trades, wins, net, net_today, *unknown in told
+    }
+    return {pk: found.get(pk, Glance()) for pk in asked}
 
 
-def _dollars(amount: Fraction) -> Decimal:
-    """Return an amount that is whole in parts of a dollar, as money is kept: four decimals."""
-    return Decimal(int(amount * MONEY_PARTS)).scaleb(-4)
+def _dollars(parts: int) -> Decimal:
+    """Return whole parts of a dollar as money is kept: four decimals."""
+    return Decimal(parts).scaleb(-4)
 
 
 def _closed(user: Any, scope: Scope) -> QuerySet[RecordedPosition]:
@@ -170,26 +175,3 @@ def _rows(user: Any, scope: Scope) -> QuerySet[RecordedPosition]:
     return positions(user).filter(
         **{name: value for name, value in chosen.items() if value is not None}
     )
-
-
-def result_of(view: RecordedView) -> Result:
-    """Return what a closed position came to, on the exchange's day of its last fill."""
-    row = view.row
-    return Result(
-        opened_at=row.opened_ns,
-        closed_at=row.closed_ns,
-        day=row.trade_date,
-        is_bullish=row.sign > 0,
-        gross=_parts(row.realized) or 0,
-        fees=_parts(row.fees) or 0,
-        fees_known=row.fees_known,
-        risk=_parts(row.risk),
-        best=_parts(view.mfe),
-        worst=_parts(view.mae),
-        over=MONEY_PARTS,
-    )
-
-
-def _parts(amount: Decimal | None) -> int | None:
-    """Return dollars, which are kept with four decimals, in whole parts."""
-    return None if amount is None else int(amount * MONEY_PARTS)

@@ -1,4 +1,7 @@
-"""Account groups: making, changing and ending them. The rows are what the engine starts from; each change tells it."""
+"""Account groups: making, changing and ending them.
+
+The rows are what the engine starts from; each change is told to it in the transaction that makes it.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -51,10 +54,10 @@ def change_group(
 
 def end_group(*, group: AccountGroup, source: str = "api") -> None:
     """Delete a group; an alert that names it from now on is refused. Positions stay as they are."""
-    # first: cut off in between, the group still stands on the page and sends nothing, never the other way round
-    bus.submit(_wish(group.user_id, group.pk, None), user=group.user_id, source=source)
+    wish = _wish(group.user_id, group.pk, None)
     with transaction.atomic():
         group.delete()
+        bus.enlist(wish, user=group.user_id, source=source)
 
 
 def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:
@@ -63,8 +66,16 @@ def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:
     unknown = {account for account, _ in read.members} - set(mine)
     if unknown:
         raise Refused("NO_ACCOUNT", f"you have no account {min(unknown)}", "members")
+    named = [account for account, _ in read.members]
+    closed = Account.objects.filter(pk__in=named, is_open=False).order_by("pk").first()
+    if closed is not None:
+        detail = f"{closed.name} is closed on this desk; leave it out, or open it again first"
+        raise Refused("CLOSED", detail, "members")
     try:
         with transaction.atomic():
+            known = AccountGroup.objects.select_for_update().filter(pk=row.pk)
+            if row.pk and known.first() is None:
+                raise Refused("GONE", "this group was ended meanwhile; make it anew", "name")
             row.name = read.name
             row.save()
             row.members.all().delete()
@@ -72,10 +83,10 @@ def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:
                 GroupMember(user_id=row.user_id, group=row, account_id=account, multiplier=size)
                 for account, size in read.members
             )
+            bus.enlist(_wish(row.user_id, row.pk, read), user=row.user_id, source=source)
     except IntegrityError:
         detail = f"you have a group called {read.name} already"
         raise Refused("NAME_TAKEN", detail, "name") from None
-    bus.submit(_wish(row.user_id, row.pk, read), user=row.user_id, source=source)
 
 
 def _read(user: int, name: str, members: Members) -> Group:

@@ -46,14 +46,12 @@ def to_type(account: Account, per_order: int) -> str:
     return f"LIVE {account.name} {per_order}"
 
 
-def switch_on(
-    *, user: Any, account: Account, typed: str, is_proved: bool, source: str = "page",
-    automatic: bool = False, **sizes: int,
-) -> LiveSwitch:  # fmt: skip
-    """Let orders of an account leave for its broker, within these sizes.
+def check_switch(
+    *, user: Any, account: Account, typed: str, automatic: bool = False, **sizes: int
+) -> None:
+    """Make sure that orders of an account may be let out within these sizes by what was typed. Changes nothing.
 
-    is_proved: its owner has shown his second factor just now; asked for where real money is meant
-    sizes:     per_order, per_position, per_day
+    All that is asked for but the second factor, so that nobody shows it for a form that is refused afterwards.
 
     Raises:  Refused
     """
@@ -77,13 +75,26 @@ def switch_on(
             f"{read.per_order} is more than the {read.per_position} of a position; make it smaller"
         )
         raise Refused("BAD_VALUE", detail, "per_order")
-    if account.kind == Kind.LIVE:
-        if not is_proved:
-            detail = "show your second factor first: real money leaves only after it"
-            raise Refused("SECOND_FACTOR", detail, "account")
-        wanted = to_type(account, read.per_order)
-        if typed.strip() != wanted:
-            raise Refused("NOT_TYPED", f"type exactly: {wanted}", "typed")
+    wanted = to_type(account, read.per_order)
+    if account.kind == Kind.LIVE and typed.strip() != wanted:
+        raise Refused("NOT_TYPED", f"type exactly: {wanted}", "typed")
+
+
+def switch_on(
+    *, user: Any, account: Account, typed: str, is_proved: bool, source: str = "page",
+    automatic: bool = False, **sizes: int,
+) -> LiveSwitch:  # fmt: skip
+    """Let orders of an account leave for its broker, within these sizes.
+
+    is_proved: its owner has shown his second factor just now; asked for where real money is meant
+    sizes:     per_order, per_position, per_day
+
+    Raises:  Refused
+    """
+    check_switch(user=user, account=account, typed=typed, automatic=automatic, **sizes)
+    if account.kind == Kind.LIVE and not is_proved:
+        detail = "show your second factor first: real money leaves only after it"
+        raise Refused("SECOND_FACTOR", detail, "account")
     limits: dict[str, Any] = sizes
     return _switch(account, source, is_on=True, automatic=automatic, **limits)
 
@@ -104,7 +115,8 @@ def _switch(account: Account, source: str, reason: str = "", **values: Any) -> L
             per_position=row.per_position, per_day=row.per_day, source=source, reason=reason,
         )  # fmt: skip
         bus.publish(fact)
-    services.tell_engine(Account.objects.select_related("live_switch").get(pk=account.pk), source)
+        told = Account.objects.select_related("live_switch").get(pk=account.pk)
+        services.tell_engine(told, source)
     return row
 
 

@@ -92,7 +92,7 @@ class PositionView:
     @property
     def instrument(self) -> Instrument:
         """Return what is held."""
-        return self.position.instrument
+        return instrument(self.row.root)
 
     @property
     def is_bullish(self) -> bool:
@@ -236,15 +236,19 @@ class AccountView:
         return [one for one in self.orders if one.status == OrderStatus.HELD]
 
     @cached_property
-    def booked(self) -> AccountBooked:
-        """Return the account as the engine's risk guard sees it, for a check before anything is sent."""
+    def books(self) -> Books:
+        """Return the account's books as the engine has them, for a check before anything is sent."""
         state = LedgerState(
             [to_account(self.row)],
             [to_order(one) for one in self.orders],
             [one.position for one in self.positions],
         )
-        books = Books(state)
-        return books.booked(books.accounts[self.row.pk], price.now())
+        return Books(state)
+
+    @cached_property
+    def booked(self) -> AccountBooked:
+        """Return the account as the engine's risk guard sees it."""
+        return self.books.booked(self.books.accounts[self.row.pk], price.now())
 
 
 def account_views(user: Any, rows: Iterable[Account] | None = None) -> list[AccountView]:

@@ -1,13 +1,13 @@
 """Using a broker's account here no more: what it did stays, and it is free to be used anew under another name."""
 
+from functools import partial
+
 from django.db import transaction
 from django.utils import timezone
 
-from apps.brokers import grouping, live, reconciling, services
-from apps.brokers.domain.messages import ListAccount
+from apps.brokers import closing, live, reconciling
 from apps.brokers.logins import State
 from apps.brokers.models import (
-    OPEN,
     WAITING,
     Account,
     BrokerAccount,
@@ -15,15 +15,12 @@ from apps.brokers.models import (
     BrokerPosition,
     Dispatch,
     LiveSwitch,
-    Order,
-    Position,
-    Route,
 )
 from apps.brokers.models.remote import AT_WORK
-from apps.brokers.store import config_of
-from apps.trades.services import NoAnswer, Refused, ask_engine
+from apps.trades.services import Refused
 
-CURE = "close it on the Trade Manager or at the broker first, then stop using the account here"
+OUT = "close it on the Trade Manager or at the broker"
+THEN = "stop using the account here"
 
 
 def release(*, account: BrokerAccount, source: str = "page") -> Account:
@@ -42,14 +39,7 @@ def release(*, account: BrokerAccount, source: str = "page") -> Account:
     if LiveSwitch.objects.filter(account=desk, is_on=True).exists():
         live.switch_off(account=desk, source=source, reason="RELEASED")
     desk = _read_anew(desk)
-    config = config_of(desk) | {"is_open": False}
-    wish = ListAccount(id=services.wish_id(), user=desk.user_id, account=desk.pk, config=config)
-    try:
-        ask_engine(desk.user, wish, None, source)
-        _flat(account, desk)
-    except (Refused, NoAnswer):
-        services.tell_engine(desk, source)  # as it was: what came first has to be dealt with
-        raise
+    closing.shut(desk, partial(_flat, account, desk), source)
     _let_go(account, desk, source)
     return desk
 
@@ -64,12 +54,7 @@ def _flat(account: BrokerAccount, desk: Account) -> None:
 
     Raises:  Refused
     """
-    held = Position.objects.filter(account=desk, closed_at__isnull=True).first()
-    if held is not None:
-        raise Refused("IN_USE", f"{desk.name} holds {held.contract}: {CURE}")
-    if Order.objects.filter(account=desk, status__in=OPEN).exists():
-        detail = f"an order of {desk.name} works or waits: take it back on the Trade Manager first, then stop using the account here"
-        raise Refused("IN_USE", detail)
+    closing.flat(desk, OUT, THEN)
     if Dispatch.objects.filter(account=desk, status__in=WAITING).exists():
         detail = f"an order of {desk.name} is on its way to the broker: wait until Live orders shows it as settled"
         raise Refused("IN_USE", detail)
@@ -78,24 +63,19 @@ def _flat(account: BrokerAccount, desk: Account) -> None:
         return  # nothing is known of it now, and nothing could be closed through it
     mine = BrokerPosition.objects.filter(account=account).exclude(net=0)
     if (there := mine.first()) is not None:
-        raise Refused("IN_USE", f"the broker holds {there.contract} in {account.name}: {CURE}")
+        raise Refused(
+            "IN_USE",
+            f"the broker holds {there.contract} in {account.name}: {OUT} first, then {THEN}",
+        )
     if BrokerOrder.objects.filter(account=account, status__in=AT_WORK).exists():
         detail = f"an order works at the broker in {account.name}: take it back there first, then stop using the account here"
         raise Refused("IN_USE", detail)
 
 
 def _let_go(account: BrokerAccount, desk: Account, source: str) -> None:
-    """End what reaches an account, then keep that it is closed. Cut off in between, it is let go by asking again."""
-    for route in Route.objects.filter(account=desk):
-        services.end_route(route=route, source=source)
-    for group in grouping.groups(desk.user).filter(members__account=desk):
-        others = [
-            {"account": one.account_id, "multiplier": one.multiplier}
-            for one in group.members.all()
-            if one.account_id != desk.pk
-        ]
-        grouping.change_group(group=group, name=group.name, members=others, source=source)
+    """End what reaches an account and keep that it is closed, all of it or, cut off in between, nothing."""
     with transaction.atomic():
+        closing.end_reach(desk, source)
         reconciling.end_all(desk, timezone.now())
         desk.is_open = False
         desk.save(update_fields=["is_open"])

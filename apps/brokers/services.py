@@ -63,10 +63,13 @@ def open_account(
             row.save(force_insert=True)
             if remote is not None and not _taken_by(row, remote):
                 raise Refused("ADOPTED", f"{remote.name} is used on this desk already")
+            tell_engine(row, source)
     except IntegrityError:
         detail = f"you have an account called {row.name} already"
+        same = Account.objects.filter(user=user, name=row.name, is_open=False)
+        if same.filter(kind=Kind.PAPER).exists():
+            detail += ", a closed one: open it again on Prop Portfolio, or use another name"
         raise Refused("NAME_TAKEN", detail, "name") from None
-    tell_engine(row, source)
     return row
 
 
@@ -81,8 +84,9 @@ def change_account(*, account: Account, source: str = "api", **config: Any) -> A
     Raises:  Refused
     """
     _set(account, config)
-    account.save(update_fields=list(config))
-    tell_engine(account, source)
+    with transaction.atomic():
+        account.save(update_fields=list(config))
+        tell_engine(account, source)
     return account
 
 
@@ -100,9 +104,9 @@ def _set(row: Account, config: Mapping[str, Any]) -> None:
 
 
 def tell_engine(row: Account, source: str) -> None:
-    """Let the engine take an account's settings over."""
+    """Let the engine take an account's settings over, with the caller's transaction."""
     wish = ListAccount(id=wish_id(), user=row.user_id, account=row.pk, config=config_of(row))
-    bus.submit(wish, user=row.user_id, source=source)
+    bus.enlist(wish, user=row.user_id, source=source)
 
 
 def set_route(
@@ -112,8 +116,12 @@ def set_route(
 
     `config`: mode (observe, approve, automatic), quantity or risk_percent, root, targets, break_even_r.
 
-    Raises:  Refused  telling all that can't be used
+    Raises:  Refused  telling all that can't be used, or the account is closed, or the strategy archived
     """
+    if strategy.is_archived:
+        raise Refused("ARCHIVED", f"{strategy.name} is archived; restore it first")
+    if not account.is_open:
+        raise Refused("CLOSED", f"{account.name} is closed on this desk; choose another account")
     try:
         read = route_for(strategy.pk, account.pk, user.pk, config)
     except BadRoute as bad:
@@ -121,26 +129,27 @@ def set_route(
         (field, detail), *others = ((field, detail) for field, _, detail in parts)
         raise Refused("BAD_VALUE", detail, field, others) from None
     plain = read.plain()
-    route, _ = Route.objects.update_or_create(
-        strategy=strategy,
-        account=account,
-        defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
-    )
     wish = ListRoute(
         id=wish_id(), user=user.pk, strategy=strategy.pk, account=account.pk, config=read.plain()
     )
-    bus.submit(wish, user=user.pk, source=source)
+    with transaction.atomic():
+        route, _ = Route.objects.update_or_create(
+            strategy=strategy,
+            account=account,
+            defaults={"user": user, "mode": plain.pop("mode"), "config": plain},
+        )
+        bus.enlist(wish, user=user.pk, source=source)
     return route
 
 
-def end_route(*, route: Route, source: str = "api") -> None:
-    """Let no signal of a strategy reach an account any more. Orders and positions stay as they are."""
+def end_route(*, route: Route, source: str = "api") -> int:
+    """Let no signal of a strategy reach an account any more; return the wish's inbox id. What is open stays."""
     wish = ListRoute(
         id=wish_id(), user=route.user_id, strategy=route.strategy_id, account=route.account_id
     )
-    # first: cut off in between, the route still stands on the page and sends nothing, never the other way round
-    bus.submit(wish, user=route.user_id, source=source)
-    route.delete()
+    with transaction.atomic():
+        route.delete()
+        return bus.enlist(wish, user=route.user_id, source=source)
 
 
 def place_order(
@@ -153,6 +162,9 @@ def place_order(
     Raises:  Refused, NoAnswer
     """
     _live()
+    number = asked.get("strategy")
+    if number and Strategy.objects.filter(pk=number, archived_at__isnull=False).exists():
+        raise Refused("ARCHIVED", "its strategy is archived; restore it first", "strategy")
     wish = PlaceOrder(id=wish_id(), user=user.pk, account=account.pk, **asked)
     fact = ask_engine(user, wish, key, source)
     return _order(user, fact)

@@ -70,6 +70,8 @@ def save(books: Books) -> None:
     for account in books.changed_accounts.values():
         models.Account.objects.filter(pk=account.id).update(**_account_row(account))
     _save(models.Order, books.changed_orders.values(), _order_fixed, _order_row)
+    for key, reason in books.reasons.items():
+        models.Order.objects.filter(key=key).update(reason=reason)
     _save(models.Position, books.changed_positions.values(), _position_fixed, _position_row)
     _save_fills(books.fills)
     for fees, is_open in books.fees_of_past:

@@ -1,4 +1,4 @@
-"""Submit a wish, ask and wait for the answer, publish a fact, listen once per fact."""
+"""Submit a wish, alone or with what it tells of, ask and wait for the answer, publish a fact, listen once per fact."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,19 +56,10 @@ def deliver(
     `market` is the market time of receipt where the caller knows it better than the engine last told it; `of` names what
     the wish is about, so that such wishes can be found again.
     """
-    market, now = market or transport.market_time(), timezone.now()
-    row = Inbox(
-        kind=command.name,
-        payload=encode_command(command).decode(),
-        user_id=user,
-        source=source,
-        key=key,
-        received_at=now,
-        market_at=market.at,
-        market_live=market.live,
-        expires_market_at=expires_market_at,
-        of=of,
-    )
+    now = timezone.now()
+    row = _waiting(
+        command, user, source, market, key=key, received_at=now, expires_market_at=expires_market_at, of=of
+    )  # fmt: skip
     with_key = Inbox.objects.filter(key=key) if key is not None else Inbox.objects.none()
     try:
         with transaction.atomic(durable=True):
@@ -84,6 +75,32 @@ def deliver(
         return Receipt(known.pk, False)
     transport.current().ring()
     return Receipt(row.pk, True)
+
+
+def enlist(command: Command, *, user: int, source: str) -> int:
+    """Put a wish into the inbox with the caller's transaction and give its id; the engine is woken once it commits.
+
+    For what the engine is told of rows: both are there, or neither is. Whoever tells of a row that others may change too
+    writes the row first: who has to wait for it is told of later, and so the last row is the engine's last word.
+
+    Raises:  RuntimeError  outside a transaction, where there is nothing to go with
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{command.name}: it goes with a transaction; submit what stands alone")
+    row = _waiting(command, user, source, None, received_at=timezone.now())
+    row.save(force_insert=True)
+    transaction.on_commit(transport.current().ring)
+    return row.pk
+
+
+def _waiting(
+    command: Command, user: int, source: str, market: transport.MarketTime | None, **more: Any
+) -> Inbox:
+    market = market or transport.market_time()
+    return Inbox(
+        kind=command.name, payload=encode_command(command).decode(), user_id=user, source=source,
+        market_at=market.at, market_live=market.live, **more,
+    )  # fmt: skip
 
 
 def ask(command: Command, *, user: int, source: str, key: str | None = None,

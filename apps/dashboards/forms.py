@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.db.models import F
 
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
 from apps.marketdata.domain.instrument import INSTRUMENTS, OffTick
@@ -136,7 +137,10 @@ class SignalFilter(forms.Form):
 
     def __init__(self, data: Any, *, user: Any) -> None:
         super().__init__(data)
-        self.fields["strategy"].queryset = Strategy.objects.of(user).order_by("name")  # type: ignore[attr-defined]
+        strategy: Any = self.fields["strategy"]
+        mine = Strategy.objects.of(user)
+        strategy.queryset = mine.order_by(F("archived_at").asc(nulls_first=True), "name")
+        strategy.label_from_instance = lambda row: f"{row.name}{', archived' * row.is_archived}"
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"
 

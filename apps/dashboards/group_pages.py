@@ -96,7 +96,7 @@ def _one(request: HttpRequest, mine: AccountGroup, refused: Refused | None = Non
         name = request.POST.get("name", "")[:40]
     rows = [
         {"account": one, "is_in": one.pk in chosen, "multiplier": chosen.get(one.pk, "1")}
-        for one in accounts(request.user)
+        for one in accounts(request.user).filter(is_open=True)
     ]
     context = {"group": mine, "name": name, "rows": rows, "refused": refused}
     around = _around(request)

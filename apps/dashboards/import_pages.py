@@ -20,7 +20,7 @@ from apps.bus.domain.message import to_datetime, to_instant
 from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.performance import as_day
-from apps.recorder import files, importing, joining
+from apps.recorder import files, importing, joining, making
 from apps.recorder.days import Cell, days_of
 from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.layouts import LAYOUTS
@@ -235,6 +235,10 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     )
     context: dict[str, Any] = {
         "seen": seen, "row": row, "form": form, "own": own,
+        "missing": [
+            {"name": name, "fills": row.seen.get("by_account", {}).get(name, 0)}
+            for name in making.missing(row)
+        ],
         "is_in_part": row.state == Import.State.BAD and row.evidence.exists(),
         "named": [  # not "accounts": those are the desk's, in the bar above every page
             {"name": name, "field": f"account-{number}", "fills": row.seen.get("by_account", {}).get(name, 0), "chosen": chosen}
@@ -259,6 +263,10 @@ def deed(request: HttpRequest, pk: int, what: str) -> HttpResponse:
                 importing.look_again(importing=row, **form.cleaned_data)
             case "accounts":
                 importing.choose_accounts(importing=row, chosen=_chosen(request, row))
+            case "make-accounts":
+                importing.choose_accounts(importing=row, chosen={}, make_missing=True)
+                made = broker_accounts(request.user).filter(pk__in=row.made_accounts)
+                messages.success(request, f"Made for files: {', '.join(map(str, made))}.")
             case "apply":
                 _said_yes(request, row)
                 importing.apply(importing=row, only_good="only_good" in request.POST)

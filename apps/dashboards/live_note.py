@@ -25,3 +25,9 @@ def _names(request: HttpRequest) -> list[str]:
     if (user is None or not user.is_authenticated) and hasattr(request, "session"):
         user = get_user(request)  # the API's manual asks nobody who he is, but his browser knows
     return live_names(user) if user is not None else []
+
+
+def beside_the_user(request: HttpRequest) -> list[str] | None:
+    """Return what the admin writes beside its user menu, and in which colour; nothing while no order can leave."""
+    names = _names(request)
+    return [f"LIVE orders are on: {', '.join(names)}", "danger"] if names else None

@@ -84,11 +84,14 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def orders(request: HttpRequest, pk: int) -> HttpResponse:
-    """Draw again what is on the way to an account's broker and what was sent lately, or whether its orders leave."""
+    """Draw again one part of an account's panel: its orders, whether they leave, or what its broker says otherwise."""
     account = _mine(request, pk)
     if request.GET.get("part") == "switch":
         now = {"row": account, "passage": _passage(account)}
         return render(request, "live/_is_on.html", {"panel": now})
+    if request.GET.get("part") == "differences":
+        now = {"row": account, "differences": _told([account.pk])}
+        return render(request, "live/_differences.html", {"panel": now, "how": HOW})
     waiting, sent = _waiting([account.pk]), _lately([account.pk])
     panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
     return render(request, "live/_orders.html", {"panel": panel})
@@ -111,11 +114,16 @@ def _panels(user: Any, failed: dict[int, SizesForm]) -> list[Panel]:
     rows = list(mine.select_related("live_switch", "remote__connection", "rules"))
     numbers = [row.pk for row in rows]
     sent, waiting = _lately(numbers), _waiting(numbers)
-    differences = _by_account(one for one in open_differences(numbers) if one.told_at is not None)
+    differences = _by_account(_told(numbers))
     return [
         _panel(row, failed.get(row.pk), waiting[row.pk], sent[row.pk], differences[row.pk])
         for row in rows
     ]
+
+
+def _told(accounts: list[int]) -> list[Difference]:
+    """Return what was told to differ and still does."""
+    return [one for one in open_differences(accounts) if one.told_at is not None]
 
 
 def _waiting(accounts: list[int]) -> dict[int, list[Dispatch]]:
@@ -166,40 +174,55 @@ def _panel(
 @login_required
 @require_POST
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let an account's orders out; of a live one only by who has just shown his second factor."""
+    """Let an account's orders out; of a live one only by who has just shown his second factor.
+
+    What was typed and the sizes are looked at before he is asked for it, and again when it was shown.
+    """
     account = _mine(request, pk)
-    if account.kind == Kind.LIVE:
-        return _switch_live(request, account)
-    return _switch(request, account)
-
-
-@second_factor_required
-def _switch_live(request: HttpRequest, account: Account) -> HttpResponse:
-    return _switch(request, account)
-
-
-def _switch(request: HttpRequest, account: Account) -> HttpResponse:
     form = SizesForm(request.POST)
     if not form.is_valid():
         return _page(request, {account.pk: form})
     given = form.cleaned_data
+    refused = _tried(form, lambda: live.check_switch(user=request.user, account=account, **given))
+    if form.errors:
+        return _page(request, {account.pk: form})
+    if refused is None and account.kind == Kind.LIVE:
+        return _switch_live(request, account, form)
+    return _switch(request, account, form)
+
+
+@second_factor_required
+def _switch_live(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
+    return _switch(request, account, form)
+
+
+def _switch(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
+    given = form.cleaned_data
 
     def act() -> str:
-        try:
-            live.switch_on(
-                user=request.user, account=account, typed=given["typed"],
-                is_proved=second_factor_recent(request), automatic=given["automatic"],
-                per_order=given["per_order"], per_position=given["per_position"],
-                per_day=given["per_day"],
-            )  # fmt: skip
-        except Refused as refused:
-            if refused.field not in form.fields:
-                raise
-            form.add_error(refused.field, sentence(refused.detail))
+        refused = _tried(
+            form,
+            lambda: live.switch_on(
+                user=request.user, account=account, is_proved=second_factor_recent(request), **given
+            ),
+        )
+        if refused is not None and not form.errors:
+            raise refused
         return f"Orders of {account.name} reach its broker from now on."
 
     answer = _done(request, act)
     return _page(request, {account.pk: form}) if form.errors else answer
+
+
+def _tried(form: SizesForm, act: Callable[[], object]) -> Refused | None:
+    """Do it and return its refusal, if any, told at its field of the form where it has one."""
+    try:
+        act()
+    except Refused as refused:
+        if refused.field in form.fields:
+            form.add_error(refused.field, sentence(refused.detail))
+        return refused
+    return None
 
 
 @login_required
@@ -276,7 +299,7 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: int) -> Account:
     rows: Any = accounts_of_user(request.user).exclude(kind=Kind.PAPER)
-    found: Account | None = rows.filter(pk=pk).first()
+    found: Account | None = rows.select_related("remote__connection").filter(pk=pk).first()
     if found is None:
         raise Http404(str(pk))
     return found

@@ -88,7 +88,8 @@ class PerformanceFilter(forms.Form):
 
     def _strategies(self) -> list[tuple[str, str]]:
         """Return those that have something in these books, and the one that is asked for if it is his."""
-        mine = {row.pk: row.name for row in self.chosen.source.traded(self.user)}
+        traded = sorted(self.chosen.source.traded(self.user), key=lambda row: row.is_archived)
+        mine = {row.pk: f"{row.name}{', archived' * row.is_archived}" for row in traded}
         asked = str(self.data.get("strategy", ""))
         if asked.isdecimal() and int(asked[:18]) not in mine:
             row = strategy(self.user, int(asked[:18]))

@@ -14,7 +14,7 @@ from apps.dashboards import performance, shell
 from apps.dashboards.performance import Books, PerformanceFilter
 from apps.trades.queries import market_day
 
-PER_PAGE: Final = 50
+PER_PAGE: Final = 25
 LEAST: Final = 30  # below so many trades nothing is claimed
 LISTED: Final = 60  # days and weeks in the tables beside the curve
 

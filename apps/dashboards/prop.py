@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from apps.brokers.domain.account import Kind
 from apps.brokers.models import Account
 from apps.brokers.queries import accounts
 from apps.bus.domain.message import to_datetime
@@ -28,6 +29,7 @@ from apps.risk.portfolio import UnderRules, under_rules
 from apps.trades.domain.telling import tell
 
 SHOWN: Final = ("open", "passed", "failed")
+CLOSED: Final = "closed"
 TRACKED: Final = 60  # days of the tracker, which scrolls
 NOTHING: Final = Decimal(0)
 OWN: Final = (
@@ -50,6 +52,11 @@ class PropRow:
     def pk(self) -> int:
         """Return its number."""
         return self.one.row.pk
+
+    @property
+    def can_reopen(self) -> bool:
+        """Return whether its owner may open it again: a closed one on paper. A broker's is used anew under Brokers."""
+        return not self.one.row.is_open and self.one.row.kind == Kind.PAPER
 
     @property
     def plan_words(self) -> str:
@@ -270,17 +277,22 @@ class Detail:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The page: every account, those that are shown, and the chosen one."""
+    """The page: every account that is open on this desk, those that are shown, and the chosen one.
+
+    closed: how many accounts are closed on this desk
+    """
 
     every: Sequence[PropRow]
     rows: Sequence[PropRow]
     shown: str
     chosen: PropRow | None
+    closed: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return how many accounts are open, passed and failed."""
-        return {name: sum(one.one.state == name for one in self.every) for name in SHOWN}
+        """Return how many accounts are open, passed and failed, and how many are closed if any is."""
+        counts = {name: sum(one.one.state == name for one in self.every) for name in SHOWN}
+        return counts | ({CLOSED: self.closed} if self.closed else {})
 
     @property
     def locked(self) -> list[PropRow]:
@@ -306,16 +318,24 @@ def panel(request: HttpRequest) -> dict[str, Any]:
 
 def portfolio(request: HttpRequest) -> Portfolio:
     """Return what the address asks for; without a choice the account that the trader works with."""
-    every = rows_of(request.user, accounts(request.user).filter(is_open=True))
+    found = list(accounts(request.user))
+    every = rows_of(request.user, [one for one in found if one.is_open])
+    closed = [one for one in found if not one.is_open]
     wanted, chosen_in_bar = request.GET.get("account", ""), request.session.get(CHOSEN)
     chosen = next((one for one in every if str(one.pk) == wanted), None)
     shown = request.GET.get("show", "")
+    if shown == CLOSED or any(str(one.pk) == wanted for one in closed) or not every:
+        listed = rows_of(request.user, closed) if closed else []
+        chosen = next((one for one in listed if str(one.pk) == wanted), None)
+        first = listed[0] if listed else None
+        return Portfolio(every, listed, CLOSED, chosen or first, len(closed))
     if shown not in SHOWN:
         shown = chosen.one.state if chosen else "open"
     listed = [one for one in every if one.one.state == shown]
     if chosen is None:
         chosen = next((one for one in listed if one.pk == chosen_in_bar), None)
-    return Portfolio(every, listed, shown, chosen or (listed[0] if listed else None))
+    first = listed[0] if listed else None
+    return Portfolio(every, listed, shown, chosen or first, len(closed))
 
 
 def tiles(user: Any, rows: Sequence[PropRow]) -> Tiles:

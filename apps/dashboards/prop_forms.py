@@ -13,7 +13,7 @@ from apps.risk.domain.reading import rules_for
 from apps.risk.domain.wording import in_short, unsure_words
 from apps.risk.models import RuleSet, RuleSetVersion
 from apps.risk.portfolio import newest_version, rule_sets
-from apps.signals.models import Strategy
+from apps.signals.queries import strategies
 
 NUMBER: Final = {"class": "input", "inputmode": "decimal", "autocomplete": "off"}
 LENGTHS: Final = (
@@ -227,7 +227,7 @@ class StudyForm(forms.Form):
     def __init__(self, data: Any = None, *, user: Any, accounts: Iterable[Account]) -> None:
         super().__init__(data)
         self._accounts = {f"a{one.pk}": one for one in accounts}
-        mine = Strategy.objects.of(user).order_by("name")
+        mine = strategies(user).order_by("name")
         self._strategies = {f"s{one.pk}": one for one in mine}
         source: Any = self.fields["source"]
         source.choices = [

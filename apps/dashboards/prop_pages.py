@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from apps.brokers import closing
 from apps.brokers.models import Account
 from apps.brokers.queries import account as account_of
 from apps.brokers.services import open_account, reset_account, take_payout
@@ -191,6 +192,16 @@ def _rules(account: Account, form: RulesForm) -> str:
     return f"{account.name} lives under {row.version} from now on."
 
 
+def _close(account: Account, form: LiftForm) -> str:
+    closing.close(account=account)
+    return f"{account.name} is closed. Its history stays; you can open it again here."
+
+
+def _reopen(account: Account, form: LiftForm) -> str:
+    closing.reopen(account=account)
+    return f"{account.name} is open again. Its routes and groups ended with it: set anew what shall trade in it."
+
+
 def _own_now(account: Account) -> Mapping[str, Any]:
     standing = standing_in(account)
     return OwnForm.initial_of(standing.own_next if standing.own_next is not None else standing.own)
@@ -210,6 +221,8 @@ DEEDS: Final[Mapping[str, Deed]] = {
     "lift": Deed("Lift the lock", "prop/_lift.html", LiftForm, _nothing, _lift),
     "payout": Deed("Take a payout", "prop/_payout.html", PayoutForm, _nothing, _payout),
     "reset": Deed("Reset the account", "prop/_reset.html", ResetForm, _start, _reset),
+    "close": Deed("Close the account", "prop/_close.html", LiftForm, _nothing, _close),
+    "reopen": Deed("Open it again", "prop/_reopen.html", LiftForm, _nothing, _reopen),
     "rules": Deed("Change its rules", "prop/_change_rules.html", RulesForm, _nothing, _rules),
 }
 

@@ -19,11 +19,12 @@ from apps.dashboards import shell
 from apps.dashboards.asking import ask
 from apps.dashboards.templatetags.recording import kind_of_account
 from apps.marketdata.domain.calendar import CHICAGO, trade_date
-from apps.recorder import clock, deciding, queries, recorders
+from apps.recorder import archiving, clock, deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder, Unit, Ways
 from apps.recorder.models import Recorder
-from apps.signals.models import Strategy
+from apps.signals.models import Signal, Strategy
 from apps.signals.services import signing_key
+from apps.trades.services import NoAnswer
 
 INPUT: Final = {"class": "input"}
 NUMBER: Final = INPUT | {"inputmode": "decimal", "autocomplete": "off"}
@@ -241,18 +242,52 @@ DEEDS: Final[Mapping[str, tuple[str, Deed]]] = {
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
+def archive(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask once, then put a strategy away; its history stays."""
+    mine = _mine(request, pk)
+    if request.method == "POST":
+        try:
+            archiving.archive(strategy=mine, by=request.user.get_username())
+        except BadRecorder as bad:
+            messages.error(request, bad.detail)
+            return redirect("desk:recorder", pk)
+        except NoAnswer:
+            messages.error(request, f"The engine has not answered. {mine.name} stays; its routes have ended. Try again.")  # fmt: skip
+            return redirect("desk:recorder", pk)
+        messages.success(request, f"{mine.name} is archived; its history stays.")
+        return redirect("desk:recorder", pk)
+    context = {"strategy": mine, "recorder": queries.recorder_of(mine)}
+    return ask(request, "recorder", "recorders/_archive.html", f"Archive {mine.name}", context)
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a strategy out of the archive."""
+    mine = _mine(request, pk)
+    archiving.restore(strategy=mine, by=request.user.get_username())
+    messages.success(
+        request, f"{mine.name} is back and takes alerts as before. Set its routes and its recording anew."
+    )  # fmt: skip
+    return redirect("desk:recorder", pk)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask once, then delete a strategy that nothing has come of; of another one say why it stays."""
     mine = _mine(request, pk)
     if request.method == "POST":
         try:
-            recorders.delete(strategy=mine, by=request.user.get_username())
+            archiving.delete(strategy=mine, by=request.user.get_username())
         except BadRecorder as bad:
             messages.error(request, bad.detail)
             return redirect("desk:recorder", pk)
         messages.success(request, f"{mine.name} is deleted.")
         return redirect("desk:recorders")
-    context = {"strategy": mine, "why_kept": recorders.why_kept(mine)}
+    signals = Signal.objects.filter(strategy=mine).count()
+    context = {"strategy": mine, "why_kept": archiving.why_kept(mine), "signals": signals}
     return ask(request, "recorder", "recorders/_delete.html", f"Delete {mine.name}", context)
 
 

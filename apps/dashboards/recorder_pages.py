@@ -21,7 +21,8 @@ from apps.dashboards import performance, shell
 from apps.dashboards.strategy_pages import silences
 from apps.recorder import queries
 from apps.recorder.domain.matching import tag_of
-from apps.recorder.queries import RecorderView
+from apps.recorder.queries import BoundView
+from apps.signals.queries import archived
 from apps.trades.queries import market_day
 
 PER_PAGE: Final = 25
@@ -39,7 +40,10 @@ def recorders(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "recorders/list.html",
-        shell.around(request, "recorders") | _all(request) | silences(request),
+        shell.around(request, "recorders")
+        | _all(request)
+        | silences(request)
+        | {"archived": list(archived(request.user))},
     )
 
 
@@ -92,7 +96,7 @@ class Page:
     """A strategy's page as it is asked for."""
 
     request: HttpRequest
-    one: RecorderView
+    one: BoundView
 
     @cached_property
     def made(self) -> Performance:
@@ -117,7 +121,8 @@ class Page:
 
 
 def _now(page: Page) -> dict[str, Any]:
-    return {}
+    (one,) = queries.recorder_views(page.request.user, page.one.day, [page.one.strategy])
+    return {"one": one}
 
 
 def _undecided(page: Page) -> dict[str, Any]:
@@ -188,13 +193,12 @@ def curve(request: HttpRequest, pk: int) -> HttpResponse:
     return JsonResponse(performance.drawn(levels))
 
 
-def view_of(request: HttpRequest, pk: int) -> RecorderView:
-    """Return one of this trader's strategies as it stands.
+def view_of(request: HttpRequest, pk: int) -> BoundView:
+    """Return one of this trader's strategies, today.
 
     Raises:  Http404  he has no such strategy, whoever else has
     """
     mine = queries.strategy(request.user, pk)
     if mine is None:
         raise Http404(str(pk))
-    (view,) = queries.recorder_views(request.user, market_day(), [mine])
-    return view
+    return BoundView(mine, market_day())

@@ -174,6 +174,7 @@ def topics(user: Any) -> dict[str, str]:
         "all": " ".join(own.values()),
         "money": money,
         "notices": f"user.{user.pk}.notices",
+        "differences": f"{own['positions']} user.{user.pk}.reconciles",
         "risk": f"{money} {own['risks']}",
         "unsaid": " ".join(sorted(UNSAID | NO_TOAST)),
     }

@@ -7,6 +7,7 @@ import msgspec
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -25,8 +26,7 @@ from apps.signals.domain import alert as alerts
 from apps.signals.domain.refusal import REASONS, Refused, Unreadable
 from apps.signals.domain.settings import BadSetting
 from apps.signals.domain.silence import MOST_MINUTES, NEVER
-from apps.signals.models import Strategy
-from apps.signals.queries import rows as signal_rows
+from apps.signals.models import Strategy, WebhookRefusal
 
 REFUSALS: Final = 10
 EXAMPLE: Final = (
@@ -85,7 +85,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
                 symbol=form.cleaned_data["symbol"],
             )
     except IntegrityError:
-        form.add_error("name", "You have a strategy of this name already.")
+        form.add_error("name", _taken(request, form.cleaned_data["name"]))
         return _page(request, form=form)
     except BadSetting as bad:
         form.add_error("symbol", f"There are no defaults for it yet: {bad}.")
@@ -197,15 +197,17 @@ def _page(
     secret: dict[str, Any] | None = None,
     tried: dict[int, Tried] | None = None,
 ) -> HttpResponse:
-    mine = list(Strategy.objects.of(request.user).order_by("id"))
+    refused = Prefetch("refusals", WebhookRefusal.objects.order_by("-id")[:REFUSALS], "latest")
+    mine = list(queries.strategies(request.user).prefetch_related(refused))
+    newest = queries.newest_of(request.user, [one.pk for one in mine])
     reached = reach(request.user, [one.pk for one in mine])
     ordered = last_order_alerts(request.user, [one.pk for one in mine])
     listed = [
         {
             "strategy": one,
             "reached": reached[one.pk],
-            "refusals": list(one.refusals.all()[:REFUSALS]),
-            "last": signal_rows(request.user).filter(strategy=one).first(),
+            "refusals": one.latest,
+            "last": newest.get(one.pk),
             "ordered": ordered.get(one.pk),
             "tried": (tried or {}).get(one.pk),
         }
@@ -213,6 +215,7 @@ def _page(
     ]
     context = {
         "strategies": listed,
+        "archived": list(queries.archived(request.user)),
         "form": form or StrategyForm(),
         "secret": secret,
         "base": request.build_absolute_uri("/").rstrip("/"),
@@ -222,6 +225,12 @@ def _page(
     status = 422 if form is not None and form.errors else 200
     around = shell.around(request, "strategies")
     return render(request, "strategies/list.html", around | context, status=status)
+
+
+def _taken(request: HttpRequest, name: str) -> str:
+    if queries.archived(request.user).filter(name=name).exists():
+        return "An archived strategy of yours is called so: restore it, or use another name."
+    return "You have a strategy of this name already."
 
 
 def _mine(request: HttpRequest, pk: int) -> Strategy:

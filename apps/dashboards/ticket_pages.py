@@ -13,7 +13,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.brokers import services
-from apps.brokers.domain.account import Kind
 from apps.brokers.domain.order import OrderStatus, OrderType
 from apps.brokers.models import Account, Order
 from apps.brokers.store import live_of
@@ -22,6 +21,7 @@ from apps.dashboards.accounts import accounts_of, chosen_account, forget
 from apps.dashboards.forms import new_request
 from apps.dashboards.ticket_form import TicketForm, fresh, symbols_of
 from apps.risk.queries import Preview, preview
+from apps.trades.domain.telling import sentence
 from apps.trades.services import NoAnswer, Refused
 
 AGAIN_S: Final = 10.0  # an identical order within so many seconds asks
@@ -190,17 +190,12 @@ def _verdict(request: HttpRequest, form: TicketForm) -> dict[str, Any]:
 
 
 def _barred(account: Account, found: Preview) -> str:
-    """Return what keeps an entry from leaving for a broker whatever the rules say, as far as a switch tells it."""
-    if account.kind == Kind.PAPER or found.order is None:
+    """Return what keeps an entry from leaving for a broker whatever the rules say."""
+    if found.barred is None:
         return ""
-    passage = live_of(account)
-    if not passage or not passage["is_on"]:
+    if not live_of(account).get("is_on"):
         return f"Orders of {account.name} are switched off: no entry leaves."
-    if found.order.quantity > passage["per_order"]:
-        return (
-            f"{found.order.quantity} is more than {passage['per_order']}, your limit of an order."
-        )
-    return ""
+    return sentence(found.barred[1].partition(": ")[2])
 
 
 def _preview(request: HttpRequest, view: Any, form: TicketForm) -> Preview | None:

@@ -24,6 +24,7 @@ PRIVATE: Final = frozenset(
         "connections",
         "brokers",
         "recorders",
+        "reconciles",
     }
 )
 AT_MOST: Final = 64  # topics of one connection

@@ -86,6 +86,8 @@ class TickListSerializer(serializers.Serializer[Any]):
 class CurrentPrice(APIView):
     """The price now."""
 
+    asks = ("symbol",)
+
     @extend_schema(parameters=[SYMBOL], responses={200: PriceSerializer, 404: NOT_FED})
     def get(self, request: Request) -> Response:
         """Return last, bid, ask, change and session of a symbol."""
@@ -98,6 +100,8 @@ class CurrentPrice(APIView):
 
 class CurrentCandle(APIView):
     """The candle that is open now."""
+
+    asks = ("symbol", "seconds")
 
     @extend_schema(
         parameters=[SYMBOL, OpenApiParameter("seconds", int, enum=LENGTHS, default=60)],
@@ -123,6 +127,8 @@ class CurrentCandle(APIView):
 
 class RecentTicks(APIView):
     """The newest ticks."""
+
+    asks = ("symbol", "limit")
 
     @extend_schema(
         parameters=[SYMBOL, OpenApiParameter("limit", int, description="1 to 1000.", default=100)],

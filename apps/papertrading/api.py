@@ -10,8 +10,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.brokers import closing, services
 from apps.brokers import queries as books
-from apps.brokers import services
 from apps.brokers.answers import (
     AGAIN,
     PROBLEM,
@@ -22,6 +22,7 @@ from apps.brokers.answers import (
     key_of,
     own_account,
 )
+from apps.brokers.asked import AccountAsked
 from apps.brokers.models import Order, Position
 from apps.brokers.queries import PositionView
 from apps.papertrading import asked, queries
@@ -126,6 +127,7 @@ class Accounts(Listing):
 class AccountStatus(Listing):
     """Accounts as they stand."""
 
+    asks = ("account",)
     serializer_class = AccountStatusSerializer
     filter_backends = ()
 
@@ -187,7 +189,7 @@ class ExecutionReport(Listing):
         """Return the asker's own orders."""
         return queries.orders(self.request.user)
 
-    @extend_schema(responses={200: ExecutionReportSerializer, 400: PROBLEM})
+    @extend_schema(filters=True, responses={200: ExecutionReportSerializer, 400: PROBLEM})
     def get(self, request: Request) -> Response:
         """Return fills, slippage, latency and fees of your orders, by type and in all."""
         chosen = self.filter_queryset(self.get_queryset())
@@ -229,6 +231,39 @@ class ResetAccount(Wishing):
                 balance=f"{account.start_balance if balance is None else balance:f}",
             )  # fmt: skip
         return Response(AccountStatusSerializer(queries.status_of(request.user, account)).data)
+
+
+class CloseAccount(Wishing):
+    """Closes a paper account."""
+
+    serializer_class = AccountAsked
+
+    @extend_schema(responses={200: AccountSerializer, **WISH})
+    def post(self, request: Request) -> Response:
+        """Close a flat paper account: it takes no order, its routes end, it goes out of its groups, its history stays.
+
+        409 `in_use`: it holds something, or an order of it works or waits. Closing it again is no error.
+        """
+        wish = read(AccountAsked, request.data)
+        account = own_account(request.user, wish.validated_data["account"])
+        with granted():
+            closing.close(account=account, source="api")
+        return Response(AccountSerializer(account).data)
+
+
+class ReopenAccount(Wishing):
+    """Opens a closed paper account again."""
+
+    serializer_class = AccountAsked
+
+    @extend_schema(responses={200: AccountSerializer, **WISH})
+    def post(self, request: Request) -> Response:
+        """Open a closed paper account again, as it stood; routes and groups that it was in are set anew."""
+        wish = read(AccountAsked, request.data)
+        account = own_account(request.user, wish.validated_data["account"])
+        with granted():
+            closing.reopen(account=account, source="api")
+        return Response(AccountSerializer(account).data)
 
 
 class Payout(Wishing):

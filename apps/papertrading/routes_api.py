@@ -130,7 +130,7 @@ class Routes(Listing):
     @extend_schema(
         parameters=[ID],
         request=asked.RouteAsked,
-        responses={200: RouteSerializer, 400: PROBLEM, 404: PROBLEM},
+        responses={200: RouteSerializer, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM},
     )
     def put(self, request: Request, id: int) -> Response:
         """Say what becomes of a strategy's signals in one account, from the next one on."""

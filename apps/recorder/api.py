@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from apps.brokers.answers import ID, PROBLEM, Listing
 from apps.bus.domain.message import to_instant
-from apps.recorder import deciding, queries, recorders
+from apps.recorder import archiving, deciding, queries, recorders
 from apps.recorder.domain.terms import BadRecorder
-from apps.recorder.filters import PositionFilter
+from apps.recorder.filters import PositionFilter, StrategyFilter
 from apps.recorder.models import Recorder
 from apps.recorder.serializers import (
     AssignmentSerializer,
@@ -31,9 +31,10 @@ from apps.recorder.serializers import (
     UndecidedSerializer,
 )
 from apps.signals.models import Strategy
-from apps.trades.api import NotGranted
+from apps.trades.api import EngineSilent, NotGranted
 from apps.trades.queries import market_day
-from apps.users.asked import read
+from apps.trades.services import NoAnswer
+from apps.users.asked import ANYTHING, read
 from apps.users.paging import Pages
 
 ANSWERS: dict[int, Any] = {400: PROBLEM, 404: PROBLEM}
@@ -88,7 +89,7 @@ class _Owning(GenericAPIView[Any]):
 
 def _refused(bad: BadRecorder) -> Exception:
     if not bad.field:
-        return NotGranted(bad.detail, "in_use")
+        return NotGranted(bad.detail, bad.code)
     return ValidationError({bad.field: [bad.detail]})
 
 
@@ -106,15 +107,24 @@ class Strategies(_Owning, Listing):
     """All strategies of the asker."""
 
     pagination_class: Any = Pages
+    filter_backends: Any = (DjangoFilterBackend,)
+    filterset_class = StrategyFilter
 
     def shown(self, rows: Iterable[Any]) -> Iterable[Any]:
         """Return strategies as they stand."""
         return queries.recorder_views(self.request.user, market_day(), rows)
 
-    @extend_schema(operation_id="strategies_list", responses=StrategySerializer(many=True))
+    def get_queryset(self) -> Any:
+        """Return the asker's strategies."""
+        return queries.strategies(self.request.user)
+
+    @extend_schema(
+        operation_id="strategies_list",
+        responses={200: StrategySerializer(many=True), 400: PROBLEM},
+    )
     def get(self, request: Request) -> Response:
-        """Return your strategies, oldest first."""
-        return self.answer(queries.strategies(request.user))
+        """Return your strategies, oldest first; those that are archived with `archived=true`."""
+        return self.answer(self.filter_queryset(self.get_queryset()))
 
     @extend_schema(
         request=StrategyWriteSerializer, responses={201: StrategyMadeSerializer, 400: PROBLEM}
@@ -156,9 +166,9 @@ class OneStrategy(_Owning):
 
     @extend_schema(parameters=[ID], responses={204: None, 404: PROBLEM, 409: PROBLEM})
     def delete(self, request: Request, id: int) -> Response:
-        """Delete one of your strategies that has no history and does not record; others are switched off instead."""
+        """Delete one of your strategies for good that has no history and does not record; others are archived instead."""
         try:
-            recorders.delete(strategy=self.own(id), by=request.user.get_username())
+            archiving.delete(strategy=self.own(id), by=request.user.get_username())
         except BadRecorder as bad:
             raise _refused(bad) from None
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -220,6 +230,33 @@ class RecorderPositions(StrategyPositions):
         return super().get(request, id)
 
 
+class ArchiveStrategy(_Owning):
+    """Away and back."""
+
+    @extend_schema(
+        parameters=[ID], request=None,
+        responses={200: StrategySerializer, 404: PROBLEM, 409: PROBLEM, 503: PROBLEM},
+    )  # fmt: skip
+    def post(self, request: Request, id: int) -> Response:
+        """Put one of your strategies away: its alerts are refused, its routes end, it stops recording, its history stays.
+
+        409 `in_use`: it holds something, or an order of it works. Archiving it again is no error.
+        """
+        try:
+            archiving.archive(strategy=self.own(id), by=request.user.get_username(), source="api")
+        except BadRecorder as bad:
+            raise _refused(bad) from None
+        except NoAnswer:
+            raise EngineSilent from None
+        return self.told(id)
+
+    @extend_schema(parameters=[ID], request=None, responses={200: StrategySerializer, 404: PROBLEM})
+    def delete(self, request: Request, id: int) -> Response:
+        """Take one of your strategies out of the archive; routes and recording are set anew."""
+        archiving.restore(strategy=self.own(id), by=request.user.get_username())
+        return self.told(id)
+
+
 class StartRecorder(_Owning):
     """Recording begins."""
 
@@ -239,6 +276,8 @@ class StartRecorder(_Owning):
 
 class StopRecorder(_Owning):
     """Recording ends."""
+
+    asks = ANYTHING
 
     @extend_schema(parameters=[ID], request=None, responses={200: StrategySerializer, **ANSWERS})
     def post(self, request: Request, id: int) -> Response:

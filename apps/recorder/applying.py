@@ -11,7 +11,7 @@ from apps.bus.domain.message import to_instant
 from apps.bus.lease import Lease
 from apps.marketdata.domain.calendar import trade_date
 from apps.recorder import days as day_ledger
-from apps.recorder import evidence, services, writing
+from apps.recorder import evidence, making, services, writing
 from apps.recorder.brief import ROWS
 from apps.recorder.import_life import CannotImport, State, forget_file, move, progress_of
 from apps.recorder.models import Import, ImportedRow
@@ -25,13 +25,25 @@ def check(importing: Import, *, only_good: bool) -> None:
 
     Raises:  CannotImport  it has bad rows and nobody said to leave them out, or none of its accounts is chosen
     """
+    check_rows(importing, only_good=only_good)
+    if not any(importing.accounts.values()):
+        made = (
+            ", or have accounts for files made for its names" if making.missing(importing) else ""
+        )
+        cure = f"say which of your broker accounts the file is of{made}"
+        raise CannotImport("accounts", cure)
+
+
+def check_rows(importing: Import, *, only_good: bool) -> None:
+    """Refuse bad rows that nobody said to leave out.
+
+    Raises:  CannotImport
+    """
     if importing.bad_rows and not only_good:
         raise CannotImport(
             "only_good",
             f"{importing.bad_rows:,} rows cannot be read; mend the file, or say that only the good rows count",
         )
-    if not any(importing.accounts.values()):
-        raise CannotImport("accounts", "say which of your broker accounts the file is of")
 
 
 def start(importing: Import, *, only_good: bool) -> None:
@@ -101,6 +113,7 @@ def take_back(importing: Import, lease: Lease) -> None:
     portions.settle()
     lease.renew()
     _settle_all(importing, importing.seen.get("first"))
+    making.unmake(importing)
     move(importing, State.UNDOING, State.UNDONE, share=1, undone_at=timezone.now())
 
 

@@ -21,13 +21,19 @@ def accounts(user: Any) -> QuerySet[BrokerAccount]:
     return rows.filter(connection__broker=FILE)
 
 
+def fits(name: str) -> bool:
+    """Return whether an account for files can be called so."""
+    plain = " ".join(name.split())
+    return bool(plain) and len(plain) <= LONGEST and plain.isprintable()
+
+
 def open_account(*, user: Any, name: str) -> BrokerAccount:
     """Return a trader's account for files of this name; a second wish for it gives the same one, or the login's that has it.
 
     Raises:  CannotImport  naming what is wrong with the name
     """
     plain = " ".join(name.split())
-    if not plain or len(plain) > LONGEST or not plain.isprintable():
+    if not fits(name):
         raise CannotImport(
             "account",
             f"give it a name of at most {LONGEST} letters, as in the export, e.g. APEX-1234",

@@ -7,6 +7,25 @@ from django.db.models import QuerySet
 
 from apps.recorder.domain.terms import PositionStatus
 from apps.recorder.models import RecordedPosition
+from apps.signals.models import Strategy
+
+
+class StrategyFilter(django_filters.FilterSet):  # type: ignore[misc]  # it is not typed
+    """Those that are worked with, unless the archived ones are asked for."""
+
+    archived = django_filters.ChoiceFilter(
+        choices=[("true", "true"), ("false", "false")],
+        help_text="true: those that are archived, in place of the others.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Strategy
+        fields: ClassVar[list[str]] = []
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return one kind or the other, never both."""
+        is_away = self.form.cleaned_data["archived"] == "true"
+        return queryset.filter(archived_at__isnull=not is_away)
 
 
 class PositionFilter(django_filters.FilterSet):  # type: ignore[misc]  # it is not typed

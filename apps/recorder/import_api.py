@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from apps.brokers.answers import ID, PROBLEM, Listing
 from apps.bus.domain.message import to_instant
-from apps.recorder import days, importing, queries
+from apps.recorder import days, importing, making, queries
 from apps.recorder.domain.completeness import Completeness
 from apps.recorder.import_life import CannotImport
 from apps.recorder.imports.values import DayOrder, Decimals
@@ -29,14 +29,23 @@ MOST_DAYS = 400
 class ImportSerializer(serializers.ModelSerializer[Import]):
     """A file, how far its import is, and what came of it. `counts`: new, known, conflict, left_out, repeated."""
 
+    missing = serializers.SerializerMethodField(
+        help_text="Names in the file that go nowhere yet; `make_accounts` makes an account for files for each."
+    )
+
     class Meta:
         model = Import
         fields = (
             "id", "file_name", "sha256", "size", "layout", "zone", "decimals", "days", "state", "reason", "share",
-            "rows", "bad_rows", "problems", "accounts", "seen", "counts", "made_by", "made_at", "done_at",
+            "rows", "bad_rows", "problems", "accounts", "missing",
+            "made_accounts", "seen", "counts", "made_by", "made_at", "done_at",
             "undone_at",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_missing(self, row: Import) -> list[str]:
+        """Return the names for which an account for files can be made."""
+        return making.missing(row)
 
 
 class ChoicesSerializer(Asked):
@@ -71,6 +80,10 @@ class ImportWishSerializer(Asked):
 
     accounts = serializers.DictField(
         child=serializers.IntegerField(allow_null=True, min_value=1), required=False
+    )
+    make_accounts = serializers.BooleanField(
+        default=False,
+        help_text="Make an account for files for each name in `missing` that `accounts` does not name, called as in the file.",
     )
     only_good = serializers.BooleanField(default=False)
 
@@ -156,10 +169,11 @@ class OneImport(OneOfMine):
         given = read(ImportWishSerializer, request.data).validated_data
         try:
             only_good = given["only_good"]
-            if "accounts" in given:
+            if "accounts" in given or given["make_accounts"]:
                 importing.choose_accounts(
-                    importing=row, chosen=given["accounts"], apply=True, only_good=only_good
-                )
+                    importing=row, chosen=given.get("accounts", {}), apply=True, only_good=only_good,
+                    make_missing=given["make_accounts"],
+                )  # fmt: skip
             else:
                 importing.apply(importing=row, only_good=only_good)
         except CannotImport as problem:
@@ -211,6 +225,7 @@ class RangeSerializer(serializers.Serializer[Any]):
 class Days(GenericAPIView[Any]):
     """How complete the days of a broker account are."""
 
+    asks = RangeSerializer
     serializer_class = DaySerializer
     pagination_class = None
     filter_backends = ()

@@ -1,7 +1,6 @@
 """How far an import is: moved from state to state by whoever is at it, and forgotten when nobody wants it."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -48,16 +47,3 @@ def forget_file(importing: Import) -> None:
     """Delete the upload and the rows laid down of it."""
     importing.path.unlink(missing_ok=True)
     importing.staged.unlink(missing_ok=True)
-
-
-def forget_uploads() -> int:
-    """Delete files of uploads that nobody imported within a day, and return how many."""
-    old = timezone.now() - timedelta(days=1)
-    gone = 0
-    over = [State.RECEIVING, State.READY, State.BAD]
-    unwanted = Import.objects.filter(state__in=over, moved_at__lt=old)
-    for importing in unwanted.filter(evidence=None):  # else the fills of a part would stay
-        gone += importing.path.exists()
-        forget_file(importing)
-        importing.delete()
-    return gone

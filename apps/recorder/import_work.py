@@ -68,7 +68,7 @@ def _go_on(importing: Import, lease: Lease) -> None:
         if wish["account"] is not None and len(names) != 1:
             raise CannotImport(
                 "account",
-                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say where each goes, by `accounts` of import {importing.pk} in the API",
+                f"the file names {len(names)} accounts ({', '.join(names)[:200]}); say where each goes, by `accounts` of import {importing.pk} in the API, or have accounts made for them, by its `make_accounts`",
             )
         if wish["apply"]:
             applying.start(importing, only_good=wish["only_good"])

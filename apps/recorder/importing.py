@@ -5,6 +5,7 @@ A row is imported once, whatever file it comes in and whoever told it first.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -13,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from apps.marketdata.domain.calendar import trade_date
-from apps.recorder import applying, evidence
+from apps.recorder import applying, evidence, making
 from apps.recorder.import_life import CannotImport, State, forget_file, move
 from apps.recorder.import_work import begin_work
 from apps.recorder.imports.reading import MOST_BYTES
@@ -121,11 +122,12 @@ def _keep(path: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
 
 def choose_accounts(
     *, importing: Import, chosen: Mapping[str, int | None], apply: bool = False,
-    only_good: bool = False, at_once: bool | None = None,
+    only_good: bool = False, at_once: bool | None = None, make_missing: bool = False,
 ) -> None:  # fmt: skip
     """Say to which broker account each name in the file goes, None leaves its rows out, and have it counted anew.
 
     apply, only_good: whether it is imported as soon as it is counted
+    make_missing:     whether each name that goes nowhere then gets an account for files, called as in the file
 
     Raises:  CannotImport
     """
@@ -138,6 +140,12 @@ def choose_accounts(
         if account is not None and account not in own:
             raise CannotImport("accounts", f"you have no broker account {account}")
     accounts = {**importing.accounts, **chosen}
+    if apply:
+        applying.check_rows(importing, only_good=only_good)
+    if make_missing:
+        importing.accounts = accounts
+        names = [name for name in making.missing(importing) if name not in chosen]
+        accounts |= making.make(importing=importing, names=names)
     taken = [one for one in accounts.values() if one is not None]
     if len(set(taken)) < len(taken):
         raise CannotImport(
@@ -177,8 +185,23 @@ def discard(*, importing: Import) -> None:
         raise CannotImport("import", "it was imported; undo it instead")
     if importing.evidence.exists():
         raise CannotImport("import", "a part of it was imported; undo it instead")
+    making.unmake(importing)
     forget_file(importing)
     importing.delete()
+
+
+def forget_uploads() -> int:
+    """Delete files of uploads that nobody imported within a day, and return how many."""
+    old = timezone.now() - timedelta(days=1)
+    gone = 0
+    over = [State.RECEIVING, State.READY, State.BAD]
+    unwanted = Import.objects.filter(state__in=over, moved_at__lt=old)
+    for importing in unwanted.filter(evidence=None):  # else the fills of a part would stay
+        gone += importing.path.exists()
+        making.unmake(importing)
+        forget_file(importing)
+        importing.delete()
+    return gone
 
 
 def undo(*, importing: Import, at_once: bool | None = None) -> None:

@@ -255,14 +255,25 @@ def held_views(rows: Iterable[RecordedPosition], wall: int) -> list[RecordedView
 
 
 @dataclass(frozen=True)
-class RecorderView:
+class BoundView:
+    """A strategy with its recorder, on a trade date."""
+
+    strategy: Strategy
+    day: date
+
+    @cached_property
+    def recorder(self) -> Recorder | None:
+        """Return its recorder, None if it only takes alerts."""
+        return recorder_of(self.strategy)
+
+
+@dataclass(frozen=True)
+class RecorderView(BoundView):
     """A strategy at a glance: what it is, how it stands today, and what was last heard of it.
 
     wall: the wall clock's time at which that is, ns UTC
     """
 
-    strategy: Strategy
-    day: date
     wall: int
     closed: int
     made: Made
@@ -270,11 +281,6 @@ class RecorderView:
     last: RecorderLog | None
     waiting: int
     secret: str = ""
-
-    @cached_property
-    def recorder(self) -> Recorder | None:
-        """Return its recorder, None if it only takes alerts."""
-        return recorder_of(self.strategy)
 
     @cached_property
     def unread(self) -> Unread | None:
@@ -348,8 +354,12 @@ class RecorderView:
 def recorder_views(
     user: Any, day: date, rows: Iterable[Strategy] | None = None
 ) -> list[RecorderView]:
-    """Return a trader's strategies at a glance, in a number of queries that does not grow with them."""
-    listed = list(strategies(user) if rows is None else rows)
+    """Return a trader's strategies at a glance, in a number of queries that does not grow with them.
+
+    rows: which ones; None: all that are not archived
+    """
+    known = strategies(user).filter(archived_at__isnull=True) if rows is None else rows
+    listed = list(known)
     numbers, wall = [one.pk for one in listed], to_instant(timezone.now())
     mine = positions(user).filter(strategy__in=numbers)
     flat = mine.filter(closed_ns__isnull=False).select_related(None).order_by()

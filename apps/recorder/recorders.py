@@ -1,4 +1,4 @@
-"""Recorders: made, changed, cloned, started, stopped, their history reset. Each is told to the log and the audit."""
+"""Recorders: made, changed, cloned, started, stopped, their history reset; `archiving.py` puts them away. Each is told to the log and the audit."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -6,20 +6,18 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from apps.brokers.models import BrokerAccount, Route
-from apps.brokers.services import end_route
+from apps.brokers.models import BrokerAccount
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
-from apps.recorder import queries
 from apps.recorder.clock import now
 from apps.recorder.domain.messages import RecorderChanged
 from apps.recorder.domain.terms import BadRecorder, LogKind, Unit, Ways
-from apps.recorder.models import RecordedPosition, Recorder, RecordingSpan
+from apps.recorder.models import Recorder, RecordingSpan
 from apps.recorder.services import settle, write_log
 from apps.signals import services as strategies
 from apps.signals.domain.settings import BadSetting
-from apps.signals.models import Signal, Strategy
+from apps.signals.models import Strategy
 
 FIGURES: Final = ("size", "position_add", "unit", "take_profit", "stop_loss", "trim", "ways")
 MOST: Final = Decimal(1_000_000)
@@ -118,7 +116,7 @@ def change(
         if moved:
             told.append(f"account {recorder.account or 'none'}, {recorder.root}")
         if told:
-            _note(recorder, LogKind.CHANGED, f"Changed: {', '.join(told)}.", by)
+            note(recorder.strategy, LogKind.CHANGED, f"Changed: {', '.join(told)}.", by)
     return recorder
 
 
@@ -139,19 +137,22 @@ def clone(*, recorder: Recorder, by: str, name: str = "") -> tuple[Recorder, str
             only_tradingview=old.only_tradingview, requires_signature=old.requires_signature,
             quiet_minutes=old.quiet_minutes,
         )  # fmt: skip
-        _note(made, LogKind.CHANGED, f"Made as a copy of {old.name}.", by)
+        note(made.strategy, LogKind.CHANGED, f"Made as a copy of {old.name}.", by)
     return made, secret
 
 
 def start(*, recorder: Recorder, by: str, since: int | None = None) -> Recorder:
     """Record from now on, or from an earlier moment: 0 = everything that is kept. Started already: nothing happens.
 
-    Raises:  BadRecorder  it has no account, or one that its firm has closed
+    Raises:  BadRecorder  it has no account, or one that its firm has closed, or its strategy is archived
     """
     with transaction.atomic():
         recorder = _locked(recorder)
         if recorder.is_recording:
             return recorder
+        if Strategy.objects.filter(pk=recorder.strategy_id, archived_at__isnull=False).exists():
+            cure = f"{recorder.strategy.name} is archived; restore it first."
+            raise BadRecorder("", cure, "archived")
         if recorder.account is None:
             raise BadRecorder("account", "Choose the account whose fills are recorded first.")
         moment = now()
@@ -161,7 +162,12 @@ def start(*, recorder: Recorder, by: str, since: int | None = None) -> Recorder:
         _begin(recorder, begin)
         recorder.is_recording = True
         recorder.save(update_fields=["is_recording"])
-        _note(recorder, LogKind.STARTED, f"Recording {recorder.root} in {recorder.account}.", by)
+        note(
+            recorder.strategy,
+            LogKind.STARTED,
+            f"Recording {recorder.root} in {recorder.account}.",
+            by,
+        )
     return recorder
 
 
@@ -175,7 +181,7 @@ def stop(*, recorder: Recorder, by: str) -> Recorder:
         recorder.is_recording = False
         recorder.save(update_fields=["is_recording"])
         text = "Stopped recording; what is open is followed to its end."
-        _note(recorder, LogKind.STOPPED, text, by)
+        note(recorder.strategy, LogKind.STOPPED, text, by)
     return recorder
 
 
@@ -185,7 +191,7 @@ def reset(*, recorder: Recorder, by: str) -> Recorder:
         recorder = _locked(recorder)
         recorder.reset_before_ns, recorder.reset_ns = recorder.reset_ns, now()
         recorder.save(update_fields=["reset_ns", "reset_before_ns"])
-        _note(recorder, LogKind.RESET, "History begun anew; the fills are kept.", by)
+        note(recorder.strategy, LogKind.RESET, "History begun anew; the fills are kept.", by)
     return recorder
 
 
@@ -197,45 +203,8 @@ def undo_reset(*, recorder: Recorder, by: str) -> Recorder:
             return recorder
         recorder.reset_ns, recorder.reset_before_ns = recorder.reset_before_ns, None
         recorder.save(update_fields=["reset_ns", "reset_before_ns"])
-        _note(recorder, LogKind.RESET, "The reset of its history is taken back.", by)
+        note(recorder.strategy, LogKind.RESET, "The reset of its history is taken back.", by)
     return recorder
-
-
-def why_kept(strategy: Strategy) -> str:
-    """Return in words why a strategy can't be deleted, and what to do instead; empty: it can."""
-    name = strategy.name
-    if (
-        Signal.objects.filter(strategy=strategy).exists()
-        or RecordedPosition.objects.filter(strategy=strategy).exists()
-    ):
-        return f"{name} has a history; stop it and switch it off instead."
-    if queries.undecided(strategy.user, strategy.pk).exists():
-        return f"Fills that may be of {name} wait to be settled; say whose they are first."
-    if Recorder.objects.filter(strategy=strategy, is_recording=True).exists():
-        return f"{name} records; stop it first."
-    return ""
-
-
-def delete(*, strategy: Strategy, by: str) -> None:
-    """Delete a strategy that nothing has come of, with its recorder and log. Fills stay with their account.
-
-    Raises:  BadRecorder  there are signals or positions of it, fills that may be its, or it records
-    """
-    if why := why_kept(strategy):
-        raise BadRecorder("", why)
-    for route in Route.objects.filter(strategy=strategy):
-        end_route(route=route)
-    with transaction.atomic():
-        Recorder.objects.select_for_update().filter(strategy=strategy).first()
-        if why := why_kept(strategy):
-            raise BadRecorder("", why)
-        told = RecorderChanged(
-            at=to_instant(timezone.now()), user=strategy.user_id, strategy=strategy.pk,
-            strategy_name=strategy.name, what="deleted", text="Deleted; nothing had come of it.",
-            by=by,
-        )  # fmt: skip
-        strategy.delete()
-        bus.publish(told)
 
 
 # ---- inside ----
@@ -283,13 +252,14 @@ def _end(recorder: Recorder) -> None:
         settle(account=span.account, since=span.stopped_ns)
 
 
-def _note(recorder: Recorder, kind: LogKind, text: str, by: str) -> None:
-    at, strategy = to_instant(timezone.now()), recorder.strategy
-    write_log(user=recorder.user_id, strategy=strategy.pk, kind=kind, text=text, at=now())
+def note(strategy: Strategy, kind: LogKind, text: str, by: str, what: str = "") -> None:
+    """Keep in a strategy's log, and tell, what somebody did to it."""
+    at = to_instant(timezone.now())
+    write_log(user=strategy.user_id, strategy=strategy.pk, kind=kind, text=text, at=now())
     bus.publish(
         RecorderChanged(
-            at=at, user=recorder.user_id, strategy=strategy.pk, strategy_name=strategy.name,
-            what=str(kind), text=text, by=by,
+            at=at, user=strategy.user_id, strategy=strategy.pk, strategy_name=strategy.name,
+            what=what or str(kind), text=text, by=by,
         )
     )  # fmt: skip
 
@@ -347,8 +317,10 @@ def _free(user: Any, name: str) -> None:
     owner = getattr(user, "pk", user)
     if not name.strip():
         raise BadRecorder("name", "Give it a name, e.g. NQ Fade.")
-    if Strategy.objects.filter(user_id=owner, name=name).exists():
-        raise BadRecorder("name", f"You have a strategy named {name} already.")
+    same = Strategy.objects.filter(user_id=owner, name=name).first()
+    if same is not None:
+        put_away = ", an archived one: restore it, or use another name" if same.is_archived else ""
+        raise BadRecorder("name", f"You have a strategy named {name} already{put_away}.")
 
 
 def _next_name(strategy: Strategy) -> str:

@@ -23,6 +23,9 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
     name = serializers.CharField(source="strategy.name")
     symbol = serializers.CharField(source="strategy.symbol")
     is_active = serializers.BooleanField(source="strategy.is_active", help_text="It takes alerts.")
+    archived_at = MomentField(
+        source="strategy.archived_at", allow_null=True, help_text="Null: it is not archived."
+    )
     is_recording = serializers.BooleanField(source="recorder.is_recording", default=False)
     not_read = serializers.CharField(
         help_text="Why its account is not read although it is recorded, since when, and what helps; empty: it is read."

@@ -18,6 +18,7 @@ from apps.recorder import (
     excursions,
     import_life,
     import_work,
+    importing,
     joining,
     openings,
     outages,
@@ -80,5 +81,5 @@ def sweep_imports() -> int:
     waiting = import_work.left_over()
     for pk in waiting:
         import_work.send(pk)
-    import_life.forget_uploads()
+    importing.forget_uploads()
     return len(waiting)

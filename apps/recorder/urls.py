@@ -13,6 +13,7 @@ urlpatterns = [
         name="strategy-positions",
     ),
     path("strategies/<row:id>/clone/", api.CloneRecorder.as_view(), name="strategy-clone"),
+    path("strategies/<row:id>/archive/", api.ArchiveStrategy.as_view(), name="strategy-archive"),
     path("recorder/start/<row:id>/", api.StartRecorder.as_view(), name="recorder-start"),
     path("recorder/stop/<row:id>/", api.StopRecorder.as_view(), name="recorder-stop"),
     path("recorder/reset/<row:id>/", api.ResetRecorder.as_view(), name="recorder-reset"),

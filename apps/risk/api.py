@@ -30,7 +30,8 @@ from apps.risk.serializers import (
     RiskStatusSerializer,
     VerdictSerializer,
 )
-from apps.users.asked import read
+from apps.trades.domain.telling import sentence
+from apps.users.asked import ANYTHING, read
 
 ACCOUNT = OpenApiParameter("account", int, description="One account; all open ones if left out.")
 LIST = {400: PROBLEM, 404: PROBLEM}
@@ -39,6 +40,7 @@ LIST = {400: PROBLEM, 404: PROBLEM}
 class _Accounts(Listing):
     """The asker's accounts, each as it stands now."""
 
+    asks = ("account",)
     filter_backends = ()
 
     def get_queryset(self) -> QuerySet[Account]:
@@ -143,9 +145,16 @@ class CheckOrder(Wishing):
             "worst_loss": "0.00", "minis": "0", "allowed_minis": None,
         }  # fmt: skip
         said = only_closes if found.verdict is None else found.verdict.plain()
-        reasons = [{"code": code, "detail": detail} for code, detail in said["reasons"]]
-        sizes = {"quantity": found.quantity, "closes": found.closes}
-        return Response(VerdictSerializer({**said, "reasons": reasons, **sizes}).data)
+        told = list(said["reasons"])
+        if found.barred is not None:
+            code, detail = found.barred
+            told, said = (
+                [(code, sentence(detail.partition(": ")[2])), *told],
+                said | {"decision": "blocked"},
+            )
+        reasons = [{"code": code, "detail": detail} for code, detail in told]
+        more = {"quantity": found.quantity, "closes": found.closes, "sizes": found.sizes}
+        return Response(VerdictSerializer({**said, "reasons": reasons, **more}).data)
 
 
 class OwnLimits(Wishing):
@@ -192,6 +201,7 @@ class LockOut(Wishing):
 class KillSwitch(Wishing):
     """Out of everything."""
 
+    asks = ANYTHING  # a way out never fails for a word
     serializer_class = NothingAsked
 
     @extend_schema(responses={200: KilledSerializer, 400: PROBLEM})

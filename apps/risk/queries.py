@@ -1,14 +1,16 @@
 """Reads for pages and API: where accounts stand under their rules, and what the rules would say of an order. User first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from apps.brokers.domain.account import Kind
 from apps.brokers.domain.messages import (
     OrderProposed,
     PlaceOrder,
 )
 from apps.brokers.domain.order import Order, Origin
+from apps.brokers.domain.passage import SizeLimit, bars, size_limits
 from apps.brokers.domain.ticket import BadOrder, Setting, orders_for
 from apps.brokers.models import Account
 from apps.brokers.queries import AccountView, account_views, lasts_of
@@ -45,7 +47,10 @@ def lines_of(view: AccountView, standing: Standing) -> list[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An order as it would be, and what the rules would say. `order` is what enters; None: it only closes."""
+    """An order as it would be, and what the rules would say. `order` is what enters; None: it only closes.
+
+    barred: code and sentence of what keeps it from leaving for a broker whatever the rules say; sizes: the limits there
+    """
 
     order: Order | None
     legs: tuple[Order, ...]
@@ -53,6 +58,8 @@ class Preview:
     last: int
     instrument: Instrument
     verdict: Verdict | None
+    barred: tuple[str, str] | None = None
+    sizes: tuple[SizeLimit, ...] = ()
 
     @property
     def quantity(self) -> int:
@@ -94,7 +101,16 @@ def preview(
     lasts = lasts_of(one.contract for one in view.booked.holdings) | {now.contract: last}
     standing = standing_in(account)
     verdict = check(said, view.booked, standing, lasts, at, calendar=calendar())
-    return Preview(order, legs, closes, last, product, verdict)
+    made_by_rules = Preview(order, legs, closes, last, product, verdict)
+    if account.kind == Kind.PAPER:
+        return made_by_rules
+    # what the engine asks before it lets an entry leave, of the same books
+    desk = view.books.accounts[account.pk]
+    return replace(
+        made_by_rules,
+        barred=bars(desk, order, legs, view.books),
+        sizes=size_limits(desk, order, view.books),
+    )
 
 
 def verdict(user: Any, account: Account, asked: dict[str, Any]) -> Verdict | None:

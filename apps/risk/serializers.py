@@ -240,6 +240,14 @@ class LimitUseSerializer(serializers.Serializer[Any]):
     left_after = serializers.CharField()
 
 
+class SizeLimitSerializer(serializers.Serializer[Any]):
+    """What an order would bring a limit of Live orders to, in contracts."""
+
+    name = serializers.CharField(help_text="order, position or day.")
+    then = serializers.IntegerField()
+    most = serializers.IntegerField()
+
+
 class VerdictSerializer(serializers.Serializer[Any]):
     """What the rules would say of an order. The engine's own answer is the one that counts."""
 
@@ -252,6 +260,9 @@ class VerdictSerializer(serializers.Serializer[Any]):
     allowed_minis = serializers.IntegerField(allow_null=True)
     quantity = serializers.IntegerField()
     closes = serializers.IntegerField(help_text="Contracts that only close what is held.")
+    sizes = SizeLimitSerializer(
+        many=True, help_text="Of an entry at a broker, the limits that its owner set when he let orders out."
+    )  # fmt: skip
 
 
 # ---- what is asked for ----

@@ -41,6 +41,11 @@ class Strategy(Owned):
         blank=True,
         help_text="Alarm after so many minutes of open market without an alert, e.g. 60; empty = by its own rhythm, 0 = never.",
     )
+    archived_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Set: out of lists and choices, its alerts are refused, its history stays.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
 
@@ -52,6 +57,11 @@ class Strategy(Owned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        """Return whether it was put away."""
+        return self.archived_at is not None
 
 
 class AlertWatch(models.Model):

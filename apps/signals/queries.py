@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.bus.domain.message import to_datetime
 from apps.bus.models import FactRow
@@ -197,6 +197,25 @@ def signal(user: Any, *, id: int | None = None, key: str | None = None) -> Signa
     return rows(user).filter(**wanted).first()
 
 
+def strategies(user: Any) -> QuerySet[Strategy]:
+    """Return the strategies that a trader works with, oldest first: none that he has archived."""
+    mine: QuerySet[Strategy] = Strategy.objects.of(user).order_by("id")
+    return mine.filter(archived_at__isnull=True)
+
+
+def archived(user: Any) -> QuerySet[Strategy]:
+    """Return the strategies that a trader has put away, the last one first."""
+    mine: QuerySet[Strategy] = Strategy.objects.of(user).order_by("-archived_at", "-id")
+    return mine.filter(archived_at__isnull=False)
+
+
+def newest_of(user: Any, strategies: Iterable[int]) -> dict[int, Signal]:
+    """Return the newest signal of each of a trader's strategies that has one, in one query."""
+    newest = Signal.objects.filter(strategy=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    mine = Strategy.objects.of(user).filter(pk__in=list(strategies)).values(newest=Subquery(newest))
+    return {row.strategy_id: row for row in rows(user).filter(pk__in=mine)}
+
+
 @dataclass(frozen=True)
 class Silent:
     """A strategy whose alerts have stopped, as that was told. `text` has moments as facts write them."""
@@ -208,7 +227,9 @@ class Silent:
 
 def silent(user: Any) -> list[Silent]:
     """Return this trader's strategies whose alerts have stopped and not come again, oldest first."""
-    watches = AlertWatch.objects.filter(strategy__user=user, silent_since_ns__isnull=False)
+    watches = AlertWatch.objects.filter(
+        strategy__user=user, strategy__archived_at__isnull=True, silent_since_ns__isnull=False
+    )
     keys = {
         f"{AlertsStopped.name}:{one.strategy_id}:{one.silent_since_ns}": one.strategy
         for one in watches.select_related("strategy").order_by("strategy_id")

@@ -64,7 +64,7 @@ def _look_at(pk: int, now: int, wall: datetime, calendar: Calendar) -> bool:
         )
         watch = AlertWatch.objects.select_for_update().get(strategy=strategy)
         slept, watch.looked_at = wall - watch.looked_at > ASLEEP, wall
-        is_off = not strategy.is_active or strategy.quiet_minutes == NEVER
+        is_off = not strategy.is_active or strategy.is_archived or strategy.quiet_minutes == NEVER
         if is_off or slept or now < watch.listens_since_ns:
             watch.listens_since_ns = now
         if is_off or now < (watch.silent_since_ns or 0):

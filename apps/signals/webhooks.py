@@ -270,6 +270,8 @@ def _unwelcome(
             return Refused("BAD_SIGNATURE", "the HMAC-SHA256 of the body is another one")
     elif strategy.requires_signature:
         return Refused("NO_SIGNATURE", "X-Webhook-Signature is missing")
+    if strategy.is_archived:
+        return Refused("ARCHIVED", f"{strategy.name} is archived")
     if not strategy.is_active:
         return Refused("SWITCHED_OFF", f"{strategy.name} is switched off")
     return None

@@ -118,10 +118,13 @@ class MfeHistory(GenericAPIView[Any]):
 class LabStats(Trades):
     """The Signal Lab in numbers."""
 
+    asks = StatsQuerySerializer
     pagination_class = None
 
     @extend_schema(
-        parameters=[StatsQuerySerializer], responses={200: StatsSerializer, 400: PROBLEM}
+        parameters=[StatsQuerySerializer],
+        filters=True,
+        responses={200: StatsSerializer, 400: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """Return win rate, expectancy and more of your trades, for both variants and one target.

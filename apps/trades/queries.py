@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -15,7 +15,7 @@ from apps.bus.models import FactRow
 from apps.marketdata import price
 from apps.marketdata.domain.calendar import trade_date
 from apps.marketdata.domain.candle import Candle
-from apps.marketdata.domain.instrument import Instrument
+from apps.marketdata.domain.instrument import Instrument, instrument
 from apps.marketdata.domain.session import day_bounds, frame_end, frame_start
 from apps.marketdata.price import Price
 from apps.marketdata.queries import candles_between
@@ -27,7 +27,7 @@ from apps.trades.domain import trade as domain
 from apps.trades.domain.outcome import Statistics, Variant, statistics
 from apps.trades.domain.record import armed_record, target_name, target_price, track_record
 from apps.trades.domain.telling import Told, tell
-from apps.trades.domain.trade import PathPoint, State, path
+from apps.trades.domain.trade import PathPoint, State, Track, TrackStatus, path
 from apps.trades.models import Trade
 from apps.trades.store import to_trade
 
@@ -308,8 +308,27 @@ def lab_stats(
     In the order of their entries.
     """
     chosen = (rows(user) if only is None else only).order_by("entry_ns", "id")
-    trades = [to_trade(row) for row in chosen]
+    trades = [_ran(*row) for row in chosen.values_list(*_RAN)]
     return {variant: statistics(trades, variant, target, fee_r) for variant in Variant}
+
+
+class _Ran(NamedTuple):
+    """A trade as its outcome needs it: whole trades would take most of the time."""
+
+    no_be: Track
+    be: Track
+    risk: int
+
+
+_RAN: Final = ("root", "risk", "no_be_status", "no_be_best", "be_status", "be_best")
+
+
+def _ran(root: str, risk: Decimal, no_be: str, no_be_best: int, be: str, be_best: int) -> _Ran:
+    return _Ran(
+        Track("no_be", TrackStatus(no_be), no_be_best),
+        Track("be", TrackStatus(be), be_best),
+        instrument(root).to_ticks(risk),
+    )
 
 
 # ---- the path of one trade ----

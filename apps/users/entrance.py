@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 
 from apps.users.models import User
 from apps.users.secret import seal, unseal
@@ -45,7 +46,13 @@ class Credential:
             super().full_clean()  # type: ignore[misc]
         except (KeyError, TypeError, ValueError, AttributeError, IndexError):
             self.cleaned_data: dict[str, Any] = {}
-            self.add_error("credential", "This passkey cannot be read.")  # type: ignore[attr-defined]
+            self.add_error("credential", "This passkey cannot be read.")
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Note what is wrong; of a passkey it is not said in the words for a code."""
+        if getattr(error, "code", None) == "incorrect_code":
+            error = "This passkey was not accepted. Try once more, or another way in."
+        super().add_error(field, error)  # type: ignore[misc]
 
 
 class AddPasskey(Credential, AddWebAuthnForm):  # type: ignore[misc]
@@ -81,7 +88,7 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
         "username_password_mismatch": "Wrong user or password.",
         "incorrect_password": "Wrong password.",
-        "incorrect_code": "That was not it. A code is good for half a minute, and each only once.",
+        "enter_current_password": "That is not your password now.",
         "too_many_login_attempts": "Too many wrong codes. Wait five minutes, then try again.",
     }
 
@@ -93,6 +100,22 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
         """Remember of whoever signs up that he has an address to confirm."""
         user.must_confirm = True
         return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """Return where a changed password leads: back to what guards the account, with the word that it is kept."""
+        return reverse("desk:security")
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell by letter what was changed; where the last address was taken away, there once more."""
+        if not email and not EmailAddress.objects.get_primary_email(user):
+            email = (context or {}).get("deleted_email")
+        super().send_notification_mail(template_prefix, user, context, email)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return from where somebody asks, behind as many proxies as are set.
@@ -133,6 +156,11 @@ class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     """What second factors are called here, and how their secrets are kept: sealed, as a broker's password is."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "That was not it. A code is good for half a minute, and each only once.",
+        "unverified_email": (
+            "An address of yours is not confirmed yet. Open the link in its letter, or remove the address under E-mail; "
+            "then set the second factor up."
+        ),
         "add_email_blocked": (
             "An address can't be added while a second factor is on. Turn the authenticator app off and remove "
             "the passkeys, add the address and open its letter, then set the second factor up again."

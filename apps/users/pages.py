@@ -1,8 +1,14 @@
 """The door."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseServerError,
+)
 from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
@@ -40,6 +46,22 @@ def broken(request: HttpRequest) -> HttpResponse:
     ):  # what broke may be what was asked for the note of live orders: then it is left out
         return defaults.server_error(request)
     return HttpResponseServerError(page)
+
+
+def no_page(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer a visit to the address of a button with a page: there leads a sign-in that came between press and deed."""
+
+    def answering(request: HttpRequest) -> HttpResponse:
+        answer = get_response(request)
+        if request.method != "GET" or not isinstance(answer, HttpResponseNotAllowed):
+            return answer
+        page = render(request, "405.html", status=405)
+        page["Allow"] = answer["Allow"]
+        return page
+
+    return answering
 
 
 def _is_api(request: HttpRequest) -> bool:

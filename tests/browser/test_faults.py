@@ -1,5 +1,6 @@
 """What a trader sees when something breaks, and that it mends by itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,26 @@ def test_a_dead_desk_is_told_and_the_page_goes_on_when_it_is_back(
 ) -> None:
     desk = Desk(tmp_path, SPEED=SPEED).ready()
     page = signed_in(browser, desk)
-    expect(page.locator(".feed-light")).to_have_attribute("data-feed", "live")
+    live = page.locator('.feed-light[data-feed="live"]')
+    expect(live).to_be_visible(timeout=PATIENCE_MS)
     desk.kill()
     expect(page.locator(".feed-light")).to_contain_text("desk not reached", timeout=PATIENCE_MS)
     assert page.locator(".ticker-last").inner_text() != "–", "figures stay"
     expect(page.locator("#feed-note")).to_contain_text("Numbers are as of")
+    expect(page.locator("#feed-note")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    note = page.locator("#feed-note").bounding_box()
+    assert note is not None
+    assert note["height"] < 60, "a line over the page, not a column of it"
+    page.get_by_role("link", name=re.compile("^Flatten")).first.click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text("The desk does not answer")
+    page.keyboard.press("Escape")
+    expect(asked).not_to_be_visible()
+    assert page.locator(".ticker-last").inner_text() != "–", "the page stands"
     again = Desk(tmp_path, SPEED=SPEED, PORT=desk.port)
     try:
         again.ready()

@@ -113,6 +113,16 @@ def test_a_short_page_on_a_phone_leaves_its_room_below(opened: Opened) -> None:
     assert len(set(heights.values())) == 1, heights
 
 
+def test_main_scrolls_no_further_than_its_content(opened: Opened) -> None:
+    page = opened("/")
+    expect(page.locator(".trade-row .only-read").first).to_be_attached()
+    below = page.evaluate(
+        """Math.round(document.documentElement.scrollHeight
+            - Math.max(innerHeight, document.querySelector(".desk").getBoundingClientRect().bottom + scrollY))"""
+    )
+    assert below <= 1, f"{below} pixels of nothing under the desk"
+
+
 def test_the_keyboard_reaches_the_content_first(opened: Opened) -> None:
     page = opened("/")
     page.keyboard.press("Tab")

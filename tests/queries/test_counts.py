@@ -33,8 +33,9 @@ from apps.notifications.domain.wording import Notice
 from apps.recorder import files
 from apps.recorder.models import AccountDayMark, Import, ImportedRow, Recorder
 from apps.recorder.services import settle
+from apps.signals.models import WebhookRefusal
 from tests.cast import Actor
-from tests.factories import a_price, a_signal, a_trade
+from tests.factories import a_price, a_signal, a_strategy, a_trade
 from tests.integration.papertrading.rows import a_fill, a_position, an_account, an_order
 from tests.integration.recorder.rows import a_broker_account, a_recorder
 from tests.integration.recorder.rows import a_fill as recorded_fill
@@ -147,6 +148,11 @@ def _populated(user: Any, minutes: range) -> dict[str, Any]:
     for minute in minutes:
         bar = f"2025-12-02T14:{minute:02d}:00Z"
         a_signal(user, bar=bar)
+        other = a_strategy(user, f"Other {minute}")
+        a_signal(user, bar=bar, strategy=other)
+        WebhookRefusal.objects.create(
+            strategy=other, received_at=timezone.now(), code="UNREADABLE", detail="", body="?"
+        )
         entered = a_signal(user, bar=bar, status="ENTERED", direction="BULLISH")
         active = a_trade(user, signal=entered, entered=f"2025-12-02T14:{minute:02d}:30Z")
         a_trade(user, prices=("20060.00", "20014.00"), entered=f"2025-12-02T14:{minute:02d}:40Z")

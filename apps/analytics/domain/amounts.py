@@ -51,7 +51,7 @@ def mean_in_r(results: Sequence[Result], part: Part) -> Fraction | None:
 
 def total(amounts: Iterable[Fraction]) -> Fraction:
     """Return the exact sum; 0 of nothing."""
-    whole, denominator = _over_one(amounts)
+    whole, denominator = in_parts(amounts)
     return Fraction(sum(whole), denominator)
 
 
@@ -60,7 +60,7 @@ def mean(amounts: Sequence[Fraction]) -> Fraction | None:
     return total(amounts) / len(amounts) if amounts else None
 
 
-def _over_one(amounts: Iterable[Fraction]) -> tuple[list[int], int]:
+def in_parts(amounts: Iterable[Fraction]) -> tuple[list[int], int]:
     """Return amounts as whole numbers over their common denominator."""
     parts = [one.as_integer_ratio() for one in amounts]
     common = lcm(*{denominator for _, denominator in parts})

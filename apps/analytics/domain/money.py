@@ -4,7 +4,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-CENT: Final = Decimal("0.01")
 MONEY_PARTS: Final = 10_000  # of a dollar, as rows keep money
 
 
@@ -15,10 +14,13 @@ def in_cents(amount: Fraction) -> Decimal:
 
 def as_text(amount: Fraction) -> str:
     """Return dollars as the API tells them: two decimals, or four where they are exact and have more."""
-    exact = _rounded(amount, 4)
-    if Fraction(exact) == amount and exact != exact.quantize(CENT):
-        return f"{exact:f}"
-    return f"{in_cents(amount):f}"
+    times, rest = divmod(MONEY_PARTS, amount.denominator)
+    if rest:  # not exact with four decimals
+        return f"{in_cents(amount):f}"
+    dollars, parts = divmod(abs(amount.numerator) * times, MONEY_PARTS)
+    cents, rest = divmod(parts, 100)
+    sign = "-" if amount.numerator < 0 else ""
+    return f"{sign}{dollars}.{parts:04d}" if rest else f"{sign}{dollars}.{cents:02d}"
 
 
 def _rounded(amount: Fraction, decimals: int) -> Decimal:

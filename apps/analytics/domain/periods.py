@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from apps.analytics.domain.amounts import common_parts, total
+from apps.analytics.domain.amounts import common_parts, in_parts, total
 from apps.analytics.domain.result import Outcome, Result
 
 
@@ -29,14 +29,16 @@ def by_day(results: Sequence[Result]) -> list[Period]:
 
     No trades: empty. One day: one period. Source: spec 10.1.
     """
-    common = common_parts(results)
+    common, win, loss = common_parts(results), Outcome.WIN, Outcome.LOSS
     days: dict[date, list[int]] = {}  # of each: net, trades, wins, losses
     for one in results:
         tally = days.get(one.day) or days.setdefault(one.day, [0, 0, 0, 0])
         tally[0] += one.net_parts if one.over == common else one.net_parts * (common // one.over)
         tally[1] += 1
-        tally[2] += one.outcome is Outcome.WIN
-        tally[3] += one.outcome is Outcome.LOSS
+        if one.outcome is win:
+            tally[2] += 1
+        elif one.outcome is loss:
+            tally[3] += 1
     return [
         Period(day, Fraction(whole, common), *counts)
         for day, (whole, *counts) in sorted(days.items())
@@ -115,10 +117,11 @@ def curve(days: Sequence[Period]) -> list[Level]:
     `drawdown.deepest` looks at every trade, so it may be deeper than this curve shows. No days: empty. One day: one level.
     Source: spec 10.1.
     """
-    level = peak = Fraction(0)
+    nets, over = in_parts(one.net for one in days)
+    level = peak = 0
     found = []
-    for day in days:
-        level += day.net
+    for day, net in zip(days, nets, strict=True):
+        level += net
         peak = max(peak, level)
-        found.append(Level(day, level, peak - level))
+        found.append(Level(day, Fraction(level, over), Fraction(peak - level, over)))
     return found

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import sqrt
 from typing import Final
 
-from apps.analytics.domain.amounts import mean, total
+from apps.analytics.domain.amounts import in_parts
 from apps.analytics.domain.periods import Period
 
 TRADING_DAYS: Final = 252  # of a year, by which daily figures are annualised
@@ -22,10 +22,13 @@ def sharpe(days: Sequence[Period]) -> float | None:
     """
     if len(days) < 2:
         return None
-    middle = mean([one.net for one in days])
-    assert middle is not None
-    spread = total((one.net - middle) ** 2 for one in days) / (len(days) - 1)
-    return _annual(middle, spread)
+    nets, over = in_parts(one.net for one in days)
+    count, whole = len(nets), sum(nets)
+    # The sum of (net - mean)², times the number of days, so that it is a whole number of squared parts.
+    apart = count * sum(net * net for net in nets) - whole * whole
+    return _annual(
+        Fraction(whole, count * over), Fraction(apart, count * (count - 1) * over * over)
+    )
 
 
 def sortino(days: Sequence[Period]) -> float | None:
@@ -36,10 +39,9 @@ def sortino(days: Sequence[Period]) -> float | None:
     """
     if len(days) < 2:
         return None
-    middle = mean([one.net for one in days])
-    assert middle is not None
-    spread = total(one.net**2 for one in days if one.net < 0) / len(days)
-    return _annual(middle, spread)
+    nets, over = in_parts(one.net for one in days)
+    below = sum(net * net for net in nets if net < 0)
+    return _annual(Fraction(sum(nets), len(nets) * over), Fraction(below, len(nets) * over * over))
 
 
 def _annual(middle: Fraction, spread: Fraction) -> float | None:

@@ -22,6 +22,13 @@ class Outcome(StrEnum):
     BREAK_EVEN = "break_even"
 
 
+_WIN, _LOSS, _EVEN = (
+    Outcome.WIN,
+    Outcome.LOSS,
+    Outcome.BREAK_EVEN,
+)  # looked up once, not for each result
+
+
 class Result:
     """One closed trade. Instants are ns UTC; nobody changes it.
 
@@ -86,16 +93,16 @@ class Result:
             )
         self.opened_at, self.closed_at, self.day = opened_at, closed_at, day
         self.is_bullish, self.over, self.fees_known = is_bullish, over, fees_known
-        self.gross_parts, self.fees_parts = int(gross), int(fees)
-        self.net_parts = self.gross_parts - self.fees_parts
+        self.gross_parts, self.fees_parts = made, paid = int(gross), int(fees)
+        self.net_parts = made - paid
         self.risk_parts = int(risk) if risk else None
         self.best_parts = self.mfe_parts = None if best is None else int(best)
         self.worst_parts = self.mae_parts = None if worst is None else int(worst)
-        if self.mfe_parts is not None:
-            self.mfe_parts = max(0, self.mfe_parts, self.gross_parts)
-        if self.mae_parts is not None:
-            self.mae_parts = min(0, self.mae_parts, self.gross_parts)
-        self.outcome = _class(self.gross_parts)
+        if self.mfe_parts is not None and self.mfe_parts < (least := max(0, made)):
+            self.mfe_parts = least
+        if self.mae_parts is not None and self.mae_parts > (most := min(0, made)):
+            self.mae_parts = most
+        self.outcome = _WIN if made > 0 else _LOSS if made else _EVEN
 
     @property
     def gross(self) -> Fraction:
@@ -144,12 +151,6 @@ class Result:
 
     def _exact(self, parts: int | None) -> Fraction | None:
         return None if parts is None else Fraction(parts, self.over)
-
-
-def _class(gross: int) -> Outcome:
-    if not gross:
-        return Outcome.BREAK_EVEN
-    return Outcome.WIN if gross > 0 else Outcome.LOSS
 
 
 def of(results: Sequence[Result], outcome: Outcome) -> list[Result]:

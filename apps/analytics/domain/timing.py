@@ -5,7 +5,6 @@ Source:  "spec" is product-spec.md, 10.1
 
 from collections.abc import Sequence
 from fractions import Fraction
-from statistics import median_high, median_low
 
 from apps.analytics.domain.result import Result
 from apps.bus.domain.message import SECOND
@@ -25,8 +24,9 @@ def median_seconds(results: Sequence[Result]) -> Fraction | None:
 
     No trade whose close was kept: None. Source: spec 10.1.
     """
-    each = _lengths(results)
-    return Fraction(median_low(each) + median_high(each), 2 * SECOND) if each else None
+    each = sorted(_lengths(results))
+    middle = len(each) // 2
+    return Fraction(each[middle] + each[~middle], 2 * SECOND) if each else None
 
 
 def _lengths(results: Sequence[Result]) -> list[int]:

@@ -84,6 +84,7 @@ class Line:
     uncovered: of an entry: how often it was closed because it had lost its stop
     unwanted: of an entry: why everything is closed, and so what is filled of it all the same
     left_for: why its end was asked for, in our words: the broker says only that it is over
+    over_at: when that was by the broker's clock; told_for: of a leg: why it ended, as the desk made it out and told
     refusals: how often in a row the broker refused a change or an end; refused: its newest word about that
     refused_stop: of a trailing stop: where the broker did not want it; it asks again at a better price
     arm_at:  of a stop: it moves to what was paid when this has traded
@@ -129,6 +130,8 @@ class Line:
     uncovered: int = 0
     unwanted: str = ""
     left_for: str = ""
+    over_at: int = 0
+    told_for: str = ""
     refusals: int = 0
     refused: str = ""
     refused_stop: int | None = None
@@ -222,6 +225,10 @@ class AbroadState:
 
     lines: list[Line] = field(default_factory=list)
     booked: set[str] = field(default_factory=set)
+
+    def unwanted(self) -> set[str]:
+        """Return the desk's entries of which what is filled all the same is closed."""
+        return {one.order for one in self.lines if one.unwanted and not one.is_over}
 
 
 def split(order: Order, legs: Iterable[Order], age: int) -> list[Line]:

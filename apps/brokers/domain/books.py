@@ -1,6 +1,6 @@
 """The books: accounts, orders and positions as they stand, and how a day and a fill change them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -45,10 +45,16 @@ class LedgerState:
 
 
 class Books:
-    """Every account with its orders and positions. `changed_*`, `fills`, `fees_of_past`, `days`: what has still to be written."""
+    """Every account with its orders and positions.
 
-    def __init__(self, state: LedgerState | None = None) -> None:
-        """Take over what the rows know. `at` is the market time as far as it was told."""
+    `changed_*`, `reasons`, `fills`, `fees_of_past`, `days`: what has still to be written.
+    """
+
+    def __init__(self, state: LedgerState | None = None, unwanted: Iterable[str] = ()) -> None:
+        """Take over what the rows know. `at` is the market time as far as it was told.
+
+        leaving: entries whose end was asked for; unwanted: those of them of which what is filled all the same is closed
+        """
         state = state or LedgerState()
         self.at = 0
         self.accounts = {account.id: account for account in state.accounts}
@@ -57,11 +63,13 @@ class Books:
         for order in state.orders:
             self.remember(order)
         self.positions = {(one.account, one.contract, one.strategy): one for one in state.positions}
-        self.leaving: set[str] = set()  # entries whose end was asked for
+        self.unwanted = set(unwanted)
+        self.leaving = set(unwanted)
         self.watched = {one.waiter: one for one in state.positions}
         self.changed_accounts: dict[int, Account] = {}
         self.changed_orders: dict[str, Order] = {}
         self.changed_positions: dict[str, Position] = {}
+        self.reasons: dict[str, str] = {}  # of orders that are over: why, as it is known now
         self.fills: list[OrderFilled] = []
         self.days: list[tuple[DayClosed, Account]] = []
         self.fees_of_past: list[tuple[FeesCorrected, bool]] = []  # and whether its position is open
@@ -71,6 +79,7 @@ class Books:
         self.changed_accounts.clear()
         self.changed_orders.clear()
         self.changed_positions.clear()
+        self.reasons.clear()
         self.fills.clear()
         self.fees_of_past.clear()
         self.days.clear()
@@ -269,6 +278,7 @@ class Books:
         """An order that is over needs no place here any more; its row keeps it."""
         self.orders.pop(order.id, None)
         self.leaving.discard(order.id)
+        self.unwanted.discard(order.id)
         legs = self._legs.get(order.parent)
         if legs is not None:
             self._legs[order.parent] = [one for one in legs if one is not order]

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from apps.brokers.domain.books import Books, named
+from apps.brokers.domain.books import ON_ITS_WAY, Books, named
 from apps.brokers.domain.facts import OrderCancelled, OrderExpired
 from apps.brokers.domain.messages import CancelRequested
 from apps.brokers.domain.order import Order, OrderStatus, Role
+from apps.brokers.domain.position import Position
 from apps.bus.domain.message import Message
 
 
@@ -27,16 +28,27 @@ class Canceller:
         """Return those of them that could make a position larger."""
         return [one for one in self.cancellable(account) if not one.is_exit]
 
+    def entries_of(self, position: Position) -> list[Order]:
+        """Return the entries that went out and would still make a position larger."""
+        return [
+            one
+            for one in self.entries(position.account)
+            if one.place == position.place
+            and one.side.sign == position.sign and one.status in ON_ITS_WAY
+        ]  # fmt: skip
+
     def take_back(
         self, orders: Iterable[Order], reason: str, at: int, *, at_once: bool = False,
         closes: bool = False,
     ) -> Iterator[Message]:  # fmt: skip
-        """End what is held here, and ask for the end of what went out."""
+        """End what is held here, and ask for the end of what went out; `closes`: what it still gets is closed again."""
         for order in orders:
             if order.status is OrderStatus.HELD:
                 yield from self.drop_held(order, OrderStatus.CANCELLED, at, reason)
             elif not order.is_over:
                 self._books.leaving.add(order.id)
+                if closes:
+                    self._books.unwanted.add(order.id)
                 yield CancelRequested(order, at, reason, at_once, closes)
 
     def drop_held(

@@ -92,7 +92,8 @@ def _unprotected(contract: str, net: int, at_work: list[OrderSeen]) -> Iterator[
         and one.status is not BrokerStatus.SUSPENDED
     )  # fmt: skip
     if covered < abs(net):
-        words = f"{contract}: {in_words(net)} at the broker, working stops close {covered} of it."
+        stops = f"working stops close {covered} of it" if covered else "no working stop closes it"
+        words = f"{contract}: {in_words(net)} at the broker, {stops}."
         detail = {"net": net, "covered": covered, "side": out.value}
         yield Found(Differs.UNPROTECTED, contract, words, detail)
 

@@ -145,8 +145,12 @@ class Copier:
         kind = _TYPES[(alert.order_type or "").lower()]
         id, text = f"{alert.id}.{account.id}", alert.comment or alert.sender_strategy or ""
         closing = f"{id}-c"
-        entries = [
-            one.id for one in self._under_way(account.id, alert.strategy, roots) if not one.is_exit
+        under_way = self._under_way(account.id, alert.strategy, roots)
+        turns = stand.held * plan.side < 0
+        firsts = [
+            one.id
+            for one in under_way
+            if (turns if one.is_exit else plan.clears or one.id in self._books.unwanted)
         ]
         if plan.close or plan.clears:
             yield RouteExit(
@@ -159,6 +163,7 @@ class Copier:
                 at,
                 plan.clears,
                 text,
+                plan.side,
             )
         if not plan.enter and not plan.by_risk:
             return
@@ -168,16 +173,15 @@ class Copier:
         symbol = (
             self._router.fronts.get(traded, traded) if route and route.root else alert.symbol or ""
         )
-        sign = plan.enter or plan.by_risk
+        sign = plan.side
         place = PlaceOrder(
             id=id, user=alert.user, account=account.id, symbol=symbol, side=side_of(sign), type=kind,
             quantity=0 if plan.by_risk else abs(plan.enter), bracket=_bracket(alert),
             risk_percent=percent if plan.by_risk else None, most=_most(alert, stand, sign, multiplier),
             strategy=alert.strategy, signal=alert.id, snap=True, text=text[:200], **_prices(alert, kind),
         )  # fmt: skip
-        # at a broker an entry that is taken back may still fill: the new one waits until that is over
-        firsts = (closing, *(entries if plan.clears else ()))
-        after = next((one for one in firsts if one in self._books.orders), "")
+        # at a broker an entry that is taken back may still fill: the new one waits until that is over, as for an exit
+        after = next((one for one in (closing, *firsts) if one in self._books.orders), "")
         yield RouteOrder(place, at, route is not None and route.mode is Mode.APPROVE, after)
 
     def _gated(self, route: Route | None, at: int) -> Why | None:
@@ -195,14 +199,19 @@ class Copier:
 
     def _stand(self, account: int, strategy: int, roots: tuple[str, ...]) -> Stand:
         """Return what a strategy holds here of an instrument, and what is on its way."""
-        held = entries = exits = 0
+        held = entries = exits = unwanted = 0
         for position in self._books.held_by(account):
             if position.strategy == strategy and position.instrument.root in roots:
                 held += position.quantity
         for order in self._under_way(account, strategy, roots):
             left = order.side.sign * order.remaining
-            entries, exits = (entries, exits + left) if order.is_exit else (entries + left, exits)
-        return Stand(held, entries, exits)
+            if order.is_exit:
+                exits += left
+            elif order.id in self._books.unwanted:
+                unwanted += left
+            else:
+                entries += left
+        return Stand(held, entries, exits, unwanted)
 
     def _under_way(self, account: int, strategy: int, roots: tuple[str, ...]) -> list[Order]:
         return [

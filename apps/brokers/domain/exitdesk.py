@@ -7,7 +7,6 @@ from apps.brokers.domain.books import ON_ITS_WAY, Books
 from apps.brokers.domain.cancelling import Canceller
 from apps.brokers.domain.facts import FlattenAsked
 from apps.brokers.domain.messages import (
-    CancelRequested,
     ClosePosition,
     EntriesForbidden,
     Flatten,
@@ -82,7 +81,10 @@ class ExitDesk:
 
     @handles(ClosePosition)
     def close_position(self, wish: ClosePosition) -> Iterator[Message]:
-        """Close a position, or part of it; turned round, the opposite one is an entry that the rules judge."""
+        """Close a position, or part of it; turned round, the opposite one is an entry that the rules judge.
+
+        Closed whole, what is still to come of its entries is taken back, and closed too if it is filled all the same.
+        """
         account = self._books.own(wish, wish.account)
         if isinstance(account, CommandRefused):
             yield account
@@ -105,8 +107,12 @@ class ExitDesk:
             yield self._books.refused(wish, "NO_STOP", detail)
             return
         side = side_of(position.quantity).opposite
+        entries = self._canceller.entries_of(position) if size == position.size else []
         yield from self._placing.exit(
             position, size, wish.id, Origin.PERSON, self._books.at, "CLOSE"
+        )
+        yield from self._canceller.take_back(
+            entries, "CLOSE", self._books.at, at_once=True, closes=True
         )
         if wish.reverse:
             opposite = PlaceOrder(
@@ -138,7 +144,10 @@ class ExitDesk:
                 for one in self._canceller.entries(self._books.accounts[said.account].id)
                 if one.strategy == said.strategy and root_of(one.contract) in said.roots
             ]
-            yield from self._canceller.take_back(waiting, "ALERT", said.at, at_once=True)
+            for order in waiting:
+                yield from self._canceller.take_back(
+                    [order], "ALERT", said.at, at_once=True, closes=order.side.sign != said.then
+                )
         left = said.quantity
         for position in self._books.held_by(said.account):
             if position.strategy == said.strategy and position.instrument.root in said.roots:
@@ -166,7 +175,9 @@ class ExitDesk:
                     order, OrderStatus.CANCELLED, at, "SIGNAL_VOID"
                 )
             elif order.status in ON_ITS_WAY:
-                yield CancelRequested(order, self._books.at, "SIGNAL_VOID", True, True)
+                yield from self._canceller.take_back(
+                    [order], "SIGNAL_VOID", self._books.at, at_once=True, closes=True
+                )
         for position in [
             one for one in self._books.positions.values() if one.signal == said.signal
         ]:

@@ -244,6 +244,14 @@ class OrderCancelled(OrderFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEndExplained(OrderFact):
+    """Why it had ended is known now: what ended it was told later than its end."""
+
+    name: ClassVar[str] = "order.end_explained"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected(OrderFact):
     """The venue did not take it."""
 

@@ -61,6 +61,7 @@ class Fills:
             yield from self._book_apart(line.place, line.side, line.role, said, name, price)
         else:
             yield self._reporter.filled(order, said, name, price)
+        yield from self._reporter.explain(line, said.at, order.signal if order else "")
         yield from self._after(line, said)
 
     def _after(self, line: Line, said: ReportBroker) -> Iterator[Message]:

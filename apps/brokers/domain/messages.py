@@ -342,6 +342,8 @@ class RouteExit(Message):
     """An alert closes so many contracts that a strategy holds in an account. No rule is asked.
 
     id: of the order; alert: that wants it; clears: entries that still wait are taken back first
+    then: the side on which the alert enters anew, +1 or -1, 0 = on none: what is filled all the same of an entry that is
+          taken back is closed again, unless it is on that side
     """
 
     id: str
@@ -353,6 +355,7 @@ class RouteExit(Message):
     at: int
     clears: bool
     text: str = ""
+    then: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Position:
     closed_at: int | None = None
 
     @property
+    def place(self) -> tuple[int, str, int]:
+        """Return where it is held: account, contract, strategy."""
+        return (self.account, self.contract, self.strategy)
+
+    @property
     def waiter(self) -> str:
         """Return the name under which its extremes are watched."""
         return f"p:{self.key}"

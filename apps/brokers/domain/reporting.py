@@ -6,12 +6,15 @@ from typing import Final
 
 from apps.brokers.domain.abroad import Line, Stage
 from apps.brokers.domain.books import Books
+from apps.brokers.domain.facts import OrderEndExplained
 from apps.brokers.domain.lines import Lines
 from apps.brokers.domain.messages import BrokerReported, Report, ReportBroker
 from apps.brokers.domain.order import Order, OrderStatus, Role
-from apps.bus.domain.message import Message
+from apps.bus.domain.message import SECOND, Message
 
 REAL: Final = "broker"
+TWIN_FILLED: Final = "OCO"
+AT_ONCE: Final = SECOND  # so long after a fill its twin is over at the broker, at the most
 
 
 class Reporter:
@@ -54,7 +57,7 @@ class Reporter:
         """An order at the broker is over, with the legs of an entry of which nothing was filled."""
         if line.is_over:
             return
-        line.stage, line.ending, line.reason = Stage.OVER, what.value, reason
+        line.stage, line.ending, line.reason, line.over_at = Stage.OVER, what.value, reason, at
         self._lines.note(line)
         if line.role is Role.ENTRY and not line.filled:
             for leg in self._lines.legs_of(line):
@@ -72,6 +75,26 @@ class Reporter:
             if leg.role is not Role.ENTRY:
                 yield from self.ended(leg, at)
 
+    def explain(self, leg: Line, at: int, signal: str) -> Iterator[Message]:
+        """Say that a leg's twin had ended by this fill, where its end was told first.
+
+        A twin that was over well before, by the broker's clock, was ended by somebody else.
+        """
+        twin = self._lines.get(leg.twin)
+        if twin is None or twin.told_for in ("", TWIN_FILLED) or at > twin.over_at + AT_ONCE:
+            return
+        why = self._why(twin)
+        if why != TWIN_FILLED:
+            return
+        twin.told_for = self._books.reasons[twin.order] = why
+        self._lines.note(twin)
+        yield OrderEndExplained(
+            at=at, user=twin.user, account=twin.account, order=twin.order, contract=twin.contract,
+            side=twin.side.value, type=twin.type.value, role=twin.role.value,
+            quantity=sum(one.quantity for one in self._lines.of_order(twin.order)),
+            strategy=twin.strategy, signal=signal, reason=why,
+        )  # fmt: skip
+
     def _say_end(self, line: Line, mine: list[Line], at: int) -> Iterator[Message]:
         order = self._books.orders.get(line.order)
         if order is None or order.is_over:
@@ -80,7 +103,10 @@ class Reporter:
         what = Report(worst.ending) if worst.ending else Report.CANCELLED
         if order.status is OrderStatus.WAITING and what is Report.EXPIRED:
             what = Report.CANCELLED
-        reason = worst.reason or (self._why(line) if line.head else "")
+        reason = worst.reason
+        if line.head and not reason:
+            line.told_for = reason = self._why(line)
+            self._lines.note(line)
         yield BrokerReported(order.account, order.id, what, at, reason=reason)
 
     def _why(self, leg: Line) -> str:
@@ -88,7 +114,7 @@ class Reporter:
         twin = self._lines.get(leg.twin)
         traded = max(twin.filled, twin.told) if twin else 0
         if twin and (traded >= twin.quantity or (traded and not leg.left_for)):
-            return "OCO"
+            return TWIN_FILLED
         if any(one.is_kill for one in self._lines.alone(leg.place)):
             return "KILL"  # the broker ends what rests before it closes
         return leg.left_for or "ENDED_AT_BROKER"

@@ -48,14 +48,23 @@ class Settler:
         if not order.after or not self._taken_back(order.place):
             return None
         first = next(iter(self._lines.of_order(order.after)), None)
-        return 0 if first is None or first.is_exit else self._held(order.place)
+        if first is None or first.is_exit:
+            return 0
+        held = self._held(order.place)
+        stays = max(0, abs(held) - self._leaving(order.place))
+        return stays if held > 0 else -stays
 
     def _taken_back(self, place: Place) -> list[Line]:
         return [one for one in self._lines.heads(place) if one.is_leaving and not one.is_over]
 
     def _held(self, place: Place) -> int:
+        """Return what is held: what is booked, and what entries must have got whose legs were told before them."""
         position = self._books.positions.get(place)
-        return position.quantity if position else 0
+        untold = sum(
+            one.side.sign * max(0, sum(leg.filled for leg in self._lines.legs_of(one)) - one.filled)
+            for one in self._lines.heads(place)
+        )
+        return untold + (position.quantity if position else 0)
 
     # ---- exits fit what is held ----
 
@@ -108,6 +117,9 @@ class Settler:
             if one.type is OrderType.MARKET and not one.is_kill
         )
 
+    def _is_closing(self, place: Place) -> bool:
+        return any(one.type is OrderType.MARKET for one in self._lines.alone(place))
+
     def _closing(self, place: Place, *, is_under_way: bool) -> str:
         """Return why a holding is closed otherwise than by its legs: by the exit that does it, or has just done it."""
         exits = [one for one in self._lines.in_place(place) if one.is_exit and not one.head]
@@ -135,6 +147,8 @@ class Settler:
         if line.is_exit:
             yield from self._go_out(line, at)
             return
+        if line.after and self._is_closing(line.place):
+            return  # what was filled of an entry that was taken back, too late for its exit
         held = self._held(line.place)
         if line.after and held * line.side.sign < 0:
             yield from self._reporter.end(line, Report.CANCELLED, at, "NOT_CLOSED")

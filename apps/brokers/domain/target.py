@@ -16,11 +16,15 @@ _CLOSES = {"close": 0, "close_long": 1, "close_short": -1}
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What an account holds for a strategy, and which of its entries and exits are still on their way; signed."""
+    """What an account holds for a strategy, and which of its entries and exits are still on their way; signed.
+
+    unwanted: entries that are taken back, of which what is filled all the same is closed: nothing of them is expected
+    """
 
     held: int = 0
     entries: int = 0
     exits: int = 0
+    unwanted: int = 0
 
     @property
     def base(self) -> int:
@@ -45,6 +49,11 @@ class Plan:
     by_risk: int = 0
     clears: bool = False
     why: Why | None = None
+
+    @property
+    def side(self) -> int:
+        """Return the side on which something is opened, +1 or -1, 0: nothing is."""
+        return self.by_risk or (self.enter > 0) - (self.enter < 0)
 
 
 def scaled(size: int, multiplier: Decimal) -> int:
@@ -83,8 +92,8 @@ def planned(
 
 
 def _closed(stand: Stand, only: int) -> Plan:
-    held, expected = stand.held * (only or 1), stand.expected * (only or 1)
-    there = (held > 0 or expected > 0) if only else (stand.held or stand.entries)
+    held, expected = stand.held * (only or 1), (stand.expected + stand.unwanted) * (only or 1)
+    there = (held > 0 or expected > 0) if only else (stand.held or stand.entries or stand.unwanted)
     if not there:
         what = {0: "nothing", 1: "nothing long", -1: "nothing short"}[only]
         return Plan(why=("FLAT", f"{what} is held here for this strategy"))

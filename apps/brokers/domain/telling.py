@@ -278,6 +278,7 @@ WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "order.changed": _changed,
     "order.filled": _filled,
     "order.cancelled": _ended("cancelled", "quiet"),
+    "order.end_explained": _ended("had ended", "quiet"),
     "order.rejected": _ended("rejected", "bad"),
     "order.expired": _ended("expired", "wait"),
     "order.change_refused": lambda p: Told(

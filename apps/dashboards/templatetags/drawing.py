@@ -4,12 +4,14 @@ import re
 from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
 from django.templatetags.static import static
+from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -27,6 +29,7 @@ _OWN_NAME: Final = ("mark",)  # not an icon of the set, so without its prefix
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """Draw an icon of the set; the words beside it say what it means."""
     address, anchor = static("img/icons.svg"), name if name in _OWN_NAME else f"i-{name}"
@@ -123,6 +126,17 @@ def day_minute(value: datetime | None, today: date | None = None) -> str:
     there = value.astimezone(ZoneInfo(CHICAGO))
     year = " %Y" if isinstance(today, date) and there.year != today.year else ""
     return f"{there:%-d %b{year} %H:%M}"
+
+
+@register.filter
+def day(value: date | None, style: str) -> str:
+    """Write a date as `date` does, each one once: a page writes the same few days over and over. Empty where there is none."""
+    return "" if value is None else _day(value, style)
+
+
+@lru_cache(maxsize=20_000)
+def _day(value: date, style: str) -> str:
+    return dateformat.format(value, style)
 
 
 @register.filter

@@ -98,7 +98,7 @@ def build_engine(state: EngineState | None = None, *, frames: Iterable[int] = ()
     `frames` are time frames in seconds that settings ask for beside the usual ones.
     """
     state = state or EngineState()
-    books = Books(state.ledger)
+    books = Books(state.ledger, state.abroad.unwanted())
     prices = Prices(books)
     placing = Placing(books, prices, state.signals.calendar)
     router = Router(state.routes)

@@ -66,8 +66,8 @@ NOBODYS: Final = frozenset({Reason.UNATTRIBUTED, Reason.AMBIGUOUS, Reason.BEFORE
 
 
 class BadRecorder(ValueError):
-    """Something of a recorder that cannot be: the field, and what is wrong and helps."""
+    """Something of a recorder that cannot be: the field, and what is wrong and helps. `code` is of one without a field."""
 
-    def __init__(self, field: str, detail: str) -> None:
+    def __init__(self, field: str, detail: str, code: str = "in_use") -> None:
         super().__init__(f"{field}: {detail}")
-        self.field, self.detail = field, detail
+        self.field, self.detail, self.code = field, detail, code

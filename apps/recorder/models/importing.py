@@ -53,6 +53,9 @@ class Import(Owned):
     accounts = models.JSONField(
         default=dict, help_text="Name in the file: broker account, or null."
     )
+    made_accounts = models.JSONField(
+        default=list, help_text="Accounts for files that were made for it; they go with it."
+    )
     seen = models.JSONField(default=dict, help_text="What the preview counted.")
     counts = models.JSONField(default=dict, help_text="What came of it.")
     only_good = models.BooleanField(default=False, help_text="Bad rows are left out, by wish.")

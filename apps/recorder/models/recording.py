@@ -154,6 +154,7 @@ class RecordedPosition(Owned):
         ordering: ClassVar = ["-opened_ns", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["strategy", "-closed_ns"], name="recorded_history"),
+            models.Index(fields=["strategy", "-opened_ns", "-id"], name="recorded_newest"),
             models.Index(fields=["account", "contract", "opened_ns"], name="recorded_ledger"),
             models.Index(fields=["user", "-closed_ns"], name="recorded_of_user"),
         ]

@@ -71,7 +71,7 @@ def in_short(rules: Rules) -> str:
         else "no daily limit"
     )
     if rules.size:
-        parts.append(f"{rules.size.minis} minis")
+        parts.append(f"{rules.size.minis} mini{'' if rules.size.minis == 1 else 's'}")
     if rules.target:
         parts.append(f"target {dollars(rules.target, sign=False)}")
     return ", ".join(parts)

@@ -30,6 +30,11 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Prices of a chart are no feed of this desk",
         "The desk has its own ticks; switch this alert off, or send signals and orders.",
     ),
+    "ARCHIVED": Reason(
+        403,
+        "This strategy is archived",
+        "Restore it on the page Strategies, or switch the alert off where it is sent.",
+    ),
     "SWITCHED_OFF": Reason(403, "This strategy is switched off", "Switch it on on its page."),
     "WRONG_ADDRESS": Reason(
         403,

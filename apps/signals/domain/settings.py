@@ -1,7 +1,7 @@
 """How the signals of a strategy are handled: the names and defaults of methodology, chapter 16."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
@@ -54,7 +54,7 @@ class SignalSettings:
 
     def plain(self) -> dict[str, Any]:
         """Return the settings as JSON values under their machine names, for the record."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
 
 
 def decimal_text(value: Fraction) -> str:
@@ -67,14 +67,21 @@ def settings_for(instrument: Instrument, given: Mapping[str, Any] | None = None)
 
     Raises:  BadSetting  an unknown name, an unusable value, or an instrument that has no defaults
     """
-    if not given:
-        return _usual(instrument)
-    return _overruled(instrument, dict(given))
+    return _read(instrument, _Given(repr(given or {}), given or {}))
 
 
-@lru_cache(maxsize=256)
-def _usual(instrument: Instrument) -> SignalSettings:
-    return _overruled(instrument, {})
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Settings as they are given, known by how they are written."""
+
+    text: str
+    values: Mapping[str, Any] = field(compare=False)
+
+
+@lru_cache(maxsize=1_000)
+def _read(instrument: Instrument, given: _Given) -> SignalSettings:
+    """Return what the same settings come to, read once: thousands of trades rest on a handful of them."""
+    return _overruled(instrument, dict(given.values))
 
 
 def _overruled(instrument: Instrument, given: dict[str, Any]) -> SignalSettings:

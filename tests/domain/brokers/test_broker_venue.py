@@ -557,7 +557,7 @@ def alerted(world: World, number: int, side: str, size: int, **more: Any) -> lis
 
 @pytest.mark.parametrize(
     ("fills", "side", "held"),
-    [(0, "long", 2), (3, "long", 3), (0, "short", -2), (3, "short", 3)],
+    [(0, "long", 2), (3, "long", 3), (0, "short", -2), (3, "short", -2)],
 )
 def test_an_alert_s_entry_waits_until_the_one_that_it_replaces_is_over_at_the_broker(
     fills: int, side: str, held: int

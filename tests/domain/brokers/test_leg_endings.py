@@ -1,12 +1,14 @@
 """Why stop and target of a bracket at a broker are over: what truly ended them is told, not what usually does."""
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 
-from apps.brokers.domain.facts import OrderCancelled
+from apps.brokers.domain.facts import OrderCancelled, OrderEndExplained
 from apps.brokers.domain.messages import CancelOrder, ClosePosition, Flatten, FlattenRequested
 from apps.brokers.domain.telling import WORDS, why
+from apps.bus.domain.message import SECOND
 from tests.domain.brokers.test_broker_venue import NQ, World
 
 
@@ -80,3 +82,76 @@ def test_the_page_says_it_in_words() -> None:
     (stop, _) = [one for one in world.facts[before:] if isinstance(one, OrderCancelled)]
     payload = {"reason": stop.reason, "type": "stop", "side": "sell", "quantity": 1, "contract": NQ}
     assert WORDS["order.cancelled"](payload).text == "Closed by hand."
+
+
+def _last_words(world: World, since: int) -> dict[str, str]:
+    """Return why each leg ended, as it was told last."""
+    told = [
+        one for one in world.facts[since:] if isinstance(one, OrderCancelled | OrderEndExplained)
+    ]
+    return {one.order.rpartition("-")[2]: one.reason for one in told}
+
+
+def _apart(world: World, filled: str, other: str) -> None:
+    """Let one leg fill, and hear of its twin's end first."""
+    world.broker.fill(world.tags(filled)[0], 1)
+    twin = world.tags(other)[0]
+    world.hear(next(n for n, one in enumerate(world.broker.told) if one.tag == twin))
+
+
+@pytest.mark.parametrize(("filled", "other"), [("t", "s"), ("s", "t")])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_leg_that_is_told_as_ended_before_its_twin_s_fill_ends_by_that_fill(
+    filled: str, other: str, restarts: bool
+) -> None:
+    world = World()
+    world.entered(1)
+    before = len(world.facts)
+    _apart(world, filled, other)
+    assert list(_last_words(world, before).values()) == ["ENDED_AT_BROKER"]
+    if restarts:
+        world.restart()
+    world.quiet()
+    (said,) = [one for one in world.facts if isinstance(one, OrderEndExplained)]
+    assert list(_last_words(world, before).values()) == ["OCO"]
+    assert (
+        WORDS[said.name](
+            {
+                "type": said.type,
+                "side": "sell",
+                "quantity": 1,
+                "contract": NQ,
+                "reason": said.reason,
+            }
+        ).text
+        == "The other leg of its bracket was filled."
+    )
+
+
+def test_whichever_way_round_it_is_told_a_leg_s_last_word_is_the_same() -> None:
+    seen = set()
+    for order in permutations(range(3)):
+        world = World()
+        world.entered(1)
+        before = len(world.facts)
+        world.broker.fill(world.tags("t")[0], 1)
+        told = list(world.broker.told)
+        assert len(told) == 3  # the fill, the target's end and the stop's
+        for number in order:
+            world.hear(world.broker.told.index(told[number]))
+        world.quiet()
+        assert (world.held, dict(world.engine.ledger.books.orders)) == (0, {})
+        seen.add(_last_words(world, before)["s"])
+    assert seen == {"OCO"}
+
+
+def test_a_stop_that_somebody_ended_long_before_its_target_fills_was_ended_by_him() -> None:
+    world = World()
+    world.entered(1)
+    before = len(world.facts)
+    _stop_vanishes(world)
+    world.quiet()
+    world.broker.at += 60 * SECOND
+    _target_fills(world)
+    world.quiet()
+    assert _last_words(world, before)["s"] == "ENDED_AT_BROKER"

@@ -106,20 +106,33 @@ def test_the_page_lets_live_orders_out_after_a_real_second_factor_alone() -> Non
     assert "LIVE" in browser.get("/").content.decode()
 
 
-def test_what_was_typed_wrongly_is_said_at_its_field_and_the_sizes_stay() -> None:
+def test_what_was_typed_wrongly_is_said_at_its_field_before_the_factor_is_asked_for() -> None:
+    """A typo costs no second factor; and what was right before the proof is looked at again after it."""
     user = somebody()
     secret, _ = give_second_factor(user)
     browser = enter()
     browser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
     account = adopted(user, "live")
-    form = {"typed": "live alpha", **{name: str(size) for name, size in SIZES.items()}}
-    asked = browser.post(f"/live/{account.pk}/switch/", form)["Location"]
+    path, form = f"/live/{account.pk}/switch/", {name: str(size) for name, size in SIZES.items()}
+    for more, words in (
+        ({"typed": "live alpha"}, "Type exactly: LIVE Alpha 2."),
+        ({"typed": "LIVE Alpha 9", "per_order": "9"}, "9 is more than the 2 of a position"),
+        ({"typed": "LIVE Alpha 2", "per_day": "0"}, "greater than or equal to 1"),
+    ):
+        answer = browser.post(path, form | more)
+        assert answer.status_code == 400
+        page = answer.content.decode()
+        assert words in page and '<span class="problem">' in page
+        day = more.get("per_day", "6")
+        assert f'id="id_per_day-{account.pk}" name="per_day" value="{day}"' in page
+    asked = browser.post(path, form | {"typed": "LIVE Alpha 2"})["Location"]
+    assert asked.startswith("/accounts/2fa/reauthenticate/")
     assert b"With your password" not in browser.get(asked).content, (
         "it would lead round in a circle"
     )
+    Account.objects.filter(pk=account.pk).update(name="Beta")  # meanwhile it is called otherwise
     page = browser.post(asked, {"code": code_of(secret)}).content.decode()
-    assert '<span class="problem">Type exactly: LIVE Alpha 2.</span>' in page
-    assert f'id="id_per_day-{account.pk}" name="per_day" value="6"' in page
+    assert '<span class="problem">Type exactly: LIVE Beta 2.</span>' in page
     assert not LiveSwitch.objects.exists()
 
 
@@ -155,6 +168,34 @@ def test_what_is_on_the_way_is_drawn_again_for_its_owner_alone(alice: Actor, bob
     assert "off: nothing but exits leaves" in off
     assert bob.client.get(path).status_code == 404
     assert Client().get(path).status_code == 302
+
+
+def test_a_login_that_is_out_is_said_beside_the_orders_that_wait_for_it(alice: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    login = account.remote.connection
+    path, words = f"/live/{account.pk}/orders/", "Nothing reaches the broker now"
+    for state, is_said in (("ok", False), ("displaced", True), ("lost", True), ("ok", False)):
+        type(login).objects.filter(pk=login.pk).update(state=state)
+        for page in ("/live/", path):
+            assert (words in alice.client.get(page).content.decode()) is is_said, (state, page)
+
+
+def test_a_difference_is_drawn_for_who_looks_at_the_page_already(alice: Actor, bob: Actor) -> None:
+    account = adopted(alice.user, "demo")
+    path = f"/live/{account.pk}/orders/?part=differences"
+    page = alice.client.get("/live/").content.decode()
+    assert f'src="{path}"' in page and f"user.{alice.user.pk}.reconciles" in page
+    assert "The broker says otherwise" not in alice.client.get(path).content.decode()
+    row = Difference.objects.create(
+        user=alice.user, account=account, kind="unprotected", subject=CONTRACT,
+        words="long 2, no working stop closes it", seen_at=timezone.now(),
+    )  # fmt: skip
+    assert "no working stop" not in alice.client.get(path).content.decode(), "not told yet"
+    Difference.objects.filter(pk=row.pk).update(told_at=timezone.now())
+    again = alice.client.get(path).content.decode()
+    assert "no working stop closes it" in again and f'id="stop-{row.pk}"' in again
+    assert "Place this stop" in again and "Close it at the broker" in again
+    assert bob.client.get(path).status_code == 404
 
 
 def test_live_orders_are_let_out_by_name_size_and_second_factor(alice: Actor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.brokers.models import Account, Order, Position
+from apps.brokers.models import Account, LiveSwitch, Order, Position
 from apps.bus import transport
 from apps.risk.models import Standing
 from tests.cast import Actor
@@ -197,6 +197,13 @@ def test_the_chosen_account_stays_chosen(alice: Actor) -> None:
     assert 'data-env="live"' in shown(alice, "/signals/")
 
 
+def test_the_admin_says_too_that_live_orders_are_on(carol: Actor) -> None:
+    bravo = an_account(carol.user, "Bravo", kind="live")
+    assert "LIVE orders are on" not in shown(carol, "/admin/")
+    let_out(bravo)
+    assert "LIVE orders are on: Bravo" in words(shown(carol, "/admin/"))
+
+
 def test_the_strip_says_that_a_followed_trade_is_a_signals_alone(alice: Actor) -> None:
     """On a LIVE account that is flat, LONG alone would be read as its position."""
     a_trade(alice.user)
@@ -278,6 +285,34 @@ def test_the_verdict_of_a_brokers_account_knows_its_switch_and_its_size(alice: A
     let_out(bravo)
     assert "switched off" not in verdict(2) and "Blocked" not in verdict(2)
     assert "Blocked" in verdict(11) and "11 is more than 10, your limit of an order." in verdict(11)
+
+
+def test_the_verdict_of_a_brokers_account_says_which_of_its_limits_an_order_breaks(
+    alice: Actor,
+) -> None:
+    """Of a position with what is held and on its way, of a day with what was opened: as the desk reckons it."""
+    bravo = an_account(alice.user, "Bravo", kind="live")
+    let_out(bravo)
+    LiveSwitch.objects.update(per_order=3, per_position=4, per_day=9)
+    a_position(bravo)  # two are held
+    an_order(bravo, role="entry", status="working")  # and one is on its way
+    Account.objects.update(opened_today=5)
+
+    def verdict(quantity: int) -> str:
+        asked = TICKET | {"quantity": str(quantity)}
+        return words(alice.client.get("/manager/verdict/", asked).content.decode())
+
+    one = verdict(1)
+    assert "Contracts held with it 4 of 4" in one and "Opened today with it 7 of 9" in one
+    assert "Blocked" not in one
+    two = verdict(2)
+    assert "Blocked" in two
+    assert "The position would be 5, more than 4, your limit of a position." in two
+    Account.objects.update(opened_today=8)
+    assert "10 contracts would be opened today, more than 9, your limit of a day." in verdict(1)
+    other = TICKET | {"side": "sell", "quantity": "3"}
+    turned = words(alice.client.get("/manager/verdict/", other).content.decode())
+    assert "held or ordered the other way" in turned
 
 
 # ---- what is refused before the engine hears of it ----

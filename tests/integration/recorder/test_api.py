@@ -185,7 +185,7 @@ def test_a_strategy_with_a_history_is_not_deleted(alice: Actor) -> None:
     a_fill(account, 1, "20000.00", 1)
     settle(account=account)
     told = sent(alice, "delete", f"/api/strategies/{recorder.strategy_id}/", status=409)
-    assert "switch it off" in told["detail"]
+    assert "archive it" in told["detail"]
 
 
 @pytest.mark.parametrize("door", ["api", "page"])

@@ -13,7 +13,7 @@ from apps.brokers.domain.told import BrokerFillSeen
 from apps.brokers.mirror import take_in
 from apps.brokers.models import BrokerAccount, BrokerFill
 from apps.bus.models import FactRow
-from apps.recorder import import_life, import_work, importing, services
+from apps.recorder import import_work, importing, services
 from apps.recorder.import_life import CannotImport
 from apps.recorder.models import AccountDayMark, Import, ImportedRow, RecordedPosition
 from tests.cast import Actor
@@ -215,7 +215,7 @@ def test_what_was_imported_in_part_can_be_undone_and_not_thrown_away(alice: Acto
     found.refresh_from_db()
     with pytest.raises(CannotImport, match="undo it instead"):
         importing.discard(importing=found)
-    assert import_life.forget_uploads() == 0
+    assert importing.forget_uploads() == 0
     assert b"Undo that part" in alice.client.get(f"/recorders/import/{found.pk}/").content
     importing.undo(importing=found, at_once=True)
     assert known(account) == [] and found.state == Import.State.UNDONE

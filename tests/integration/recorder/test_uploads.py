@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.dashboards import import_pages
-from apps.recorder import import_life, import_work, importing, receiving
+from apps.recorder import import_work, importing, receiving
 from apps.recorder.models import Import
 from apps.system.limits import MOST_BODY
 from tests.cast import Actor
@@ -133,9 +133,9 @@ def test_an_upload_is_nobody_elses(alice: Actor, bob: Actor) -> None:
 def test_an_upload_that_nobody_goes_on_with_is_thrown_away(alice: Actor) -> None:
     row = Import.objects.get(pk=begun(alice.client).json()["id"])
     receiving.append(row, 0, [TEXT[:10]])
-    assert import_life.forget_uploads() == 0 and import_work.left_over() == []
+    assert importing.forget_uploads() == 0 and import_work.left_over() == []
     Import.objects.update(moved_at=timezone.now() - timedelta(days=2))
-    assert import_life.forget_uploads() == 1 and not row.path.exists()
+    assert importing.forget_uploads() == 1 and not row.path.exists()
     other = begun(alice.client).json()["id"]
     alice.client.post(f"/recorders/import/{other}/discard/")
     assert not Import.objects.exists()

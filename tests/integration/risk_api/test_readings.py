@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.brokers.models import Account
+from apps.brokers.models import Account, LiveSwitch
 from apps.bus import transport
 from apps.risk import models
 from apps.risk.domain.limits import Level, LimitName
@@ -18,6 +18,7 @@ from apps.risk.domain.reading import rules_for
 from apps.risk.domain.standing import Lock, LockKind, Standing
 from tests.cast import Actor
 from tests.factories import NOW, a_fact, a_price, at
+from tests.integration.brokers.shared import let_out
 from tests.integration.papertrading.rows import a_position, an_account, an_order, send
 
 pytestmark = pytest.mark.django_db
@@ -262,6 +263,27 @@ def test_the_check_tells_what_an_order_could_cost(alice: Actor) -> None:
     assert {one["code"] for one in large["reasons"]} >= {"MAX_CONTRACTS", "DAILY_LOSS"}
     naked = check(alice, account).json()
     assert (naked["decision"], naked["reasons"][0]["code"]) == ("confirm", "NO_STOP")
+
+
+def test_a_check_says_which_limit_of_live_orders_an_order_breaks(alice: Actor) -> None:
+    a_price("20000.00")
+    account = an_account(alice.user, "Bravo", kind="demo")
+    let_out(account)
+    LiveSwitch.objects.update(per_order=3, per_position=3, per_day=9)
+    a_position(account)
+    fits = check(alice, account, quantity=1, bracket={"stop_points": "10"}).json()
+    assert fits["decision"] != "blocked"
+    assert [(one["name"], one["then"], one["most"]) for one in fits["sizes"]] == [
+        ("order", 1, 3), ("position", 3, 3), ("day", 1, 9),
+    ]  # fmt: skip
+    large = check(alice, account, quantity=2, bracket={"stop_points": "10"}).json()
+    assert (large["decision"], large["reasons"][0]) == (
+        "blocked",
+        {
+            "code": "SIZE_LIMIT",
+            "detail": "The position would be 4, more than 3, your limit of a position.",
+        },
+    )
 
 
 def test_an_order_that_only_closes_is_not_judged(alice: Actor) -> None:

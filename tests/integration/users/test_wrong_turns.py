@@ -33,6 +33,15 @@ def test_a_wrong_page_is_a_page(alice: Actor) -> None:
     assert b"There is no such page here" in answer.content
 
 
+def test_a_press_that_a_sign_in_came_between_is_answered_with_a_page(alice: Actor) -> None:
+    answer = alice.client.get("/settings/sessions/end/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert b"the press did not count" in answer.content
+    assert alice.client.get("/api/paper-trading/flatten/")["Content-Type"].startswith(
+        "application/"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [("/api/realtime/active-trades/", "application/problem+json"), ("/signals/", "text/html")],

@@ -35,6 +35,10 @@ class Command(BaseCommand):
             "--account", action="append", default=[], metavar="NAME=ID",
             help="broker account of a name in the file; NAME is empty where the file names none",
         )  # fmt: skip
+        parser.add_argument(
+            "--make-accounts", action="store_true",
+            help="make an account for files for each name in the file that goes nowhere",
+        )  # fmt: skip
         parser.add_argument("--only-good", action="store_true", help="leave bad rows out")
         parser.add_argument("--look", action="store_true", help="count, import nothing")
 
@@ -57,9 +61,11 @@ class Command(BaseCommand):
         )  # fmt: skip
         if row.state == Import.State.BAD:
             raise CommandError(f"{options['file']}: {row.reason}", returncode=2)
-        if options["account"]:
+        if options["account"] or options["make_accounts"]:
             chosen = dict(map(_account, options["account"]))
-            importing.choose_accounts(importing=row, chosen=chosen, at_once=True)
+            importing.choose_accounts(
+                importing=row, chosen=chosen, at_once=True, make_missing=options["make_accounts"]
+            )
         for problem in (*row.problems, *_warnings(row)):
             self.stderr.write(problem)
         if options["look"]:
