@@ -91,7 +91,8 @@ def orders(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "live/_is_on.html", {"panel": now})
     if request.GET.get("part") == "differences":
         now = {"row": account, "differences": _told([account.pk])}
-        return render(request, "live/_differences.html", {"panel": now, "how": HOW})
+        words = {"panel": now, "how": HOW, "reasons": REASONS}
+        return render(request, "live/_differences.html", words)
     waiting, sent = _waiting([account.pk]), _lately([account.pk])
     panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
     return render(request, "live/_orders.html", {"panel": panel})
