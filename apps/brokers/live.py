@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.brokers import dispatches, services
+from apps.brokers import cash, dispatches, services
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
 from apps.brokers.domain.brokervenue import NOT_AT_BROKER
@@ -32,6 +32,7 @@ from apps.brokers.models import (
     Position,
 )
 from apps.brokers.models.remote import AT_WORK
+from apps.brokers.reconciling import reconcile
 from apps.brokers.taking_over import take_over
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
@@ -204,13 +205,15 @@ def _dispatch(
 
 
 def repair(
-    *, user: Any, difference: Difference, how: str, stop: str = "", source: str = "page"
-) -> str:
+    *, user: Any, difference: Difference, how: str, stop: str = "", reason: str = "",
+    amount: str = "", source: str = "page",
+) -> str:  # fmt: skip
     """Mend one difference with one click and return what is being done, in words.
 
     how: take_over the broker's position, close it at the broker, cancel an order there, place a stop,
          forget an order that the broker does not have, or that never arrived there
          it is ours: the order there that looks like one of which nobody knew whether it was sent
+         book what the balances differ by: for this reason, if it is still this amount, see `cash.book`
 
     Raises:  Refused, NoAnswer
     """
@@ -220,6 +223,12 @@ def repair(
     if how not in REPAIRS[difference.kind]:
         detail = f"{how!r} does not mend this; use one of {', '.join(REPAIRS[difference.kind])}"
         raise Refused("BAD_VALUE", detail, "how")
+    if how == "book":
+        words = cash.book(
+            user=user, difference=difference, reason=reason, amount=amount, source=source
+        )
+        reconcile(BrokerAccount.objects.get(account=account))
+        return words
     if difference.kind == Differs.UNDECIDED:
         return _settle(account, difference, how)
     if how == "take_over":
@@ -295,7 +304,9 @@ REPAIRS: Final[Mapping[str, tuple[str, ...]]] = {
     Differs.MISSING: ("forget",),
     Differs.UNPROTECTED: ("stop", "close"),
     Differs.UNDECIDED: ("forget", "ours"),
+    Differs.CASH: ("book",),
 }
+HOWS: Final = tuple(dict.fromkeys(how for hows in REPAIRS.values() for how in hows))
 
 
 def _settle(account: Account, difference: Difference, how: str) -> str:

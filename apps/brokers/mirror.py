@@ -8,6 +8,7 @@ Taking rows in again changes nothing and says nothing. Rows, and the facts of wh
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -48,6 +49,7 @@ from apps.marketdata.domain.calendar import trade_date
 
 S = TypeVar("S", OrderSeen, FillSeen, PositionSeen)
 BY_FILE = "csv:"  # begins the source of a fill that was imported
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 CHUNK = 500  # names in one query
 VANISHED = MINUTE  # a row told so shortly before a snapshot may have come while it was read
 
@@ -70,11 +72,18 @@ class Taken:
         return bool(self.accounts or self.orders or self.fills or self.positions)
 
 
-def take_in(connection: Connection, seen: Snapshot | Iterable[Seen], source: str) -> Taken:
+def take_in(
+    connection: Connection,
+    seen: Snapshot | Iterable[Seen],
+    source: str,
+    read_at: datetime | None = None,
+) -> Taken:
     """Keep what a broker says, and say what is new of it.
 
-    source: where it was heard, `stream` or `poll` or a file; kept with fills
+    source:  where it was heard, `stream` or `poll` or a file; kept with fills
+    read_at: none of it was told before this moment; now, if nothing is said
     """
+    read_at = read_at or timezone.now()
     snapshot = seen if isinstance(seen, Snapshot) else None
     told: Iterable[Seen] = seen.all if isinstance(seen, Snapshot) else seen
     rows = [fitted(row) for row in told]
@@ -87,7 +96,7 @@ def take_in(connection: Connection, seen: Snapshot | Iterable[Seen], source: str
         Connection.objects.select_for_update().filter(pk=connection.pk).first()
         desk = _Desk(connection, source, taken, facts)
         desk.accounts([row for row in rows if isinstance(row, AccountSeen)], snapshot)
-        desk.cash([row for row in rows if isinstance(row, CashSeen)])
+        desk.cash([row for row in rows if isinstance(row, CashSeen)], read_at)
         desk.orders([row for row in rows if isinstance(row, OrderSeen)], snapshot)
         desk.fills([row for row in rows if isinstance(row, FillSeen)])
         desk.positions([row for row in rows if isinstance(row, PositionSeen)], snapshot)
@@ -171,14 +180,14 @@ class _Desk:
             )
         )
 
-    def cash(self, told: Sequence[CashSeen]) -> None:
-        """Keep the newest money of each account."""
+    def cash(self, told: Sequence[CashSeen], read_at: datetime) -> None:
+        """Keep the newest money of each account, and since when it is known that it is no older."""
         for row in told:
             account = self._accounts.get(row.account)
             if account is None:
                 self._taken.unknown += 1
                 continue
-            now = row
+            now, is_newest = row, row.at >= account.cash_at
             if account.balance is not None and account.realized is not None:
                 known = CashSeen(row.account, account.balance, account.cash_at, account.realized)
                 now = cash_after(known, row)
@@ -187,6 +196,9 @@ class _Desk:
                 account.balance, account.realized, account.cash_at = wanted
                 account.save(update_fields=["balance", "realized", "cash_at"])
                 self._taken.accounts.append(account)
+            if is_newest and read_at > (account.cash_read_at or LONG_AGO):
+                account.cash_read_at = read_at
+                account.save(update_fields=["cash_read_at"])
 
     def orders(self, told: Sequence[OrderSeen], snapshot: Snapshot | None) -> None:
         """Keep orders. A day order of a session that is over and is listed no more has expired."""

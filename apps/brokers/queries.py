@@ -22,6 +22,7 @@ from apps.brokers.models import (
     AccountDay,
     BrokerAccount,
     Connection,
+    Difference,
     Fill,
     Order,
     Position,
@@ -318,3 +319,9 @@ def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
     rows: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user)
     rows = rows.filter(connection__is_removed=False).exclude(connection__broker=FILE)
     return rows.select_related("connection", "account")
+
+
+def differences(user: Any, *, gone: bool = False) -> QuerySet[Difference]:
+    """Return where a trader's accounts and his brokers disagree now; with `gone` all that ever did, told or not."""
+    rows: QuerySet[Difference] = Difference.objects.of(user).select_related("account")
+    return rows if gone else rows.filter(gone_at__isnull=True, told_at__isnull=False)

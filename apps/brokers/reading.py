@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from django.db.models import Exists, OuterRef, Q
@@ -258,6 +258,7 @@ def poll(number: int) -> Taken | None:
     row = Connection.objects.filter(pk=number).first()
     if row is None or number not in to_read():
         return None
+    began = timezone.now()
     try:
         snapshot = asyncio.run(_snapshot(row))
     except (BrokerError, LookupError) as problem:
@@ -265,7 +266,7 @@ def poll(number: int) -> Taken | None:
         if not _is_fresh(row) and not isinstance(problem, LoginRefused):
             _lost(number, str(problem))
         return None
-    taken = take_home(row, snapshot, "poll")
+    taken = take_home(row, snapshot, "poll", began)
     for account in BrokerAccount.objects.filter(connection=row).select_related("account"):
         reconcile(account)
     Connection.objects.filter(pk=number).update(polled_at=timezone.now())
@@ -275,9 +276,14 @@ def poll(number: int) -> Taken | None:
     return taken
 
 
-def take_home(row: Connection, seen: Snapshot | Sequence[Seen], source: str) -> Taken:
-    """Keep what a broker says, and bring what is new of it to the engine."""
-    taken = take_in(row, seen, source)
+def take_home(
+    row: Connection,
+    seen: Snapshot | Sequence[Seen],
+    source: str,
+    read_at: datetime | None = None,
+) -> Taken:
+    """Keep what a broker says, and bring what is new of it to the engine. `read_at`: see `take_in`."""
+    taken = take_in(row, seen, source, read_at)
     reports.tell(taken.orders, taken.fills)
     return taken
 

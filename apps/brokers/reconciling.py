@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from apps.brokers import dispatches, reports
+from apps.brokers import cash, dispatches, reports
 from apps.brokers.domain.abroad import line_of
 from apps.brokers.domain.comparing import Differs, Found, compare, undecided
 from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
@@ -38,6 +38,7 @@ GRACE: Final = {
     Differs.ORPHAN: timedelta(seconds=10),
     Differs.MISSING: timedelta(seconds=10),
     Differs.UNDECIDED: timedelta(0),
+    Differs.CASH: timedelta(seconds=10),
 }
 
 
@@ -48,7 +49,8 @@ def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Diffe
         return []
     reports.sweep(account)
     now = now or timezone.now()
-    found = {(one.kind.value, one.subject): one for one in differences(account)}
+    money = cash.compared(account)
+    found = {(one.kind.value, one.subject): one for one in _differences(account, desk, money)}
     with transaction.atomic():
         known = {
             (row.kind, row.subject): row
@@ -56,9 +58,12 @@ def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Diffe
                 account=desk, gone_at__isnull=True
             )
         }
-        for name, row in known.items():
+        for name, row in list(known.items()):
             if name not in found:
-                _end(row, now)
+                if money.can_tell or row.kind != Differs.CASH or row.told_at is None:
+                    _end(row, now)
+            elif row.kind == Differs.CASH and cash.has_moved(row, found[name]):
+                Difference.objects.filter(pk=known.pop(name).pk).update(gone_at=now)
         return [_keep(desk, known.get(name), one, now) for name, one in found.items()]
 
 
@@ -71,24 +76,27 @@ def reconcile_all(now: datetime | None = None) -> int:
 def differences(account: BrokerAccount) -> list[Found]:
     """Return where the rows of the desk and those that mirror the broker differ, and what nobody can tell."""
     desk = account.account
-    if desk is None:
-        return []
+    return [] if desk is None else _differences(account, desk, cash.compared(account))
+
+
+def _differences(account: BrokerAccount, desk: Account, money: cash.Compared) -> list[Found]:
     sizes = (
-        Position.objects.filter(account=account.account, closed_at__isnull=True)
+        Position.objects.filter(account=desk, closed_at__isnull=True)
         .values("contract", "sign")
         .annotate(total=Sum("size"))
     )
     held: dict[str, int] = {}
     for one in sizes:
         held[one["contract"]] = held.get(one["contract"], 0) + one["sign"] * one["total"]
-    lines = [line_of(row.plain) for row in AbroadLine.objects.filter(account=account.account)]
+    lines = [line_of(row.plain) for row in AbroadLine.objects.filter(account=desk)]
     at_work = BrokerOrder.objects.filter(account=account, status__in=AT_WORK)
     positions = BrokerPosition.objects.filter(account=account)
     found = compare(
         held, lines, [order_seen(row, account.remote) for row in at_work],
         [PositionSeen(account.remote, row.contract, row.net, row.at_ns, row.price) for row in positions],
     )  # fmt: skip
-    return [*found, *(_undecided(row) for row in dispatches.undecided(desk))]
+    balances = [] if money.found is None else [money.found]
+    return [*found, *(_undecided(row) for row in dispatches.undecided(desk)), *balances]
 
 
 def _undecided(row: Dispatch) -> Found:
@@ -129,10 +137,13 @@ def _keep(desk: Any, row: Difference | None, found: Found, now: datetime) -> Dif
         row = Difference(
             user_id=desk.user_id, account=desk, kind=found.kind, subject=found.subject, seen_at=now
         )
+    told = row.detail.get("told")
     row.words, row.detail = found.words[:300], found.detail
     is_news = row.told_at is None and now - row.seen_at >= GRACE[found.kind]
     if is_news:
-        row.told_at = now
+        row.told_at, told = now, found.detail.get("amount")
+    if told is not None:
+        row.detail = row.detail | {"told": told}
     row.save()
     if is_news:
         alarm = found.kind is Differs.UNPROTECTED

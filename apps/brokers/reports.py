@@ -5,7 +5,6 @@ still carries none of ours by then was traded at the broker without us, or by it
 """
 
 import logging
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
@@ -14,6 +13,7 @@ from typing import Final
 from django.db.models import Max
 from django.utils import timezone
 
+from apps.brokers import fees
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.mirror import BY_FILE
@@ -26,7 +26,6 @@ from apps.marketdata.domain.instrument import instrument
 log = logging.getLogger(__name__)
 
 OURS: Final = "th"
-BOOKED: Final = re.compile(r"/\d+o?$")  # a fill of nobody's order is booked by strategy
 PATIENCE: Final = timedelta(seconds=3)
 SETTLES: Final = timedelta(seconds=5)  # what is read with an account's first snapshot is history
 LATELY: Final = 100
@@ -48,7 +47,8 @@ def sweep(account: BrokerAccount) -> int:
     if account.account is None:
         return 0
     since = timezone.now() - LOOK_BACK
-    fills = BrokerFill.objects.filter(account=account, seen_at__gte=since)
+    fills = list(BrokerFill.objects.filter(account=account, seen_at__gte=since))
+    fees.tell(account.account, fills)
     # an order says market time alone, which on a simulated market is any time
     orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
     return _tell(_Desks(account), orders, fills)
@@ -61,7 +61,7 @@ def missed(desk: Account, contract: str, signed: int) -> list[BrokerFill]:
     """
     here = Fill.objects.filter(account=desk, contract=contract)
     since = here.aggregate(at=Max("at_ns"))["at"] or 0
-    booked = {BOOKED.sub("", key).partition(":")[2] for key in here.values_list("key", flat=True)}
+    booked = {fees.remote_of(key) for key in here.values_list("key", flat=True)}
     rows = BrokerFill.objects.filter(
         account__account=desk, contract=contract, is_active=True, at_ns__gte=since
     )
@@ -184,6 +184,7 @@ def _fill_said(desk: Account, fill: BrokerFill, tag: str) -> ReportBroker:
     return ReportBroker(
         account=desk.pk, what="fill", at=fill.at_ns, tag=tag, fill=fill.remote,
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{price:f}",
+        fees=None if fill.fees is None else f"{fill.fees:f}",
     )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import F
+
 from apps.brokers import models
 from apps.brokers.domain.account import Account, Kind
 from apps.brokers.domain.books import Books, LedgerState
@@ -72,6 +74,11 @@ def save(books: Books) -> None:
         models.Order.objects.filter(key=key).update(reason=reason)
     _save(models.Position, books.changed_positions.values(), _position_fixed, _position_row)
     _save_fills(books.fills)
+    for fees, is_open in books.fees_of_past:
+        models.Fill.objects.filter(key=fees.fill).update(fees=fees.fees)
+        if not is_open:
+            closed = models.Position.objects.filter(account=fees.account, key=fees.position)
+            closed.update(fees=F("fees") + (fees.fees - fees.was))
     models.AccountDay.objects.bulk_create(
         [
             models.AccountDay(

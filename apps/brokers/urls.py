@@ -1,8 +1,9 @@
-"""API: logins at brokers."""
+"""API: logins at brokers, and where the desk and a broker disagree."""
 
 from django.urls import path
 
 from apps.brokers import connections_api as api
+from apps.brokers import differences_api
 
 urlpatterns = [
     path("accounts/get-all-at-accounts/", api.BrokerAccounts.as_view(), name="broker-accounts"),
@@ -11,4 +12,10 @@ urlpatterns = [
     path("accounts/connections/", api.Connections.as_view(), name="connections"),
     path("accounts/connections/<row:id>/", api.ConnectionItem.as_view(), name="connection"),
     path("accounts/connections/<row:id>/reconnect/", api.Reconnect.as_view(), name="reconnect"),
+    path("accounts/differences/", differences_api.Differences.as_view(), name="broker-differences"),
+    path(
+        "accounts/differences/<row:id>/repair/",
+        differences_api.Repair.as_view(),
+        name="repair-difference",
+    ),
 ]

@@ -35,6 +35,10 @@ HOW: Final = {
     "cancel": "Cancel it at the broker", "forget": "Let go of it here",
     "never": "It never arrived", "ours": "That order is ours", "stop": "Place this stop",
 }  # fmt: skip
+REASONS: Final = (
+    ("fees", "Book it as fees"), ("transfer", "Book it as payout or deposit"),
+    ("other", "Book it as other"),
+)  # fmt: skip
 
 
 class SizesForm(forms.Form):
@@ -87,7 +91,8 @@ def orders(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "live/_is_on.html", {"panel": now})
     if request.GET.get("part") == "differences":
         now = {"row": account, "differences": _told([account.pk])}
-        return render(request, "live/_differences.html", {"panel": now, "how": HOW})
+        words = {"panel": now, "how": HOW, "reasons": REASONS}
+        return render(request, "live/_differences.html", words)
     waiting, sent = _waiting([account.pk]), _lately([account.pk])
     panel = {"row": account, "waiting": waiting[account.pk], "sent": sent[account.pk]}
     return render(request, "live/_orders.html", {"panel": panel})
@@ -98,7 +103,7 @@ def _page(request: HttpRequest, failed: dict[int, SizesForm] | None = None) -> H
     found = _panels(request.user, failed or {})
     user: Any = request.user
     context |= {
-        "panels": found, "how": HOW, "has_factor": has_second_factor(user),
+        "panels": found, "how": HOW, "reasons": REASONS, "has_factor": has_second_factor(user),
         "is_proved": second_factor_recent(request),
     }  # fmt: skip
     return render(request, "live/page.html", context, status=400 if failed else 200)
@@ -245,7 +250,8 @@ def repair(request: HttpRequest, pk: int) -> HttpResponse:
     def act() -> str:
         return live.repair(
             user=request.user, difference=found, how=request.POST.get("how", ""),
-            stop=request.POST.get("stop", ""),
+            stop=request.POST.get("stop", ""), reason=request.POST.get("reason", ""),
+            amount=request.POST.get("amount", ""),
         )  # fmt: skip
 
     return _done(request, act)

@@ -9,11 +9,13 @@ from django.contrib.auth import get_user_model
 from apps.brokers.domain.account import Kind
 from apps.brokers.domain.books import Books
 from apps.brokers.domain.messages import (
+    BookDifference,
     CancelAll,
     CancelOrder,
     ClosePosition,
     Flatten,
     ReportBroker,
+    ReportFees,
 )
 from apps.brokers.domain.ports import FeedItem, TicksArrived
 from apps.bus import transport
@@ -101,7 +103,8 @@ def read(row: Inbox) -> Command | None:
 def waits_for_no_market(command: Command, books: Books) -> bool:
     """Return whether a wish is none of the market's: what a broker did is done, and nobody stays in for want of a feed."""
     is_kill = isinstance(command, Flatten) and command.is_kill
-    return is_kill or isinstance(command, ReportBroker) or _gets_out(command, books)
+    is_done = isinstance(command, ReportBroker | ReportFees | BookDifference)
+    return is_kill or is_done or _gets_out(command, books)
 
 
 def expired(row: Inbox, command: Command, at: int) -> Fact:

@@ -92,6 +92,11 @@ class UnderRules:
         """Return how many minis it holds, or may hold once what is working has filled."""
         return minis_after(None, self.view.booked, self.standing)
 
+    @property
+    def _paid_in(self) -> Decimal:
+        """Return what was deposited: no profit is made of it."""
+        return sum((one.amount for one in self.payouts), Decimal(0)) - self.row.payouts
+
     @cached_property
     def plan(self) -> Plan | None:
         """Return what today has to bring; None without rules, or once the account has failed."""
@@ -105,7 +110,7 @@ class UnderRules:
             balance=self.row.balance,
             floor=self.standing.floor,
             payouts=self.payouts,
-            start=self.row.start_balance,
+            start=self.row.start_balance + self._paid_in,
             has_traded=bool(self.row.trades_today or self.view.net_today),
         )
 

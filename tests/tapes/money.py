@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.brokers.domain.messages import (
     AnswerOrder,
+    BookDifference,
     CancelAll,
     CancelOrder,
     ClosePosition,
@@ -228,3 +229,8 @@ class Money:
 
     def _payout(self, words: list[str]) -> None:
         self._wish(TakePayout, account=ACCOUNTS[words[0]], amount=words[1])
+
+    def _differs(self, words: list[str]) -> None:
+        """`differs A ours 50000 theirs 48500 reason transfer`: what a broker's balance differs by is booked."""
+        said = pairs(words[1:])
+        self._wish(BookDifference, account=ACCOUNTS[words[0]], difference=1, **said)

@@ -13,6 +13,7 @@ from apps.marketdata.domain.instrument import INSTRUMENTS, Instrument
 
 MOST: Final = Decimal(100_000_000)
 CENT: Final = Decimal("0.01")
+FINEST: Final = Decimal("0.0001")
 SATURDAY: Final = 5
 NOON: Final = time(12, 0)
 NO_DAY: Final = date(1970, 1, 1)  # the trading day while no time is known
@@ -33,6 +34,14 @@ class Kind(StrEnum):
     PAPER = "paper"
     DEMO = "demo"
     LIVE = "live"
+
+
+class Reason(StrEnum):
+    """Why a broker's balance was not ours, by its trader's word."""
+
+    FEES = "fees"
+    TRANSFER = "transfer"  # a payout or a deposit
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class Account:
     day_ends:  the next reset, ns UTC; 0 = no time is known yet
     realized_today, fees_today: since the last reset; trades_today: positions closed since then
     fees:      a side, by root, where they differ from the instrument's
+    payouts:   what was paid out, less what was paid in
     passage:   of an account at a broker: what may leave; opened_today: contracts that were opened since the reset
     """
 
@@ -113,6 +123,20 @@ class Account:
     def fee(self, instrument: Instrument) -> Decimal:
         """Return commission and exchange fee of one contract, one side."""
         return self.fee_table[instrument.root]
+
+    def correct(self, amount: Decimal, reason: Reason) -> None:
+        """Let the balance change by what a broker's differs. Fees and what is not known are the day's, a transfer is not.
+
+        What was paid in is a payout below nought: so profit is balance + payouts - start, whichever way money went.
+        """
+        self.balance += amount
+        if reason is Reason.TRANSFER:
+            self.day_start_balance += amount
+            self.payouts -= amount
+        elif reason is Reason.FEES:
+            self.fees_today -= amount
+        else:
+            self.realized_today += amount
 
     def begin_day(self, at: int) -> None:
         """Begin the trading day that holds this instant."""
@@ -176,6 +200,19 @@ def amount(name: str, value: object, *, least: Decimal = Decimal(0)) -> Decimal:
     if read != read.quantize(Decimal("0.0001")):
         raise BadAccount(f"{name}: {value!r} has more than 4 decimals")
     return read
+
+
+def share(fees: Decimal, quantity: int, of: int) -> Decimal:
+    """Return the part of a fill's fees that so many of its contracts bear, as exactly as a row keeps it."""
+    return (fees * quantity / of).quantize(FINEST)
+
+
+def signed(name: str, value: object) -> Decimal:
+    """Return a balance that came as text; it may lie below nought.
+
+    Raises:  BadAccount
+    """
+    return amount(name, value, least=-MOST)
 
 
 def cents(value: Decimal) -> Decimal:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.brokers.domain.account import Account, cents
+from apps.brokers.domain.account import Account, cents, share
 from apps.brokers.domain.facts import (
     DayClosed,
+    FeesCorrected,
     OrderFilled,
     PositionClosed,
     PositionOpened,
@@ -44,7 +45,10 @@ class LedgerState:
 
 
 class Books:
-    """Every account with its orders and positions. `changed_*`, `reasons`, `fills`, `days`: what has still to be written."""
+    """Every account with its orders and positions.
+
+    `changed_*`, `reasons`, `fills`, `fees_of_past`, `days`: what has still to be written.
+    """
 
     def __init__(self, state: LedgerState | None = None, unwanted: Iterable[str] = ()) -> None:
         """Take over what the rows know. `at` is the market time as far as it was told.
@@ -68,6 +72,7 @@ class Books:
         self.reasons: dict[str, str] = {}  # of orders that are over: why, as it is known now
         self.fills: list[OrderFilled] = []
         self.days: list[tuple[DayClosed, Account]] = []
+        self.fees_of_past: list[tuple[FeesCorrected, bool]] = []  # and whether its position is open
 
     def written(self) -> None:
         """Everything that had changed has been written."""
@@ -76,6 +81,7 @@ class Books:
         self.changed_positions.clear()
         self.reasons.clear()
         self.fills.clear()
+        self.fees_of_past.clear()
         self.days.clear()
 
     # ---- a day is over ----
@@ -108,7 +114,7 @@ class Books:
     def book(self, order: Order, account: Account, said: BrokerReported) -> Iterator[Message]:
         """Book one fill: what it closes first, oldest lots first, then what it opens."""
         product = instrument(root_of(order.contract))
-        fee = Decimal(0) if said.rests_on == "settled" else account.fee(product)
+        charged = self._charged(account, product, said)
         order.filled += said.quantity
         order.paid += said.quantity * said.price
         if order.remaining == 0:
@@ -119,18 +125,18 @@ class Books:
         against = position is not None and position.sign != order.side.sign
         closing = min(said.quantity, position.size) if position and against else 0
         opening = said.quantity - closing
-        realized = Decimal(0)
+        realized, to_close = Decimal(0), share(charged, closing, said.quantity)
         if position is not None and closing:
             yield Look()  # how far it went until now is still its own
-            realized = position.take(closing, said.price, fee * closing)
+            realized = position.take(closing, said.price, to_close)
             position.learn(said.price, said.price)
-        account.balance += realized - fee * said.quantity
+        account.balance += realized - charged
         account.realized_today += realized
-        account.fees_today += fee * said.quantity
+        account.fees_today += charged
         self.changed_accounts[account.id] = account
         filled = OrderFilled(
             at=said.at, fill=said.fill, price=product.price(said.price),
-            left=order.remaining, fees=cents(fee * said.quantity), realized=cents(realized),
+            left=order.remaining, fees=cents(charged), realized=cents(realized),
             slippage_ticks=order.slippage(said.price), latency_ms=(said.at - order.at) // 1_000_000,
             rests_on=said.rests_on, **{**named(order), "quantity": said.quantity},
         )  # fmt: skip
@@ -141,9 +147,15 @@ class Books:
         if opening:
             account.opened_today += opening
             lot = Lot(opening, said.price, said.at, said.fill)
-            yield from self._open(order, account, product, lot, fee * opening)
+            yield from self._open(order, account, product, lot, charged - to_close)
         if order.is_over:
             self.forget(order)
+
+    def _charged(self, account: Account, product: Instrument, said: BrokerReported) -> Decimal:
+        """Return what all contracts of a fill cost: by the venue's word, else by the account's table."""
+        if said.fees is not None:
+            return said.fees
+        return Decimal(0) if said.rests_on == "settled" else account.fee(product) * said.quantity
 
     def _after_closing(self, position: Position, account: Account, at: int) -> Iterator[Message]:
         self.changed_positions[position.key] = position

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
 from apps.brokers.domain.abroad import Line, Stage
+from apps.brokers.domain.account import CENT, cents
 from apps.brokers.domain.order import OrderType, Side, side_of
 from apps.brokers.domain.seen import BrokerStatus, OrderSeen, PositionSeen
 
+MONEY: Final = "Cash"  # what a difference of balances is about
+LESS: Final = "a payout, fees that are higher than the desk's, or a fill that the desk has missed"
+MORE: Final = "a deposit, fees that are lower than the desk's, or a fill that the desk has missed"
 STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
 
@@ -20,6 +25,7 @@ class Differs(StrEnum):
     MISSING = "missing"
     UNPROTECTED = "unprotected"
     UNDECIDED = "undecided"
+    CASH = "cash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,25 @@ def undecided(tag: str, contract: str, what: str, alike: list[str]) -> Found:
         words += " It tells of no such order now; if it was filled, the position differs, too."
     detail = {"tag": tag, "contract": contract, "remote": alike[0] if len(alike) == 1 else ""}
     return Found(Differs.UNDECIDED, tag, words, detail)
+
+
+def cash(ours: Decimal, theirs: Decimal) -> Found | None:
+    """Return what the balances of a flat account differ by; None: not by more than a cent."""
+    by = theirs - ours
+    if abs(by) <= CENT:
+        return None
+    way, why = ("less", LESS) if by < 0 else ("more", MORE)
+    words = (
+        f"The broker's balance is {dollars(theirs)}, the desk's {dollars(ours)}: "
+        f"{dollars(abs(by))} {way} at the broker. Likely {why}."
+    )
+    detail = {"ours": f"{ours:f}", "theirs": f"{theirs:f}", "amount": f"{cents(by):f}"}
+    return Found(Differs.CASH, MONEY, words, detail)
+
+
+def dollars(value: Decimal) -> str:
+    """Return money as people write it: -$1,500.00."""
+    return f"{'-' if value < 0 else ''}${abs(cents(value)):,f}"
 
 
 def in_words(net: int) -> str:

@@ -64,6 +64,41 @@ class PayoutTaken(AccountFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceBooked(AccountFact):
+    """The balance became the broker's. `amount` is theirs less ours; `balance` is theirs, as it is now."""
+
+    name: ClassVar[str] = "account.difference_booked"
+    wish: str
+    difference: int
+    reason: str
+    ours: Decimal
+    amount: Decimal
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the difference and both balances: whoever wishes it, and however often, it happens once."""
+        return f"{self.name}:{self.account}:{self.difference}:{self.ours}:{self.balance}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeesCorrected(AccountFact):
+    """A fill cost by the broker's word what was not booked. `fees` and `was` are of all its contracts."""
+
+    name: ClassVar[str] = "account.fees_corrected"
+    fill: str
+    position: str
+    fees: Decimal
+    was: Decimal
+    balance: Decimal
+
+    @property
+    def key(self) -> str:
+        """Return the fill and both fees."""
+        return f"{self.name}:{self.fill}:{self.was}:{self.fees}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayClosed(AccountFact):
     """A trading day of an account is over."""
 

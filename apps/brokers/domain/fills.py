@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 from apps.brokers.domain.abroad import Line, Place, Stage, tag_of
+from apps.brokers.domain.account import share
 from apps.brokers.domain.books import Books
 from apps.brokers.domain.dispatching import Dispatcher
 from apps.brokers.domain.lines import Lines
@@ -91,16 +93,20 @@ class Fills:
         for position in held:
             if left and position.quantity * side.sign < 0:
                 part = min(left, position.size)
+                fees = _part_of(said, left, part)
                 left -= part
-                yield from self._adopt_part(said, name, price, position.strategy, part, Role.EXIT)
+                strategy = position.strategy
+                yield from self._adopt_part(said, name, price, strategy, part, Role.EXIT, fees)
         if left:
-            yield from self._adopt_part(said, name, price, 0, left, Role.ENTRY)
+            fees = _part_of(said, left, left)
+            yield from self._adopt_part(said, name, price, 0, left, Role.ENTRY, fees)
 
     def _adopt_part(
-        self, said: ReportBroker, name: str, price: int, strategy: int, size: int, role: Role
-    ) -> Iterator[Message]:
+        self, said: ReportBroker, name: str, price: int, strategy: int, size: int, role: Role,
+        fees: str | None,
+    ) -> Iterator[Message]:  # fmt: skip
         place = (said.account, said.contract, strategy)
-        part, fill = replace(said, quantity=size), f"{name}/{strategy}"
+        part, fill = replace(said, quantity=size, fees=fees), f"{name}/{strategy}"
         if role is Role.ENTRY:
             fill += "o"
         killed = next((one for one in self._lines.alone(place) if one.is_kill), None)
@@ -129,3 +135,11 @@ class Fills:
             return
         self._books.remember(order)
         yield self._reporter.filled(order, said, name, price)
+
+
+def _part_of(said: ReportBroker, left: int, size: int) -> str | None:
+    """Return what the next `size` of the `left` contracts of a fill cost, so that all parts add up to the whole."""
+    if said.fees is None:
+        return None
+    whole, of = Decimal(said.fees), said.quantity
+    return f"{share(whole, left, of) - share(whole, left - size, of):f}"

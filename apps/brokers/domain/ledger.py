@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.brokers.domain.account import BadAccount, Kind, amount, cents, new_account
 from apps.brokers.domain.books import Books, named
+from apps.brokers.domain.correcting import book_difference, correct_fees
 from apps.brokers.domain.facts import (
     AccountListed,
     AccountOpened,
@@ -21,9 +22,11 @@ from apps.brokers.domain.facts import (
     PayoutTaken,
 )
 from apps.brokers.domain.messages import (
+    BookDifference,
     BrokerReported,
     ListAccount,
     Report,
+    ReportFees,
     ResetAccount,
     TakePayout,
 )
@@ -206,6 +209,16 @@ class Ledger:
             amount=cents(taken), balance=cents(account.balance),
         )  # fmt: skip
         yield self.books.booked(account)
+
+    @handles(BookDifference)
+    def book_difference(self, wish: BookDifference) -> Iterator[Message]:
+        """Let the balance become the broker's, once."""
+        yield from book_difference(self.books, wish)
+
+    @handles(ReportFees)
+    def hear_fees(self, said: ReportFees) -> Iterator[Message]:
+        """Book what a fill cost by the broker's word."""
+        yield from correct_fees(self.books, said)
 
     # ---- what the venue says ----
 

@@ -166,6 +166,7 @@ class ReportBroker(Command):
     status:  of an order as in `BrokerStatus`; of a dispatch sent, refused, not_sent or expired
     fill:    the broker's own name of it; prices are decimal text
     filled:  of an order: how much of it is filled by the broker's word
+    fees:    of all contracts of a fill, decimal text; None while the broker has not said
     at:      the broker's time; 0 of what we ourselves found out: it is dated by the market's time when it is heard
     """
 
@@ -185,6 +186,23 @@ class ReportBroker(Command):
     limit: str | None = None
     stop: str | None = None
     reason: str = ""
+    fees: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFees(Command):
+    """What a fill cost by the broker's word, which came after it was booked. Brought by the gateway, never by a person.
+
+    fill:     the desk's name of it; position: of what it opened or closed
+    was, fees: as booked, and as the broker says, of all its contracts: decimal text
+    """
+
+    name: ClassVar[str] = "broker.fees"
+    account: int
+    fill: str
+    position: str
+    was: str
+    fees: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +221,21 @@ class TakePayout(Wish):
     name: ClassVar[str] = "account.payout"
     account: int
     amount: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDifference(Wish):
+    """Book what a broker's balance and ours differ by, decimal text. Only when the account is flat, and still at `ours`.
+
+    difference: the row that told of it; reason: one of `Reason`
+    """
+
+    name: ClassVar[str] = "account.book_difference"
+    account: int
+    difference: int
+    ours: str
+    theirs: str
+    reason: str
 
 
 # ---- between the stages ----
@@ -453,6 +486,7 @@ class BrokerReported(Input):
     fill:      the venue's own name of a fill: it is booked once
     rests_on:  quote, trade or candle: what the price of a fill was taken from
     slippage:  ticks against the order's reference, positive = worse
+    fees:      of all contracts of a fill, by the venue's word; None: by the account's own table
     """
 
     account: int
@@ -468,3 +502,4 @@ class BrokerReported(Input):
     stop: int | None = None
     trail: int | None = None
     reason: str = ""
+    fees: Decimal | None = None

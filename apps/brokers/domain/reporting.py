@@ -1,6 +1,7 @@
 """What the desk hears of an order that is several at the broker: one fill, one size, one end."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from apps.brokers.domain.abroad import Line, Stage
@@ -27,6 +28,7 @@ class Reporter:
         return BrokerReported(
             order.account, order.id, Report.FILLED, said.at, fill=name, quantity=said.quantity,
             price=price, slippage=order.slippage(price), rests_on=REAL,
+            fees=None if said.fees is None else Decimal(said.fees),
         )  # fmt: skip
 
     def stands(self, order: Order, at: int, with_fill: int = 0) -> Iterator[Message]:

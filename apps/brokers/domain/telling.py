@@ -162,6 +162,15 @@ def _payout(p: Payload) -> Told:
     return Told(f"${Decimal(p['amount']):,.2f} paid out", text, "good", "money")
 
 
+_REASONS: Final = {"fees": "fees", "transfer": "a payout or deposit", "other": "today's result"}
+
+
+def _corrected(p: Payload) -> Told:
+    by = Decimal(p["amount"])
+    text = f"As {_REASONS[p['reason']]}. Balance ${Decimal(p['balance']):,.2f}, as the broker says."
+    return Told(f"Difference of {money(by)} booked", text, "quiet", "money")
+
+
 def _day(p: Payload) -> Told:
     """Say what a trading day came to; of a day on which nothing happened there is nothing to say."""
     net, many = Decimal(p["net"]), int(p["trades"])
@@ -251,6 +260,11 @@ def _broker_fill(p: Payload) -> Told:
 WORDS: Final[Mapping[str, Callable[[Payload], Told]]] = {
     "account.opened": _opened,
     "account.payout_taken": _payout,
+    "account.difference_booked": _corrected,
+    "account.fees_corrected": lambda p: Told(
+        f"Fees of a fill are ${Decimal(p['fees']):,.2f} by the broker's word",
+        f"${Decimal(p['was']):,.2f} was booked. Balance ${Decimal(p['balance']):,.2f}.",
+    ),
     "account.day_closed": _day,
     "account.flatten_asked": _flatten,
     "account.listed": lambda p: Told("Account settings taken over", ""),

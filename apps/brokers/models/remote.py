@@ -83,6 +83,9 @@ class BrokerAccount(Owned):
     balance = money_field("Cash, as the broker says.", null=True)
     realized = money_field("Of the broker's running session.", null=True)
     cash_at = models.BigIntegerField(default=0, help_text="ns UTC.")
+    cash_read_at = models.DateTimeField(
+        null=True, help_text="Wall time since which this balance was told last: no older than it."
+    )
     account = models.OneToOneField(
         Account, on_delete=models.SET_NULL, null=True, related_name="remote"
     )

@@ -4,9 +4,10 @@ Positions are kept as FIFO lots, prices inside as whole ticks, money as decimals
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from apps.brokers.tradovate.simulator.answer import Answer, Json, stamp, trade_date
@@ -51,11 +52,18 @@ class Holding:
 class Account:
     """What the one demo account holds and owns."""
 
-    def __init__(self, entities: Entities, streams: Streams, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        entities: Entities,
+        streams: Streams,
+        now: Callable[[], int],
+        fees: Mapping[str, Decimal] = MappingProxyType({}),
+    ) -> None:
         self.locked: str | None = None
         self._entities = entities
         self._streams = streams
         self._now = now
+        self._fees = fees  # all in, of a contract and side, where they differ from the instrument's
         self._holdings: dict[str, Holding] = {}
         self._realized = Decimal(0)
         self._fees_paid = Decimal(0)
@@ -197,8 +205,9 @@ class Account:
 
     def pay_fees(self, contract: str, fill: Json, quantity: int) -> None:
         """Charge what a fill costs."""
-        product = self._streams.board(contract).product
-        exchange, commission = product.exchange_fee * quantity, product.commission * quantity
+        exchange, commission = (
+            each * quantity for each in self._a_side(self._streams.board(contract).product.root)
+        )
         self._fees_paid += exchange + commission
         self._entities.put(
             "fillFee",
@@ -210,6 +219,18 @@ class Account:
                 "commissionCurrencyId": 1,
             },
         )
+
+    def fees_of(self, root: str) -> Json:
+        """Return what a contract costs a side, in dollars."""
+        exchange, commission = self._a_side(root)
+        return {"exchangeFee": float(exchange), "commission": float(commission)}
+
+    def _a_side(self, root: str) -> tuple[Decimal, Decimal]:
+        """Return exchange fee and commission of a contract; fees that were set are commission, all of them."""
+        product = INSTRUMENTS[root]
+        if root in self._fees:
+            return Decimal(0), self._fees[root]
+        return product.exchange_fee, product.commission
 
     def _tell_position(self, contract: str, contract_id: int, holding: Holding) -> None:
         tick = float(self._streams.board(contract).product.tick_size)
@@ -303,12 +324,3 @@ class Account:
         self.locked = None if action == "Normal" else "TradingLocked"
         row = {"id": ACCOUNT_ID, "adminAction": action, "adminTimestamp": stamp(self._now())}
         return Answer(200, {"accountRiskStatus": self._entities.put("accountRiskStatus", row)})
-
-
-def fees_of(root: str) -> Json:
-    """Return what a contract costs a side, in dollars."""
-    product = INSTRUMENTS[root]
-    return {
-        "exchangeFee": float(product.exchange_fee),
-        "commission": float(product.commission),
-    }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from apps.brokers.tradovate.simulator.account import ACCOUNT_ID, fees_of
+from apps.brokers.tradovate.simulator.account import ACCOUNT_ID
 from apps.brokers.tradovate.simulator.answer import Answer, Json
 from apps.brokers.tradovate.simulator.entities import MASTERS, Entities
 from apps.brokers.tradovate.simulator.library import Library
@@ -40,11 +40,13 @@ class Api:
         entities: Entities,
         library: Library,
         operations: Mapping[str, Callable[[Json], Answer]],
+        fees_of: Callable[[str], Json],
     ) -> None:
         self.strict = False
         self._sessions = sessions
         self._entities = entities
         self._library = library
+        self._fees_of = fees_of
         self._operations: dict[str, Operation] = {
             "auth/renewaccesstoken": lambda asked, session: sessions.renew(session),
             "auth/me": self._me,
@@ -140,7 +142,7 @@ class Api:
         for product_id in asked.get("productIds") or []:
             row = self._library.item("product", int(product_id))
             if row is not None:
-                fees = fees_of(str(row["name"]))
+                fees = self._fees_of(str(row["name"]))
                 rows.append({"productId": product_id, **fees})
         return Answer(200, {"params": rows})
 

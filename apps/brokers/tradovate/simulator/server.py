@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ class Plan:
     faults: what goes wrong by itself; alerts_to: the webhook that hears the stand-in for TradingView;
     state_path: where the market's position is kept, and beside it what the broker knows; resume_not_after: the desk's own cursor, ns UTC
     users: who may log in, each with his own name as password, or with that of `passwords`
+    fees: of a contract and side, by root, where the broker charges others than the desk believes
     first_id: of rows; a desk that keeps them for ever wants others after each start
     """
 
@@ -59,6 +61,7 @@ class Plan:
     users: tuple[str, ...] = ("demo",)
     passwords: Mapping[str, str] = field(default_factory=dict)
     first_id: int = 880_000
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class Simulator:
@@ -85,7 +88,7 @@ class Simulator:
         self.sessions = Sessions(
             self.plan.wall, self._displaced, self.plan.users, self.plan.passwords
         )
-        self.account = Account(self.entities, self.streams, lambda: self.clock.at)
+        self.account = Account(self.entities, self.streams, lambda: self.clock.at, self.plan.fees)
         self.book = Book(
             self.entities, self.library, self.streams, self.account, lambda: self.clock.at
         )
@@ -95,6 +98,7 @@ class Simulator:
             self.entities,
             self.library,
             self.book.operations() | self.account.operations(),
+            self.account.fees_of,
         )
         self.mischief = Mischief(self, self.plan.wall)
         self.mischief.plan(self.plan.faults)
