@@ -1,5 +1,7 @@
-"""Quotes: updates merged into the full state, prices brought to whole ticks."""
+"""Quotes and order books: updates merged into the full state, prices brought to whole ticks."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
@@ -34,6 +36,13 @@ class _QuoteRow(Struct, rename="camel"):
     timestamp: str
     contract_id: int
     entries: dict[str, _Entry]
+
+
+class _DomRow(Struct, rename="camel"):
+    timestamp: str
+    contract_id: int
+    bids: list[_Entry]
+    offers: list[_Entry]
 
 
 class QuoteBook:
@@ -81,3 +90,34 @@ class QuoteBook:
     def _size(self, name: str) -> int | None:
         entry = self._entries.get(name)
         return None if entry is None or entry.size is None else int(entry.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """An order book: (price in ticks, size), best first on both sides."""
+
+    at: int
+    bids: tuple[tuple[int, int], ...]
+    offers: tuple[tuple[int, int], ...]
+
+
+def depth_in(row: Raw, tick_size: Decimal) -> Depth:
+    """Return the full book of a DOM row; each row replaces the one before.
+
+    Raises:  ValueError, msgspec.DecodeError  unreadable, unsorted or crossed
+    """
+    told = msgspec.json.decode(row, type=_DomRow)
+    bids, offers = _side(told.bids, tick_size), _side(told.offers, tick_size)
+    if list(bids) != sorted(bids, reverse=True) or list(offers) != sorted(offers):
+        raise ValueError("book out of order")
+    if bids and offers and bids[0][0] >= offers[0][0]:
+        raise ValueError("crossed book")
+    return Depth(instant_of(told.timestamp), bids, offers)
+
+
+def _side(entries: Iterable[_Entry], tick_size: Decimal) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        (whole_ticks(entry.price, tick_size), int(entry.size or 0))
+        for entry in entries
+        if entry.price is not None
+    )

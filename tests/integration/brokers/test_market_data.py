@@ -20,7 +20,7 @@ from apps.brokers.tradovate.market_data import (
     SubscriptionRefused,
     bars,
 )
-from apps.brokers.tradovate.quotes import QuoteBook
+from apps.brokers.tradovate.quotes import QuoteBook, depth_in
 from apps.brokers.tradovate.rest import Unauthorised
 from apps.brokers.tradovate.socket import Connection
 from apps.bus.domain.message import MINUTE, SECOND
@@ -249,16 +249,28 @@ async def test_5_3a_the_book_is_sorted_and_never_crossed_and_stops_when_unsubscr
         before = len(rows)
         await desk.ground.sim.move(3)
         await until(lambda: len(rows) > before)  # noqa: B023 - awaited at once
-        book = json.loads(bytes(rows[-1]))
-        bids, offers = ([one["price"] for one in book[side]] for side in ("bids", "offers"))
-        assert len(bids) > 2 and bids == sorted(bids, reverse=True)
-        assert len(offers) > 2 and offers == sorted(offers)
-        assert bids[0] < offers[0]
+        book = depth_in(rows[-1], QUARTER)
+        assert len(book.bids) > 2
+        assert len(book.offers) > 2
     await desk.data.unsubscribe(Kind.DOM, symbol, rows.append)
     before = len(rows)
     await desk.ground.sim.move(10)
     await desk.connection.request("account/list")
     assert len(rows) == before
+
+
+@pytest.mark.parametrize(
+    ("bids", "offers"),
+    [([20500.0, 20500.25], [20501.0]), ([20500.0], [20501.0, 20500.5]), ([20500.5], [20500.5])],
+)
+def test_5_3a_a_book_out_of_order_or_crossed_is_refused(bids: list, offers: list) -> None:
+    row = {
+        "contractId": 1, "timestamp": "2026-11-20T15:00:00.125Z",
+        "bids": [{"price": price, "size": 1} for price in bids],
+        "offers": [{"price": price, "size": 1} for price in offers],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"order|crossed"):
+        depth_in(msgspec.Raw(json.dumps(row).encode()), QUARTER)
 
 
 # --- 5.4 bar charts -----------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from tests.integration.brokers.shared import a_connection, desk_market
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 BEFORE, AFTER = (
-    [("brokers", "0008_move_fees_of_files")],
-    [("brokers", "0009_one_token_per_login")],
+    [("brokers", "0009_cash_read_at")],
+    [("brokers", "0010_one_token_per_login")],
 )
 
 

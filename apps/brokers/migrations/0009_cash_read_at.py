@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("brokers", "0009_one_token_per_login"),
+        ("brokers", "0008_move_fees_of_files"),
     ]
 
     operations = [

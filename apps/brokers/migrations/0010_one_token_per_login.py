@@ -71,7 +71,7 @@ def backwards(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("brokers", "0008_move_fees_of_files")]
+    dependencies = [("brokers", "0009_cash_read_at")]
 
     operations = [
         migrations.CreateModel(
