@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from apps.brokers.models import Account, Position
 from apps.bus import bus
+from apps.bus.domain.message import MINUTE
 from apps.bus.models import FactRow
 from apps.notifications import services
 from apps.notifications.domain.wording import WORDS, Context, word
@@ -18,6 +19,10 @@ log = structlog.get_logger(__name__)
 NAME: Final = "notifications"
 NEAR: Final = 60  # facts of one turn stand so near each other
 TOO_OLD_S: Final = 86_400  # a desk that was off for a week tells no old stories
+KNOWN: Final = (
+    15 * MINUTE
+)  # a limit that was so near within so long is no news: its level goes to and fro
+LEVELS: Final = ("safe", "warning", "danger", "locked")
 
 
 @bus.subscriber(NAME, *WORDS)
@@ -35,7 +40,7 @@ def hear(row: FactRow) -> None:
     ):  # one fact that is not as its words expect must not silence all that come after it
         log.exception("notice.unworded", fact=row.key)
         return
-    if told is None or _is_recorded(row):
+    if told is None or _is_recorded(row) or _is_known(row):
         return
     for user in _whose(row):
         if user.pk in spared:
@@ -53,6 +58,19 @@ def _is_recorded(row: FactRow) -> bool:
         return False
     recording = Recorder.objects.filter(strategy_id=strategy, is_recording=True)
     return recording.filter(account__account_id=int(row.payload["account"])).exists()
+
+
+def _is_known(row: FactRow) -> bool:
+    """Return whether a limit stood at this level or a worse one shortly before: then it only goes to and fro."""
+    if row.name != "risk.level_changed":
+        return False
+    about = {name: row.payload[name] for name in ("account", "limit")}
+    lately = FactRow.objects.filter(
+        user_id=row.user_id, name=row.name, seq__lt=row.seq, at_ns__gt=row.at_ns - KNOWN
+    ).values_list("payload", flat=True)
+    worse = LEVELS[LEVELS.index(row.payload["level"]) :]
+    same = [one for one in lately if about.items() <= one.items()]
+    return any(one["level"] in worse or one["was"] in worse for one in same)
 
 
 def _whose(row: FactRow) -> list[Any]:

@@ -13,7 +13,7 @@ from django.apps import apps as django_apps
 
 from apps.brokers.domain.facts import OrderBlocked, OrderFilled, PositionOpened
 from apps.bus import bus, transport
-from apps.bus.domain.message import to_instant
+from apps.bus.domain.message import MINUTE, to_instant
 from apps.bus.models import Cursor, FactRow
 from apps.marketdata.domain.messages import FeedChangedState
 from apps.notifications import services
@@ -21,6 +21,7 @@ from apps.notifications.domain.kinds import Channel, Kind
 from apps.notifications.models import Delivery, Notice, Preferences
 from apps.notifications.subscribers import NAME
 from apps.recorder.domain.gaps import RecorderGap
+from apps.risk.domain.messages import RiskLevelChanged
 from tests.cast import Actor
 from tests.factories import NOW, at
 from tests.integration.notifications.told import closed, hear
@@ -90,6 +91,30 @@ def test_partial_fills_of_an_order_are_one_notice(alice: Actor) -> None:
     hear()
     row.refresh_from_db()
     assert row.body == "Bought 3 at 20,006.25 on average.", "a fill heard again counts once"
+
+
+def test_a_limit_that_goes_to_and_fro_is_told_once_until_it_gets_worse(alice: Actor) -> None:
+    account, other = an_account(alice.user), an_account(alice.user, "Bravo")
+    moves = (
+        (0, account, "safe", "warning"), (1, account, "warning", "safe"), (2, account, "safe", "warning"),
+        (3, other, "safe", "warning"), (4, account, "warning", "danger"), (5, account, "danger", "safe"),
+        (6, account, "safe", "warning"), (22, account, "warning", "safe"), (23, account, "safe", "warning"),
+        (24, account, "warning", "safe"), (45, account, "safe", "warning"),
+    )  # fmt: skip
+    for number, (minutes, of, was, level) in enumerate(moves):
+        bus.publish(
+            RiskLevelChanged(
+                at=at(NOW) + minutes * MINUTE, user=alice.user.pk, account=of.pk, limit="daily_loss",
+                number=number, level=level, was=was, account_level=level, used_pct=Decimal("51.00"),
+                left=Decimal(490), equity=Decimal(49_490),
+            )
+        )  # fmt: skip
+    hear()
+    told = Notice.objects.order_by("id").values_list("title", flat=True)
+    assert list(told) == [
+        "Alpha: Risk is warning", "Bravo: Risk is warning", "Alpha: Risk is danger",
+        "Alpha: Risk is warning",
+    ]  # fmt: skip
 
 
 def test_a_partial_fill_after_the_message_has_left_is_told_by_itself(alice: Actor) -> None:
