@@ -48,7 +48,7 @@ SAID: dict[str, dict[str, Any]] = {
     "connection": {"called": "My Tradovate", "state": "refused", "reason": ""},
     "feed": LOST, "trade": TRADED, "order": ORDER, "risk": RISK, "position": DIFFERS,
     "live": DIFFERS | SWITCHED | {"positions": 1, "orders": 1}, "reconcile": DIFFERS,
-    "user": {"label": "bot", "address": "10.0.0.9"}, "user.sign_in_failed": {"what": "locked out"},
+    "exit": {"called": "Demo one", "words": "NQZ5 could not be closed."}, "user": {"label": "bot", "address": "10.0.0.9"}, "user.sign_in_failed": {"what": "locked out"},
 }  # fmt: skip
 
 
@@ -100,6 +100,7 @@ class Rows:
 NAMES = {
     "recorder": ("DEMO1001", "NQ Fade"), "alert": ("NQ Fade",), "connection": ("My Tradovate",), "risk": ("Alpha",),
     "order": ("Alpha",), "live": ("Demo one",), "reconcile": ("Demo one",), "feed": ("NQ",), "trade": ("NQZ5",),
+    "exit": ("Demo one",),
 }  # fmt: skip
 
 
