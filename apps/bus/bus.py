@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from apps.bus import transport
 from apps.bus.domain.message import Command, Fact, encode_command, to_datetime, told
+from apps.bus.locks import Lock
 from apps.bus.models import Cursor, FactRow, Inbox
 
-_SEQUENCE_LOCK: Final = 0x7261646568756201  # facts get their seq in the order of commits
 _LOOK_AGAIN: Final = 0.05  # seconds; the answer may come from another process
 _news = threading.Condition()
 _told = 0
@@ -148,7 +148,7 @@ def record_facts(
         return []
     if connection.vendor == "postgresql":  # else a lower seq could appear late
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEQUENCE_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(Lock.SEQUENCE)])
     unique = {fact.key: fact for fact in facts}
     for known in FactRow.objects.filter(key__in=unique).values_list("key", flat=True):
         del unique[known]

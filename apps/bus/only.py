@@ -7,7 +7,9 @@ from typing import IO, Final
 from django.conf import settings
 from django.db import connection
 
-_LOCKS: Final = {"engine": 0x7261646568756200, "gateway": 0x7261646568756201}
+from apps.bus.locks import Lock
+
+_LOCKS: Final = {"engine": Lock.ENGINE, "gateway": Lock.GATEWAY}
 
 
 class AnotherRuns(RuntimeError):
@@ -21,7 +23,7 @@ class OnlyOne:
     """
 
     def __init__(self, role: str) -> None:
-        self.role, self._lock = role, _LOCKS[role]
+        self.role, self._lock = role, int(_LOCKS[role])
         self._file: IO[str] | None = None
         self._backend = 0
 

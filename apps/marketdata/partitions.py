@@ -10,9 +10,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 
 from apps.bus.domain.message import DAY
+from apps.bus.locks import Lock
 
 TABLE: Final = "marketdata_tick"
-LOCK: Final = 7_203_114_201  # so that two processes never make the same day at once
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -117,7 +117,7 @@ def _make(connection: BaseDatabaseWrapper, day: date) -> None:
     child, parent, rest = quoted(_name(day)), quoted(TABLE), quoted(f"{TABLE}_default")
     start, end = bounds(day)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(Lock.PARTITIONS)])
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {child} (LIKE {parent} INCLUDING ALL)")
         cursor.execute("SELECT 1 FROM pg_inherits WHERE inhrelid = %s::regclass", [_name(day)])
         if cursor.fetchone():
