@@ -4,6 +4,7 @@
 import {
   CandlestickSeries, createChart, HistogramSeries, LineSeries,
 } from "../vendor/lightweight-charts.standalone.production.mjs";
+import { dataOf } from "./answer.js";
 import { formats } from "./format.js";
 import { Marks } from "./marks.js";
 import { listen } from "./socket.js";
@@ -84,11 +85,11 @@ class CandleChart extends HTMLElement {
   async load() {
     const address = new URL(this.getAttribute("src"), location.href);
     address.searchParams.set("seconds", this.seconds);
-    const answer = await fetch(address).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
+    const data = await dataOf(address);
+    if (!data) return;
     const isFirst = !this.data || this.data.seconds !== this.seconds;
     const running = isFirst ? null : this.data.candles.at(-1);
-    this.data = await answer.json();
+    this.data = data;
     if (running && running[0] > (this.data.candles.at(-1)?.[0] ?? 0)) this.data.candles.push(running);
     this.draw(isFirst);
   }

@@ -1,6 +1,7 @@
 // The market's clock, the time that a bar has left, and the light of the feed.
 // Market time is the feed's: it stands while the feed is silent, and runs at the market's own speed.
 
+import { textOf } from "./answer.js";
 import { formats } from "./format.js";
 import { listen, watch } from "./socket.js";
 
@@ -69,8 +70,8 @@ class MarketClock extends HTMLElement {
   async askAgain() {
     if (this.asking) return;
     this.asking = true;
-    const page = await fetch(location.href).then((answer) => answer.text());
-    const fresh = new DOMParser().parseFromString(page, "text/html").querySelector("market-clock");
+    const page = await textOf(location.href);
+    const fresh = new DOMParser().parseFromString(page ?? "", "text/html").querySelector("market-clock");
     if (fresh) {
       this.dataset.sessionEnds = fresh.dataset.sessionEnds;
       this.show("session", fresh.querySelector('[data-show="session"]').textContent);

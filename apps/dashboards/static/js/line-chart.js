@@ -2,6 +2,7 @@
 // Other pages draw other lines by day with it: they say what lies on it in `points`, and how in `lines`.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { dataOf } from "./answer.js";
 import { formats } from "./format.js";
 import { listen } from "./socket.js";
 import { colours, onTheme } from "./theme.js";
@@ -44,9 +45,9 @@ export class LineChart extends HTMLElement {
   }
 
   async load() {
-    const answer = await fetch(this.getAttribute("src")).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
-    this.data = await answer.json();
+    const data = await dataOf(this.getAttribute("src"));
+    if (!data) return;
+    this.data = data;
     this.draw();
   }
 

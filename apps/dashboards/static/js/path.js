@@ -1,6 +1,7 @@
 // <path-chart src="/signals/…/path/" facts="user.7.trades"> : best of both tracks and worst in R, candle by candle.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { dataOf } from "./answer.js";
 import { formats } from "./format.js";
 import { listen } from "./socket.js";
 import { colours, onTheme } from "./theme.js";
@@ -32,9 +33,9 @@ class PathChart extends HTMLElement {
   }
 
   async load() {
-    const answer = await fetch(this.getAttribute("src")).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
-    this.data = await answer.json();
+    const data = await dataOf(this.getAttribute("src"));
+    if (!data) return;
+    this.data = data;
     this.draw();
   }
 

@@ -1,6 +1,8 @@
 // The page's one socket: connects, resumes with jitter, and tells who listens what is new.
 // A listener hears {kind: "reading"|"fact"|"stale", ...}; "stale": something may be missing, ask again.
 
+import { dataOf } from "./answer.js";
+
 const LONGEST_WAIT_MS = 15000;
 const SILENCE_MS = 12000; // the server speaks every 3 s; so long without a word the line is dead
 const SIGNED_OUT = 4401;
@@ -92,8 +94,8 @@ function lost() {
 }
 
 async function seeWhetherSignedOut() {
-  const answer = await fetch("/api/auth/check-auth/").catch(() => null);
-  if (answer?.ok && !(await answer.json()).authenticated) location.reload();
+  const said = await dataOf("/api/auth/check-auth/");
+  if (said && !said.authenticated) location.reload();
 }
 
 function heard() {

@@ -1,6 +1,8 @@
 // <order-ticket verdict="/manager/verdict/">: what the order could lose, 250 ms after typing stops; presets; the words on
 // the buttons; sending without leaving the page. Without it the form posts and the page comes back.
 
+import { textOf } from "./answer.js";
+
 const ASK_AFTER_MS = 250;
 const PRICED = { limit: ["limit"], stop: ["stop"], stop_limit: ["stop", "limit"], trailing_stop: ["trail_points"], market: [] };
 
@@ -52,9 +54,9 @@ class OrderTicket extends HTMLElement {
     if (this.side) given.set("side", this.side);
     this.asking?.abort();
     this.asking = new AbortController();
-    const answer = await fetch(`${this.getAttribute("verdict")}?${given}`, { signal: this.asking.signal }).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
-    this.querySelector('[data-part="verdict"]').innerHTML = await answer.text();
+    const verdict = await textOf(`${this.getAttribute("verdict")}?${given}`, { signal: this.asking.signal });
+    if (verdict === null) return;
+    this.querySelector('[data-part="verdict"]').innerHTML = verdict;
     this.paint();
   }
 

@@ -1,0 +1,33 @@
+"""What the browser's modules do, run in Node with the other side's part played for them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULES = ROOT / "apps" / "dashboards" / "static" / "js"
+
+
+def play(script: str, module: str) -> None:
+    node = shutil.which("node") or str(ROOT / ".venv" / "bin" / "node")
+    if not Path(node).exists():
+        pytest.fail("no node: `make setup` brings one")
+    run = subprocess.run(
+        [node, str(Path(__file__).with_name(script)), (MODULES / module).as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "ok\n"
+
+
+def test_the_page_asks_again_for_whatever_it_may_have_missed() -> None:
+    play("socket_script.mjs", "socket.js")
+
+
+def test_a_question_that_is_given_up_in_the_middle_of_its_answer_breaks_nothing() -> None:
+    play("answer_script.mjs", "answer.js")
