@@ -15,9 +15,9 @@ PARTS: Final = {
     "tradovate": "Market feed",
     "price-service": "Prices",
     "signal-validator": "Signals",
-    "mfe-tracker": "Open trades, their best and worst",
-    "event-bus": "Orders and other wishes on their way in",
-    "celery": "Messages, reports and polls",
+    "mfe-tracker": "Open trades",
+    "event-bus": "Orders coming in",
+    "celery": "Messages, reports",
     "database": "Records",
 }
 STATES: Final = {Status.OK: "well", Status.DEGRADED: "not well", Status.DOWN: "down"}
