@@ -21,6 +21,7 @@ from apps.users.asked import FORM_TOKEN
 
 # What a form may have carried that is shown to nobody again, whoever typed it: by a part of its field's name.
 _HUSHED: Final = ("password", "code", "sec", "cid", "token", "credential", "key")
+_UNTYPED: Final = (FORM_TOKEN, "next", "request_id", "do", "how")  # what a form sends by itself
 _SHOWN_LENGTH: Final = 300
 LOCKED = "Too many wrong passwords. Wait a quarter of an hour, then try again."
 
@@ -75,11 +76,13 @@ def _typed(request: HttpRequest) -> list[tuple[str, str]]:
     """Return what was typed or chosen, as name and value; no secrets, and of a file its name."""
     shown = []
     for name, values in request.POST.lists():
-        if name in (FORM_TOKEN, "next", "request_id") or any(one in name for one in _HUSHED):
+        if name in _UNTYPED or any(one in name for one in _HUSHED):
             continue
         shown += [(_label(name), one[:_SHOWN_LENGTH]) for one in values if one.strip()]
-    for name, file in request.FILES.items():
-        shown.append((_label(name), f"{file.name} (choose it again)"))
+    for name in request.FILES:
+        shown += [
+            (_label(name), f"{file.name} (choose it again)") for file in request.FILES.getlist(name)
+        ]
     return shown
 
 
