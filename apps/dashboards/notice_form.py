@@ -48,11 +48,18 @@ class QuietForm(forms.Form):
     discord_on = forms.BooleanField(label="Direct messages on", required=False)
 
     def clean(self) -> dict[str, Any]:
-        """Both ends or none."""
+        """Both ends or none, and not one moment for both: is that never, or all day?"""
         given = super().clean() or {}
-        if not self.errors and (given.get("quiet_from") is None) != (given.get("quiet_to") is None):
-            missing = "quiet_from" if given.get("quiet_from") is None else "quiet_to"
+        start, end = given.get("quiet_from"), given.get("quiet_to")
+        if self.errors:
+            return given
+        if (start is None) != (end is None):
+            missing = "quiet_from" if start is None else "quiet_to"
             self.add_error(missing, "Give both times, or leave both empty.")
+        elif start is not None and start == end:
+            self.add_error(
+                "quiet_to", f"{end:%H:%M} is From as well: give another, or leave both empty."
+            )
         return given
 
 

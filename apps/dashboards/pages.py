@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.brokers.domain.telling import UNSAID
 from apps.bus.domain.message import to_datetime
-from apps.dashboards import chart, manager, prop, shell
+from apps.dashboards import chart, manager, prop, shell, wellness
 from apps.dashboards.accounts import accounts_of
 from apps.dashboards.ladder import ladders
 from apps.marketdata import price
@@ -100,9 +100,10 @@ def preferences(request: HttpRequest) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """Show how every part of the desk is."""
     components = examine(signs_of_life())
+    status = overall(components)
     context = {
-        "health": {"status": overall(components).value},
-        "components": components.items(),
+        "health": {"status": status.value, "state": wellness.STATES[status]},
+        "parts": wellness.parts(components),
         "version": settings.VERSION,
     }
     return render(request, "system/health.html", shell.around(request, "health") | context)

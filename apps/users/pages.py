@@ -1,7 +1,7 @@
 """The door."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.http import (
     HttpRequest,
@@ -9,13 +9,20 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseServerError,
 )
+from django.middleware.csrf import REASON_CSRF_TOKEN_MISSING, REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import defaults
 from rest_framework.renderers import JSONRenderer
 
 from apps.users import problems
+from apps.users.asked import FORM_TOKEN
 
+# What a form may have carried that is shown to nobody again, whoever typed it: by a part of its field's name.
+_HUSHED: Final = ("password", "code", "sec", "cid", "token", "credential", "key")
+_UNTYPED: Final = (FORM_TOKEN, "next", "request_id", "do", "how")  # what a form sends by itself
+_SHOWN_LENGTH: Final = 300
 LOCKED = "Too many wrong passwords. Wait a quarter of an hour, then try again."
 
 
@@ -33,6 +40,54 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return _problem(404, "There is no such address. See /api/docs/.", code="not_found")
     return defaults.page_not_found(request, exception)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without the right token: what happened, that nothing was done, what was typed, and the way back to it.
+
+    What was typed is shown only where the browser says that one of our own pages sent it: a stranger's page that
+    posts here is not to speak from ours. It is for reading; nothing is sent again from here.
+    """
+    if _is_api(request):
+        return _problem(
+            403, "The form's token is missing or too old. Nothing was done.", code="csrf"
+        )
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        came_from, {request.get_host()}, require_https=request.is_secure()
+    )
+    context = {
+        "why": _why(reason, is_ours=is_ours),
+        "back": came_from if is_ours else "",
+        "typed": _typed(request) if is_ours else [],
+    }
+    return render(request, "403_csrf.html", context, status=403)
+
+
+def _why(reason: str, *, is_ours: bool) -> str:
+    if reason == REASON_NO_CSRF_COOKIE:
+        return "cookies"
+    if not is_ours or "rigin" in reason or "eferer" in reason:
+        return "elsewhere"
+    return "missing" if reason == REASON_CSRF_TOKEN_MISSING else "old"
+
+
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return what was typed or chosen, as name and value; no secrets, and of a file its name."""
+    shown = []
+    for name, values in request.POST.lists():
+        if name in _UNTYPED or any(one in name for one in _HUSHED):
+            continue
+        shown += [(_label(name), one[:_SHOWN_LENGTH]) for one in values if one.strip()]
+    for name in request.FILES:
+        shown += [
+            (_label(name), f"{file.name} (choose it again)") for file in request.FILES.getlist(name)
+        ]
+    return shown
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ").capitalize()
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -91,3 +91,31 @@ def test_a_wrong_address_leads_back_to_the_desk(browser: Browser, desk: Desk, pa
     page.get_by_role("link", name="Back to the desk").click()
     expect(page).to_have_url(f"{desk.url}/")
     page.close()
+
+
+def test_a_form_sent_while_the_desk_is_away_stays_as_it_was_typed_and_is_sent_once(
+    browser: Browser, desk: Desk
+) -> None:
+    page = signed_in(browser, desk)
+    page.goto("/settings/groups/")
+    expect(page.locator("html")).to_have_attribute("data-line", "open")
+    posted: list[str] = []
+    page.on("request", lambda asked: asked.method == "POST" and posted.append(asked.url))
+    page.route("**/*", lambda route: route.abort())  # nobody answers any more
+    page.evaluate("document.documentElement.dataset.line = 'lost'")
+    name = page.get_by_label("Name, as alerts say it")
+    name.fill("away")
+    make = page.get_by_role("button", name="Make it")
+    make.click()
+    said = page.get_by_role("dialog")
+    expect(said).to_contain_text("The desk does not answer")
+    expect(said).to_contain_text("nothing was sent")
+    assert posted == []
+    page.keyboard.press("Escape")
+    expect(said).not_to_be_visible()
+    expect(name).to_have_value("away")
+    page.unroute("**/*")
+    make.click()
+    expect(page.locator(".notice").first).to_contain_text("away: made.")
+    assert len(posted) == 1
+    page.close()

@@ -31,3 +31,12 @@ def test_the_page_asks_again_for_whatever_it_may_have_missed() -> None:
 
 def test_a_question_that_is_given_up_in_the_middle_of_its_answer_breaks_nothing() -> None:
     play("answer_script.mjs", "answer.js")
+
+
+def test_words_that_want_the_same_height_are_moved_apart() -> None:
+    play("apart_script.mjs", "apart.js")
+
+
+def test_the_labels_of_the_axis_are_the_same_ones_until_they_say_something_else() -> None:
+    """The chart's library moves labels apart, and forgets it where it is given others each time it asks."""
+    play("marks_script.mjs", "marks.js")

@@ -146,7 +146,9 @@ def test_choices_are_kept_and_shown(alice: Actor) -> None:
     assert 'value="22:00"' in page
 
 
-@pytest.mark.parametrize("times", [("22:00", ""), ("", "07:00"), ("25:99", "07:00")])
+@pytest.mark.parametrize(
+    "times", [("22:00", ""), ("", "07:00"), ("25:99", "07:00"), ("22:00", "22:00")]
+)
 def test_half_a_quiet_hour_is_refused_and_what_was_ticked_stays(
     alice: Actor, times: tuple[str, str]
 ) -> None:

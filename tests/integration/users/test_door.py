@@ -225,3 +225,55 @@ def test_an_address_that_people_may_share_slows_nobody(
     trader = Client(headers=headers, REMOTE_ADDR=nearest)
     answer = trader.post("/accounts/login/", {"username": dora, "password": PASSWORD})
     assert answer.status_code == 302
+
+
+def late(client: Client, path: str, referer: str = "", **typed: str) -> Any:
+    """Send a form of a page that was opened before somebody signed in: its token is that of another cookie."""
+    client.get("/accounts/login/")
+    headers = {"referer": f"http://testserver{referer}"} if referer else {}
+    return client.post(path, typed | {"csrfmiddlewaretoken": "x" * 64}, headers=headers)
+
+
+def test_a_form_that_is_too_old_says_so_and_leads_back_with_what_was_typed(alice: Actor) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice.user, backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/settings/")
+    answer = late(client, "/connections/", "/connections/?a=1", name="My demo", login="trader",
+                  password="hunter2", sec="broker-sec", cid="4242")  # fmt: skip
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Nothing was done" in page
+    assert "you signed in or out" in page
+    assert 'href="http://testserver/connections/?a=1"' in page
+    assert "My demo" in page
+    assert "trader</dd>" in page
+    for secret in ("hunter2", "broker-sec", "4242", "xxxxxxxx"):
+        assert secret not in page
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.example/"])
+def test_a_form_from_elsewhere_does_not_speak_from_our_page(alice: Actor, referer: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice.user, backend="django.contrib.auth.backends.ModelBackend")
+    headers = {"referer": referer, "origin": "https://evil.example"} if referer else {}
+    client.get("/settings/security/")
+    typed = {"name": "Call 555-0100 to unlock", "next": "https://evil.example/"}
+    answer = client.post("/connections/", typed, headers=headers)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Nothing was done" in page
+    assert "555-0100" not in page
+    assert "evil.example" not in page
+    assert 'href="/"' in page
+
+
+def test_a_browser_that_keeps_no_cookies_is_told(dora: str) -> None:
+    client = Client(
+        enforce_csrf_checks=True, headers={"referer": "http://testserver/accounts/login/"}
+    )
+    answer = client.post("/accounts/login/", {"username": dora, "password": PASSWORD})
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "no cookie" in page
+    assert 'href="http://testserver/accounts/login/"' in page
+    assert PASSWORD not in page

@@ -2,9 +2,14 @@
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from apps.users.models import User
+from apps.users.services import sessions_of
 from tests.cast import Actor
 from tests.integration.users.people import PASSWORD, enter, is_in, proven, somebody
 
@@ -156,6 +161,31 @@ def test_an_ended_session_of_somebody_signed_out_is_gone() -> None:
     there.post("/accounts/logout/")
     here.get("/settings/sessions/")
     assert UserSession.objects.count() == 1
+
+
+def test_a_session_of_an_old_password_or_of_yesterday_is_not_listed() -> None:
+    user = somebody()
+    here, old, late = enter(), enter(), enter()
+    Session.objects.filter(pk=late.session.session_key).update(expire_date=timezone.now())
+    session = old.session
+    session[HASH_SESSION_KEY] = "of another password"
+    session.save()
+    listed = [one.session_key for one in sessions_of(user)]
+    assert listed == [here.session.session_key]
+    assert UserSession.objects.filter(user=user).count() == 1
+
+
+def test_many_sessions_cost_no_more_questions_than_one(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    user = somebody()
+    enter()
+    with django_assert_num_queries(2):
+        assert len(sessions_of(user)) == 1
+    for _ in range(4):
+        enter()
+    with django_assert_num_queries(2):
+        assert len(sessions_of(user)) == 5
 
 
 def test_an_address_is_added_and_removed() -> None:

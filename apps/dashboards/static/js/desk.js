@@ -9,5 +9,6 @@ import "./ladder.js";
 import "./position.js";
 import "./keys.js";
 import "./ask.js";
+import "./send.js";
 import "./copy.js";
 import "./events.js";

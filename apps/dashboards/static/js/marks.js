@@ -70,15 +70,25 @@ export class Marks {
     return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } };
   }
 
+  /** The labels of the axis; the same array while they say the same, or the chart forgets how far it moved them apart. */
   priceAxisViews() {
+    const tags = new Map(this.tags().map((one) => [one.join(), one])); // two orders at one price have one label
+    const said = [...tags.keys()].join(" ");
+    if (said === this.said) return this.labels;
+    this.said = said;
+    this.labels = [...tags.values()].map(([text, price, backColor, textColor]) => ({
+      coordinate: () => this.y(price) ?? -100,
+      text: () => text,
+      textColor: () => textColor,
+      backColor: () => backColor,
+    }));
+    return this.labels;
+  }
+
+  tags() {
     const tags = [];
     const tag = (price, backColor, textColor = this.colour["ink-inverse"]) =>
-      tags.push({
-        coordinate: () => this.y(price) ?? -100,
-        text: () => formats.price(price.toFixed(this.data.decimals)),
-        textColor: () => textColor,
-        backColor: () => backColor,
-      });
+      tags.push([formats.price(price.toFixed(this.data.decimals)), price, backColor, textColor]);
     for (const one of this.data.trades.filter((trade) => this.isFull(trade) && trade.state === "active")) {
       tag(one.entry, one.long ? this.colour.long : this.colour.short);
       if (!one.armed_at) tag(one.stop, this.colour.loss);

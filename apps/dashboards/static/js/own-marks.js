@@ -1,8 +1,10 @@
 // What the trader's account has on the chart: his fills, his position, his working orders, and the price that ends it all.
 
+import { apart } from "./apart.js";
 import { faded } from "./theme.js";
 
 const ROOM = 110; // px for the words of a line
+const LINE = 12; // px from words to words
 const NEAR = 1.5; // so many times the height of the candles an order may lie away and still be kept in view
 
 export class OwnMarks {
@@ -18,8 +20,14 @@ export class OwnMarks {
     return Boolean(this.data.positions?.length);
   }
 
+  /** What works at a price; orders that differ in nothing but their size are one line. */
   get orders() {
-    return (this.data.orders ?? []).filter((one) => one.price !== null);
+    const lines = new Map();
+    for (const one of (this.data.orders ?? []).filter((each) => each.price !== null)) {
+      const key = [one.root, one.role, one.side, one.type, one.price, one.waits].join();
+      lines.set(key, { ...one, quantity: one.quantity + (lines.get(key)?.quantity ?? 0) });
+    }
+    return [...lines.values()];
   }
 
   /** Whether words of this account stand at a price already. */
@@ -74,35 +82,42 @@ export class OwnMarks {
   }
 
   before(pen) {
+    const { marks } = this;
     this.liquidationWords(pen);
-    for (const one of this.data.positions ?? []) this.position(pen, one);
-    for (const one of this.orders) this.order(pen, one);
+    const words = [
+      ...(this.data.positions ?? []).map((one) => this.position(pen, one)),
+      ...this.orders.map((one) => this.order(pen, one)),
+    ].filter((one) => one && one.y > 0 && one.y < pen.height + LINE);
+    const heights = apart(words.map((one) => one.y), LINE, LINE, pen.height - 4);
+    words.forEach((one, index) => marks.text(pen, one.text, one.x, heights[index], one.colour, one.align));
     for (const one of this.data.fills ?? []) this.fill(pen, one);
   }
 
+  /** Draw a position's line; return its words and where they would stand. */
   position(pen, one) {
     const { marks } = this;
-    const side = this.colour(one.long ? "long" : "short");
+    const colour = this.colour(one.long ? "long" : "short");
     const left = marks.x(one.since) ?? 0;
     const y = marks.y(one.average);
-    if (y === null) return;
-    marks.level(pen, left, pen.width, one.average, side, [], 1.5);
-    marks.text(pen, `${one.long ? "long" : "short"} ${one.size} ${one.root}`, pen.width - 6, y - 4, side, "end");
+    if (y === null) return null;
+    marks.level(pen, left, pen.width, one.average, colour, [], 1.5);
+    return { text: `${one.long ? "long" : "short"} ${one.size} ${one.root}`, x: pen.width - 6, y: y - 4, colour, align: "end" };
   }
 
+  /** The same for an order. */
   order(pen, one) {
     const { marks } = this;
     const y = marks.y(one.price);
-    if (y === null) return;
+    if (y === null) return null;
     const colour = this.orderColour(one);
     const dashes = one.role === "target" ? [5, 4] : one.role === "stop" && !one.waits ? [] : [2, 3];
     const since = this.data.positions?.find((held) => held.root === one.root)?.since;
     const left = one.role === "entry" || since === undefined ? pen.width * 0.6 : (marks.x(since) ?? 0);
     marks.level(pen, left, pen.width, one.price, one.waits ? faded(colour, 0.5) : colour, dashes, 1.25);
-    const words = `${one.side} ${one.quantity} ${one.role === "entry" ? one.type : one.role}`;
+    const text = `${one.side} ${one.quantity} ${one.role === "entry" ? one.type : one.role}`;
     const isShort = pen.width - left < ROOM; // a young position: the words would run into the axis
     const [x, align] = isShort ? [pen.width - 6, "end"] : [Math.max(left, 0) + 4, "start"];
-    marks.text(pen, words, x, y + (one.side === "sell" && one.role === "stop" ? 11 : -4), colour, align);
+    return { text, x, y: y + (one.side === "sell" && one.role === "stop" ? 11 : -4), colour, align };
   }
 
   /** A triangle that points at its candle from the left, at the price that was traded. */

@@ -2,6 +2,7 @@
 // the buttons; sending without leaving the page. Without it the form posts and the page comes back.
 
 import { textOf } from "./answer.js";
+import { unreached } from "./away.js";
 
 const ASK_AFTER_MS = 250;
 const PRICED = { limit: ["limit"], stop: ["stop"], stop_limit: ["stop", "limit"], trailing_stop: ["trail_points"], market: [] };
@@ -117,11 +118,18 @@ class OrderTicket extends HTMLElement {
       this.innerHTML = await answer.text();
       this.paint();
       (this.querySelector('[aria-invalid="true"], [role="alert"] ~ .sides button') ?? this.querySelector('[name="side"]'))?.focus({ preventScroll: true });
-    } catch {
-      location.reload(); // the same form is the same wish: nothing is sent twice
+    } catch (problem) {
+      if (problem instanceof TypeError) this.lost(event.submitter);
+      else location.reload(); // the same form is the same wish: nothing is sent twice
     } finally {
       this.isSending = false;
     }
+  }
+
+  /** No answer came. The ticket stays, and is the same wish: where it has arrived after all, it is not carried out again. */
+  lost(button) {
+    for (const one of this.querySelectorAll('[name="side"]')) one.ariaDisabled = null;
+    unreached(button.innerText.trim(), "no answer came, so the order may have arrived or not. Look at your orders before you change it. Sent again as it stands, it is still one order.");
   }
 }
 
