@@ -20,7 +20,6 @@ OPTIONS = {
 }  # fmt: skip
 
 
-
 class Command(BaseCommand):
     """Import a file; --look only counts. Ends with status 2 and one line where it cannot, and leaves no upload behind."""
 
