@@ -11,8 +11,8 @@ from django.utils.dateparse import parse_datetime
 from apps.brokers.models import BrokerAccount, BrokerFill, BrokerPosition, Connection
 from apps.bus.models import FactRow
 from apps.recorder import days, importing, writing
-from apps.recorder.services import settle_facts
 from apps.recorder.models import AccountDayMark
+from apps.recorder.services import settle_facts
 from tests.cast import Actor
 from tests.factories import at
 from tests.integration.recorder.imported import an_account, imported, ninja, told_by_broker
