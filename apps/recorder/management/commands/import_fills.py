@@ -42,7 +42,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--make-accounts", action="store_true",
-            help="make an account for files for each name in the file that goes nowhere",
+            help="make an account for files for each name in the file that goes nowhere; for a file without names one",
         )  # fmt: skip
         parser.add_argument("--only-good", action="store_true", help="leave bad rows out")
         parser.add_argument("--look", action="store_true", help="count, import nothing")
