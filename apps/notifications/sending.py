@@ -243,7 +243,9 @@ class _Attempt:
             return
         told = WHY.get(code) or f"Discord refuses: {reason or status} ({code or status})."
         self._give_up(told)
-        if code in discord.PERSONAL:  # else it is this message, or an address of ours: nobody's link
+        if (
+            code in discord.PERSONAL
+        ):  # else it is this message, or an address of ours: nobody's link
             services.break_link(link=self.link, reason=told, now=self.clock())
 
     def _stop(self) -> None:
