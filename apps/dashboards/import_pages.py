@@ -236,7 +236,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         "seen": seen, "row": row, "form": form, "own": own,
         "missing": [
-            {"name": name, "fills": row.seen.get("by_account", {}).get(name, 0)}
+            {"name": name, "called": making.called(row, name), "fills": row.seen.get("by_account", {}).get(name, 0)}
             for name in making.missing(row)
         ],
         "is_in_part": row.state == Import.State.BAD and row.evidence.exists(),

@@ -229,7 +229,7 @@ def _page(
 
 def _taken(request: HttpRequest, name: str) -> str:
     if queries.archived(request.user).filter(name=name).exists():
-        return "An archived strategy of yours is called so: restore it, or use another name."
+        return "An archived strategy of yours is called so: restore it or call it otherwise, or use another name here."
     return "You have a strategy of this name already."
 
 

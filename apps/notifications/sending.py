@@ -39,7 +39,6 @@ AT_ONCE: Final = 200  # messages of one run; the next comes within seconds
 BUDGET_S: Final = 40.0
 OURS: Final = "a fault of ours"
 IN_ORDER: Final = 4  # tries for which later messages to the same person wait behind one
-BAD_FORM: Final = 50035
 GONE: Final = 10003
 FAULT_PAUSE: Final = timedelta(minutes=1)
 SKEW: Final = timedelta(minutes=5)  # of our clock against Discord's
@@ -168,7 +167,8 @@ class _Attempt:
                 field = "paused_until" if everywhere else "opening_paused_until"
                 Sender.objects.filter(name=Channel.DISCORD).update(**{field: until})
                 self._later(reason, until)
-            case _:
+            case _:  # it counts as a try: the next one comes later, and what follows to him waits behind it
+                self._set(attempts=self.delivery.attempts + 1)
                 self._not_sent(answer)
         return False
 
@@ -242,11 +242,11 @@ class _Attempt:
             self._later("its conversation is opened anew", self.clock())
             return
         told = WHY.get(code) or f"Discord refuses: {reason or status} ({code or status})."
-        if code == BAD_FORM or (status == 400 and code not in WHY):
-            self._give_up(told)
-            return
         self._give_up(told)
-        services.break_link(link=self.link, reason=told, now=self.clock())
+        if (
+            code in discord.PERSONAL
+        ):  # else it is this message, or an address of ours: nobody's link
+            services.break_link(link=self.link, reason=told, now=self.clock())
 
     def _stop(self) -> None:
         """Our own key is bad: be silent, and tell those who can mend it."""

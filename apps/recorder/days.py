@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -28,6 +28,7 @@ from apps.recorder.domain.completeness import (
     session_at,
     session_before,
     session_on,
+    short_of,
 )
 from apps.recorder.domain.gaps import RecorderGap
 from apps.recorder.models import AccountDayMark, ImportedRow
@@ -81,8 +82,10 @@ def _look_at(account: BrokerAccount, session: Session, now: int, calendar: Calen
         row = AccountDayMark.objects.filter(account=account, trade_date=session.day).first()
         if row is not None and row.swept_at is not None:
             return 0
-        mark(account, session, now, calendar, swept=swept, failing="" if swept else failing)
-        if not swept:
+        row = mark(account, session, now, calendar, swept=swept, failing="" if swept else failing)
+        if swept:
+            _alarm_if_short(account, session, row, now, calendar)
+        else:
             alarm(
                 account,
                 session,
@@ -154,8 +157,7 @@ def mark(
         )
         if swept and row.swept_at is None:
             row.swept_at = account.connection.polled_at
-            held = BrokerPosition.objects.filter(account=account).exclude(net=0)
-            row.held, row.cash = dict(held.values_list("contract", "net")), account.balance
+            row.held, row.cash = _held(account), account.balance
         row.failing = failing or ("" if row.swept_at else row.failing)
         day = _day(account, session, row, now, calendar)
         row.state, row.why = judge(day)
@@ -171,6 +173,42 @@ def judge_again(account: BrokerAccount, days: Iterable[date], now: int) -> None:
         session = session_on(day, calendar)
         if session is not None:
             mark(account, session, now, calendar)
+
+
+def told_late(account: BrokerAccount, days: Iterable[date], now: int) -> None:
+    """Judge swept days anew of whose fills the broker said something since: one more, one that was taken back.
+
+    A late fee alone is not judged: money was compared at the sweep. What is held by now counts where it makes the day add
+    up while the broker remembers it; its lists may have been read one before the other.
+    """
+    calendar = kept_calendar()
+    for row in account.days.filter(trade_date__in=set(days), swept_at__isnull=False):
+        session = session_on(row.trade_date, calendar)
+        if session is None:
+            continue
+        day = _day(account, session, row, now, calendar)
+        if day.fills == row.fills and not short_of(day):
+            continue
+        held = _held(account)
+        if now < session.forgets and short_of(day) and not short_of(replace(day, held_after=held)):
+            row.held, row.cash = held, account.balance
+            row.save(update_fields=["held", "cash"])
+        row = mark(account, session, now, calendar)
+        _alarm_if_short(account, session, row, now, calendar)
+
+
+def _held(account: BrokerAccount) -> dict[str, int]:
+    """Return what the broker says is held, net contracts by contract."""
+    held = BrokerPosition.objects.filter(account=account).exclude(net=0)
+    return dict(held.values_list("contract", "net"))
+
+
+def _alarm_if_short(
+    account: BrokerAccount, session: Session, row: AccountDayMark, now: int, calendar: Calendar
+) -> None:
+    """Call the owner while the broker still remembers a day whose fills do not add up to what it holds."""
+    if now < session.forgets and short_of(_day(account, session, row, now, calendar)):
+        alarm(account, session, now, row.why.rstrip("."))
 
 
 def _day(

@@ -12,7 +12,6 @@ from apps.recorder.domain.happenings import key_of
 from apps.recorder.domain.ledger import MONEY, Part, Position
 from apps.recorder.domain.matching import Attributed
 from apps.recorder.domain.seen import Plan, product_of
-from apps.recorder.domain.terms import Unit, Ways
 from apps.recorder.models import RecordedFill, RecordedPosition
 from apps.recorder.store import AT_ONCE, Loaded, chunks, marks
 
@@ -62,7 +61,7 @@ def save(
         if before is not None and before.stop is not None:
             position.stop = before.stop
         row = _row(account, position, loaded)
-        plan = _plan(before, loaded.known.plans.get(position.strategy))
+        plan = loaded.known.plan(position.strategy, position.opened_by)
         if plan is not None:
             row.plan = plain_plan(plan)
             row.deviations = [asdict(one) for one in deviations(position, plan, loaded.known)]
@@ -88,18 +87,6 @@ def save(
     RecordedPosition.objects.bulk_create(new, batch_size=AT_ONCE)
     difference.shares = _save_shares(account, loaded, attributed, found, rows)
     return difference
-
-
-def _plan(before: RecordedPosition | None, now: Plan | None) -> Plan | None:
-    """Return the figures by which a position is judged: those of when it was first recorded."""
-    kept = before.plan if before is not None else None
-    if not kept:
-        return now
-    stop, target = kept["stop_loss"], kept["take_profit"]
-    return Plan(
-        Ways(kept["ways"]), Unit(kept["unit"]), None if stop is None else Decimal(stop),
-        None if target is None else Decimal(target), kept["size"], kept["position_add"], kept["trim"],
-    )  # fmt: skip
 
 
 def plain_plan(plan: Plan) -> dict[str, Any]:

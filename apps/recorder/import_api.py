@@ -31,7 +31,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
     """A file, how far its import is, and what came of it. `counts`: new, known, conflict, left_out, repeated."""
 
     missing = serializers.SerializerMethodField(
-        help_text="Names in the file that go nowhere yet; `make_accounts` makes an account for files for each."
+        help_text='Names in the file that go nowhere yet ("": it names none); `make_accounts` makes an account for files for each.'
     )
 
     class Meta:
@@ -84,7 +84,7 @@ class ImportWishSerializer(Asked):
     )
     make_accounts = serializers.BooleanField(
         default=False,
-        help_text="Make an account for files for each name in `missing` that `accounts` does not name, called as in the file.",
+        help_text="Make an account for files for each name in `missing` that `accounts` does not name, called as in the file, or after its platform.",
     )
     only_good = serializers.BooleanField(default=False)
 

@@ -49,7 +49,7 @@ def accept(
     importing.save()
     try:
         importing.size, importing.sha256 = _keep(importing.path, chunks)
-    except CannotImport:
+    except (CannotImport, OSError):  # OSError: what is sent cannot be read, or the disk is full
         importing.path.unlink(missing_ok=True)
         importing.delete()
         raise

@@ -1,4 +1,4 @@
-"""The accounts for files that a file of several accounts asks for: listed, made at one wish, gone with what made them."""
+"""The accounts for files that a file asks for, by its names or by none: listed, made at one wish, gone with what made them."""
 
 from collections.abc import Iterable
 
@@ -8,20 +8,35 @@ from apps.brokers.models import BrokerAccount
 from apps.brokers.queries import FILE
 from apps.recorder import files
 from apps.recorder.import_life import CannotImport, State
+from apps.recorder.imports.layouts import LAYOUTS
 from apps.recorder.models import Import, ImportedRow, Recorder, RecordingSpan
+from apps.recorder.queries import broker_accounts
 
 
 def missing(importing: Import) -> list[str]:
-    """Return the names in a file that waits to be imported which go nowhere yet, and that an account can have."""
+    """Return the names in a file that waits to be imported which go nowhere yet, and that an account can have; "" = none."""
     if importing.state != State.READY:
         return []
     return [
-        name for name, chosen in importing.accounts.items() if chosen is None and files.fits(name)
+        name
+        for name, chosen in importing.accounts.items()
+        if chosen is None and (files.fits(name) or not name.strip())
     ]
 
 
+def called(importing: Import, name: str) -> str:
+    """Return how the account for a name in a file is called: so, or where the file names none after its platform, and free."""
+    if name.strip():
+        return name
+    platform = LAYOUTS[importing.layout].title.partition(",")[0]
+    own = broker_accounts(importing.user)
+    taken = {word.casefold() for one in own for word in (one.name, one.nickname, one.remote)}
+    names = (platform, *(f"{platform} {number}" for number in range(2, len(taken) + 3)))
+    return next(one for one in names if one.casefold() not in taken)
+
+
 def make(*, importing: Import, names: Iterable[str]) -> dict[str, int]:
-    """Make an account for files for each of these names, all or none; return them, to be chosen. One that is there is taken.
+    """Make an account for files for each of these names in the file, all or none; return them, to be chosen. One that is there is taken.
 
     Raises:  CannotImport  it does not wait, or two names come to one account
     """
@@ -33,7 +48,7 @@ def make(*, importing: Import, names: Iterable[str]) -> dict[str, int]:
         taken = {pk: name for name, pk in locked.accounts.items() if pk is not None}
         found: dict[str, int] = {}
         for name in names:
-            account = files.open_account(user=importing.user, name=name)
+            account = files.open_account(user=importing.user, name=called(importing, name))
             if account.pk in taken:
                 detail = f"{name} and {taken[account.pk]} of the file would both be {account}; choose by hand"
                 raise CannotImport("accounts", detail)

@@ -319,7 +319,7 @@ def _free(user: Any, name: str) -> None:
         raise BadRecorder("name", "Give it a name, e.g. NQ Fade.")
     same = Strategy.objects.filter(user_id=owner, name=name).first()
     if same is not None:
-        put_away = ", an archived one: restore it, or use another name" if same.is_archived else ""
+        put_away = ", an archived one: restore it or call it otherwise, or use another name here" if same.is_archived else ""  # fmt: skip
         raise BadRecorder("name", f"You have a strategy named {name} already{put_away}.")
 
 

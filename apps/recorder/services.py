@@ -1,6 +1,7 @@
 """Settling an account: its fills as positions of strategies, derived anew from where something changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder
 from apps.bus import bus
 from apps.bus.domain.message import DAY, to_instant
 from apps.bus.models import FactRow
-from apps.recorder import derived, evidence, store
+from apps.recorder import days, derived, evidence, store
 from apps.recorder.domain import wording
 from apps.recorder.domain.happenings import KINDS, Happening, Whose, happenings, key_of, news_of
 from apps.recorder.domain.ledger import positions
@@ -69,15 +70,18 @@ def settle_facts(rows: Iterable[FactRow]) -> None:
     """Settle each account that a broker's facts tell of, once for all of its facts."""
     fills: dict[int, list[int]] = {}
     orders: dict[int, list[str]] = {}
+    dates: dict[int, set[date]] = {}
     for row in rows:
         account, fill = int(row.payload["account"]), row.payload.get("fill")
         mine = fills.setdefault(account, [])
         if fill is not None:
             mine.append(int(fill))
+            dates.setdefault(account, set()).add(date.fromisoformat(str(row.payload["trade_date"])))
         else:
             orders.setdefault(account, []).append(str(row.payload.get("remote")))
     for one in BrokerAccount.objects.filter(pk__in=fills).order_by("pk"):  # some may be gone since
         settle(account=one, fills=fills[one.pk], orders=orders.get(one.pk, ()))
+        days.told_late(one, dates.get(one.pk, ()), to_instant(timezone.now()))
 
 
 def _changed(

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from hashlib import blake2s
 from typing import Any, Final, NamedTuple
 
 from apps.brokers.domain.order import OrderType
 from apps.brokers.models import BrokerAccount, BrokerFill, BrokerOrder, Dispatch
 from apps.brokers.models import Order as DeskOrder
+from apps.recorder.domain.matching import by_text
 from apps.recorder.domain.seen import Fill, Known, Order, Plan, Span, decided_orders
-from apps.recorder.domain.terms import Unit, Ways
+from apps.recorder.domain.terms import Reason, Unit, Ways
 from apps.recorder.models import Assignment, Opening, RecordedFill, Recorder, RecordingSpan
 from apps.signals.models import Strategy
 
@@ -134,10 +136,42 @@ def load(account: BrokerAccount, contract: str, since: int, known: Known) -> Loa
         fills = [fill for fill in fills if fill.place > place]
     orders = orders_of(account, fills)
     active = [fill for fill in fills if rows[fill.id].is_active]
-    whole = replace(known, orders=orders, opening=_opening(account, contract, after))
+    spoken, kept = _recorded(account, contract, after, orders)
+    opening = _opening(account, contract, after)
+    whole = replace(known, orders=orders, opening=opening, spoken=spoken, kept=kept)
     return Loaded(
         {fill.id: rows[fill.id] for fill in fills},
         active, whole, _before(account, contract, fills, orders), after,
+    )  # fmt: skip
+
+
+def _recorded(
+    account: BrokerAccount, contract: str, after: int, orders: Mapping[str, Order]
+) -> tuple[dict[str, int], dict[tuple[int, int], Plan]]:
+    """Return whose orders were by the text that they have, and by which plan entries were recorded, as the rows say."""
+    shares = RecordedFill.objects.filter(
+        fill__account=account, fill__contract=contract, fill__at_ns__gte=after,
+        position__isnull=False,
+    )  # fmt: skip
+    spoken: dict[str, int] = {}
+    kept: dict[tuple[int, int], Plan] = {}
+    for fill, order, whose, reason, note, opens, plan in shares.values_list(
+        "fill_id", "fill__order", "position__strategy_id", "reason", "note", "opens",
+        "position__plan",
+    ):  # fmt: skip
+        if reason == Reason.TEXT and order in orders and note.startswith(by_text(orders[order])):
+            spoken[order] = whose
+        if opens and plan:
+            kept[whose, fill] = plan_of(plan)
+    return spoken, kept
+
+
+def plan_of(kept: Mapping[str, Any]) -> Plan:
+    """Return a plan as it was kept with a position."""
+    stop, target = kept["stop_loss"], kept["take_profit"]
+    return Plan(
+        Ways(kept["ways"]), Unit(kept["unit"]), None if stop is None else Decimal(stop),
+        None if target is None else Decimal(target), kept["size"], kept["position_add"], kept["trim"],
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def judge(day: Day) -> tuple[Completeness, str]:
             Completeness.GAP,
             f"{day.unsettled} row{'s' * (day.unsettled != 1)} of a file contradict what is known.",
         )
-    off = _off(day)
+    off = short_of(day)
     if off:
         return Completeness.GAP, f"The fills do not add up to what the broker holds: {off}."
     if day.swept and day.held_before is not None:
@@ -107,7 +107,7 @@ def _proved(day: Day) -> tuple[Completeness, str]:
     return Completeness.COMPLETE, lists
 
 
-def _off(day: Day) -> str:
+def short_of(day: Day) -> str:
     """Return in words where held before + traded is not held after; empty where it is, or nobody can tell."""
     if not day.swept or day.held_after is None or day.held_before is None:
         return ""

@@ -204,7 +204,7 @@ def _first_stop(position: Position, fill: Fill, known: Known) -> Decimal | None:
         behind = order.stop is not None and (fill.price - order.stop) * fill.sign > 0
         if fill.order and order.parent == fill.order and order.is_stop and behind:
             return order.stop
-    return level(known.plans.get(position.strategy), fill, -1)
+    return level(known.plan(position.strategy, fill), fill, -1)
 
 
 def level(plan: Plan | None, fill: Fill, way: int) -> Decimal | None:
@@ -239,7 +239,8 @@ def kind_of_exit(position: Position, fill: Fill, known: Known) -> PositionStatus
         return PositionStatus.CLOSED
     if order is not None and (order.parent or order.oco):
         return PositionStatus.TARGET_HIT
-    plan, entry = known.plans.get(position.strategy), position.opened_by
+    entry = position.opened_by
+    plan = known.plan(position.strategy, entry)
     target, stop = level(plan, entry, 1), level(plan, entry, -1)
     if target is not None and (fill.price - target) * position.sign >= 0:
         return PositionStatus.TARGET_HIT

@@ -155,6 +155,8 @@ def _says(order: Order, known: Known) -> tuple[int, Reason, str] | None:
         strategy = int(tagged["strategy"])
         if strategy in known.names:
             return strategy, Reason.TAG, f"Tag {order.tag}."
+    if (said := known.spoken.get(order.remote)) in known.names and said is not None:
+        return said, Reason.TEXT, by_text(order)
     words = _plain(order.text)
     spoken = {
         strategy: _plain(name)
@@ -165,7 +167,12 @@ def _says(order: Order, known: Known) -> tuple[int, Reason, str] | None:
         return None
     longest = max(map(len, spoken.values()))
     best = [strategy for strategy, name in spoken.items() if len(name) == longest]
-    return (best[0], Reason.TEXT, f"Text “{order.text}”.") if len(best) == 1 else None
+    return (best[0], Reason.TEXT, by_text(order)) if len(best) == 1 else None
+
+
+def by_text(order: Order) -> str:
+    """Return the note of a share whose order names its strategy."""
+    return f"Text “{order.text}”."
 
 
 def _of(
@@ -221,7 +228,8 @@ def _candidates(fill: Fill, held: Held, known: Known) -> Iterator[Share]:
         for span in known.spans
         if span.root == root
         and span.holds(fill.at)
-        and known.plans[span.strategy].may_open(fill.sign)
+        and (plan := known.plan(span.strategy, fill)) is not None
+        and plan.may_open(fill.sign)
     }
     able = sorted(openers | closers)
     if len(able) > 1:

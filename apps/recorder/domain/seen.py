@@ -115,6 +115,8 @@ class Known:
     """Everything beside the fills themselves. `decisions` are people's, by fill id.
 
     opening: instant and signed contracts: what was held of the contract then, whatever of it the fills tell
+    spoken:  whose orders were by their text when they were recorded: a name that is another's now takes nothing away
+    kept:    by strategy and entry, the plan when that was recorded; what is planned since is for what comes
     """
 
     names: Mapping[int, str]
@@ -124,6 +126,12 @@ class Known:
     decisions: Mapping[int, tuple[Part, ...]] = field(default_factory=dict)
     decided_orders: Mapping[str, int | None] = field(default_factory=dict)
     opening: tuple[int, int] | None = None
+    spoken: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[tuple[int, int], Plan] = field(default_factory=dict)
+
+    def plan(self, strategy: int, entry: Fill) -> Plan | None:
+        """Return what a strategy planned when an entry was recorded, of a new one what it plans now."""
+        return self.kept.get((strategy, entry.id)) or self.plans.get(strategy)
 
     def recording(self, strategy: int, at: int) -> bool:
         """Return whether a strategy was recorded at an instant."""

@@ -168,6 +168,38 @@ def test_a_message_that_discord_cannot_read_is_given_up_and_the_link_stays(desk:
     assert not DiscordLink.objects.get().broken
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, {"code": 0, "message": "404: Not Found"}), (405, None), (404, None), (413, None)],
+)
+def test_a_refusal_that_is_about_nobody_breaks_nobodys_link(
+    desk: Desk, status: int, body: Any
+) -> None:
+    desk.discord.faults.append(Fault(status=status, body=body))
+    row, later = desk.tell(), desk.tell()
+    assert desk.send() == 1
+    assert (desk.delivery(row).status, desk.delivery(later).status) == ("given_up", "sent")
+    assert not DiscordLink.objects.get().broken and not Notice.objects.filter(kind=Kind.CHANNEL)
+
+
+def test_a_conversation_that_cannot_be_opened_is_tried_ever_less_and_keeps_the_order(
+    desk: Desk,
+) -> None:
+    desk.discord.faults.append(Fault(path="/channels"))
+    desk.tell("opened"), desk.tell("closed")
+    assert desk.send() == 0, "closed does not overtake opened"
+    assert len(desk.discord.asked("/channels")) == 1
+    desk.discord.faults.extend(Fault(path="/channels") for _ in range(40))
+    for _ in range(40):
+        desk.wait(2.1)
+        assert desk.send() == 0
+    assert len(desk.discord.asked("/channels")) < 12, "not every two seconds"
+    desk.discord.faults.clear()
+    desk.wait(600)
+    assert desk.send() == 2
+    assert ["opened" in desk.discord.texts()[0], "closed" in desk.discord.texts()[1]] == [True] * 2
+
+
 def test_an_unknown_conversation_is_opened_anew_once(desk: Desk) -> None:
     gone = Fault(status=404, body={"code": 10003, "message": "Unknown Channel"})
     desk.discord.faults.append(gone)

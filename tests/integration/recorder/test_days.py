@@ -4,13 +4,15 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils.dateparse import parse_datetime
 
-from apps.brokers.models import BrokerAccount, BrokerPosition, Connection
+from apps.brokers.models import BrokerAccount, BrokerFill, BrokerPosition, Connection
 from apps.bus.models import FactRow
-from apps.recorder import days, importing
+from apps.recorder import days, importing, writing
 from apps.recorder.models import AccountDayMark
+from apps.recorder.services import settle_facts
 from tests.cast import Actor
 from tests.factories import at
 from tests.integration.recorder.imported import an_account, imported, ninja, told_by_broker
@@ -81,6 +83,83 @@ def test_contracts_that_do_not_add_up_are_a_gap_until_a_file_tells_the_rest(alic
     assert state(account, TUESDAY) == "filled"
     importing.undo(importing=done, at_once=True)
     assert state(account, TUESDAY) == "gap"
+
+
+def swept_complete(actor: Actor) -> BrokerAccount:
+    """Return an account with a round trip on Tuesday, proved by the sweep after it."""
+    account = watched(actor)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    told_by_broker(account, "1", "buy", 1, "21500.00", "2025-01-28T15:00:00Z", fees="0.50")
+    told_by_broker(account, "2", "sell", 1, "21510.00", "2025-01-28T15:05:00Z", fees="0.50")
+    BrokerAccount.objects.filter(pk=account.pk).update(balance="1019.00")
+    days.look(at(AFTER_TUESDAY), polled(AFTER_TUESDAY))
+    assert state(account, TUESDAY) == "complete"
+    return BrokerAccount.objects.select_related("connection").get(pk=account.pk)
+
+
+def seen(account: BrokerAccount, fill: BrokerFill) -> None:
+    """Say that the broker told something of a fill, and have the recorder hear it."""
+    with transaction.atomic():
+        rows = writing.tell(account, [fill])
+    settle_facts(rows)
+
+
+def test_a_fill_that_is_told_after_the_sweep_ends_its_proof(alice: Actor) -> None:
+    account = swept_complete(alice)
+    seen(account, told_by_broker(account, "3", "buy", 1, "21500.00", "2025-01-28T21:59:59Z"))
+    mark = AccountDayMark.objects.get(account=account, trade_date=TUESDAY)
+    assert (mark.state, mark.fills) == ("gap", 3)
+    assert "MNQH5 +1 by the fills, +0 at the broker" in mark.why
+
+
+def test_a_fill_that_the_exchange_takes_back_after_the_sweep_ends_its_proof(alice: Actor) -> None:
+    account = swept_complete(alice)
+    fill = BrokerFill.objects.get(account=account, remote="2")
+    fill.is_active, fill.version = False, 2
+    fill.save()
+    seen(account, fill)
+    assert state(account, TUESDAY) == "gap"
+
+
+def test_a_round_trip_told_after_the_sweep_is_compared_with_the_cash(alice: Actor) -> None:
+    account = swept_complete(alice)
+    for remote, side, price in (("3", "buy", "21500.00"), ("4", "sell", "21490.00")):
+        late = told_by_broker(account, remote, side, 1, price, "2025-01-28T21:59:59Z", fees="0.50")
+        seen(account, late)
+    mark = AccountDayMark.objects.get(account=account, trade_date=TUESDAY)
+    assert (mark.state, mark.fills) == ("unknown", 4) and "cash changed by 19.00" in mark.why
+
+
+def test_what_the_broker_holds_by_now_heals_a_day_only_while_it_is_remembered(alice: Actor) -> None:
+    for late, wanted in (
+        (at("2025-01-28T22:20:00Z"), "complete"),
+        (at("2025-01-29T00:00:00Z"), "gap"),
+    ):
+        AccountDayMark.objects.all().delete()
+        BrokerFill.objects.all().delete()
+        BrokerPosition.objects.all().delete()
+        account = swept_complete(alice)
+        told_by_broker(account, "3", "buy", 1, "21500.00", "2025-01-28T21:59:59Z", fees="0.50")
+        BrokerPosition.objects.create(
+            user=alice.user, account=account, contract="MNQH5", net=1, at_ns=1
+        )
+        days.told_late(account, [TUESDAY], late)
+        assert state(account, TUESDAY) == wanted
+
+
+def test_a_sweep_that_finds_a_fill_missing_calls_its_owner_while_there_is_time(
+    alice: Actor,
+) -> None:
+    account = watched(alice)
+    days.look(at(AFTER_MONDAY), polled(AFTER_MONDAY))
+    BrokerPosition.objects.create(
+        user=alice.user, account=account, contract="MNQH5", net=2, at_ns=1
+    )
+    for when in (AFTER_TUESDAY, "2025-01-28T22:06:00Z"):
+        days.look(at(when), polled(when))
+    (fact,) = FactRow.objects.filter(name="recorder.gap")
+    assert fact.user_id == alice.user.pk
+    assert fact.payload["reason"].endswith("MNQH5 +0 by the fills, +2 at the broker")
 
 
 def test_a_broker_that_cannot_be_read_is_told_once_before_the_day_is_forgotten(

@@ -258,3 +258,51 @@ def test_a_wish_is_kept_by_a_worker_that_died_after_looking(alice: Actor) -> Non
     assert import_work.left_over() == [row.pk]
     import_work.work(row.pk)
     assert import_work.left_over() == [] and len(known(account)) == 1
+
+
+HISTORY = (
+    "Position ID,Timestamp,Trade Date,Net Pos,Net Price,Bought,Avg. Buy,Sold,Avg. Sell,Account,Contract,Product,"
+    "Product Description,_priceFormat,_priceFormatType,_tickSize,Pair ID,Buy Fill ID,Sell Fill ID,Paired Qty,"
+    "Buy Price,Sell Price,P/L,Currency,Bought Timestamp,Sold Timestamp\n"
+    "9,04/09/2026 17:14:44,2026-04-09,0,,1,25000.00,1,25010.00,DEMO1,MNQM6,MNQ,Micro,-2,0,0.25,90,91,92,1,"
+    "25000.00,25010.00,20.00,USD,04/09/2026 15:14:44,04/09/2026 17:14:44\n"
+)
+
+
+def test_the_command_says_which_zone_fits_where_the_files_own_day_speaks_against_one(
+    alice: Actor, tmp_path: Path, capsys: Any
+) -> None:
+    account = an_account(alice.user)
+    path = tmp_path / "fills.csv"
+    path.write_text(HISTORY)
+    call_command("import_fills", str(path), "--user", "alice", "--look")
+    told = capsys.readouterr().err
+    assert "1 fills fall on another trade date than the file says (row 2: 2026-04-09" in told
+    assert "all of it fits in UTC, Europe/London, Europe/Berlin" in told
+    call_command(
+        "import_fills", str(path), "--user", "alice", "--look", "--zone", "America/New_York"
+    )
+    told = capsys.readouterr().err
+    assert "1 fills lie where the exchange is closed (row 2: 2026-04-09T21:14:44Z)" in told
+    call_command("import_fills", str(path), "--user", "alice", "--zone", "UTC")
+    assert capsys.readouterr().err == "" and len(known(account)) == 2
+
+
+def test_a_command_that_cannot_import_leaves_no_upload_behind(alice: Actor, tmp_path: Path) -> None:
+    an_account(alice.user)
+    good, bad, foreign = (tmp_path / name for name in ("good.csv", "bad.csv", "foreign.csv"))
+    good.write_text(ninja(BUY))
+    bad.write_text(ninja(BUY, ("Buy", 1, "21539.51", "10:59:53 AM", "a9")))
+    foreign.write_text("a,b\n1,2\n")
+    for path, more, told in (
+        (tmp_path / "none.csv", (), "none.csv: No such file or directory"),
+        (tmp_path, (), "Is a directory"),
+        (foreign, (), "foreign.csv: the columns are of no known export"),
+        (bad, (), "--only-good: 1 rows cannot be read"),
+        (good, ("--account", "Elsewhere=1"), "--account: the file names no account 'Elsewhere'"),
+        (good, ("--zone", "Mars"), "--zone: 'Mars' is no time zone"),
+    ):
+        with pytest.raises(CommandError, match=told) as refused:
+            call_command("import_fills", str(path), "--user", "alice", *more)
+        assert refused.value.returncode == 2
+        assert not Import.objects.exists(), told

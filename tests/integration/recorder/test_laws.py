@@ -18,7 +18,8 @@ from tests.cast import Actor
 
 from .rows import BEGAN, a_broker_account, a_fill, a_recorder, an_order
 
-pytestmark = pytest.mark.django_db
+# thirty settled stories each: a machine with other work needs longer for them than for other tests
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 POINT = 20  # dollars of NQ
 LAW = settings(
     max_examples=30, database=None,

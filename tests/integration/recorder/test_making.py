@@ -149,6 +149,44 @@ def test_the_command_makes_them(alice: Actor, tmp_path: Any) -> None:
     assert named(alice.user) == ["APEX-1", "APEX-2"]
 
 
+TOPSTEPX = (
+    "Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay,TradeDuration,Commissions\n"
+    "{id},MNQH5,01/28/2025 15:30:00 +00:00,01/28/2025 15:40:00 +00:00,21500.00,21510.00,1.00,20.00,1,Long,01/28/2025,00:10:00,0.50\n"
+)
+
+
+def test_a_file_that_names_no_account_is_offered_one_after_its_platform(alice: Actor) -> None:
+    row = uploaded(alice.user, TOPSTEPX.format(id=1))
+    assert (making.missing(row), making.called(row, "")) == ([""], "TopstepX")
+    page = f"/recorders/import/{row.pk}/"
+    told = alice.client.get(page).content.decode()
+    assert (
+        "names no account" in told
+        and "Make 1 account for files" in told
+        and "<b>TopstepX</b>" in told
+    )
+    alice.client.post(f"{page}make-accounts/")
+    alice.client.post(f"{page}apply/")
+    row.refresh_from_db()
+    assert (row.state, named(alice.user)) == ("done", ["TopstepX"])
+    again = uploaded(alice.user, TOPSTEPX.format(id=2))
+    assert making.missing(again) == [], "the same place as last time"
+    other = uploaded(alice.user, TOPSTEPX.format(id=3))
+    importing.choose_accounts(importing=other, chosen={"": None})
+    answer = alice.client.post(f"/api/recorder/import/{other.pk}/", {"make_accounts": True}, **JSON)
+    assert answer.status_code == 200 and named(alice.user) == ["TopstepX", "TopstepX 2"]
+    importing.discard(importing=again)  # it waited to go there
+    importing.undo(importing=row)
+    assert named(alice.user) == ["TopstepX 2"]
+
+
+def test_the_command_makes_one_for_a_file_without_names(alice: Actor, tmp_path: Any) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(TOPSTEPX.format(id=1))
+    call_command("import_fills", str(path), "--user", "alice", "--make-accounts")
+    assert named(alice.user) == ["TopstepX"]
+
+
 def test_nobody_else_makes_them(alice: Actor, bob: Actor) -> None:
     row = uploaded(alice.user, export("APEX-1", "APEX-2"))
     path, page = f"/api/recorder/import/{row.pk}/", f"/recorders/import/{row.pk}/make-accounts/"

@@ -53,7 +53,11 @@ def test_an_address_that_is_no_longer_used_hears_of_it() -> None:
     assert "Firefox on Linux" in mail.outbox[-1].body
     asked(client, email="dora@example.com", action_remove="1")
     assert mail.outbox[-1].to == ["new@example.com"]
+    mail.outbox.clear()
     said = asked(client, email="new@example.com", action_remove="1")
+    assert b"new@example.com was not removed: it is your last address" in said and not mail.outbox
+    assert b'name="sure" required' in said
+    said = asked(client, email="new@example.com", action_remove="1", sure="on")
     assert mail.outbox[-1].to == ["new@example.com"], "the last one hears it itself"
     assert b"can't be reset by letter" in said
 

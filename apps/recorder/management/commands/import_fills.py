@@ -7,16 +7,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.bus.domain.message import iso
 from apps.recorder import importing
 from apps.recorder.import_life import CannotImport
 from apps.recorder.models import Import
 from apps.users.models import User
 
 CHUNK = 1024 * 1024
+OPTIONS = {
+    "account": "--account", "accounts": "--account", "only_good": "--only-good", "zone": "--zone",
+    "decimals": "--decimals", "days": "--days",
+}  # fmt: skip
 
 
 class Command(BaseCommand):
-    """Import a file; --look only counts. Ends with status 2 and one line where it cannot."""
+    """Import a file; --look only counts. Ends with status 2 and one line where it cannot, and leaves no upload behind."""
 
     help = "Import a CSV export of fills (Tradovate, NinjaTrader, TopstepX); twice changes nothing."
 
@@ -37,7 +42,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--make-accounts", action="store_true",
-            help="make an account for files for each name in the file that goes nowhere",
+            help="make an account for files for each name in the file that goes nowhere; for a file without names one",
         )  # fmt: skip
         parser.add_argument("--only-good", action="store_true", help="leave bad rows out")
         parser.add_argument("--look", action="store_true", help="count, import nothing")
@@ -47,7 +52,8 @@ class Command(BaseCommand):
         try:
             self._run(options)
         except CannotImport as problem:
-            raise CommandError(str(problem), returncode=2) from None
+            field = OPTIONS.get(problem.field, problem.field)
+            raise CommandError(f"{field}: {problem.cure}", returncode=2) from None
         except OSError as problem:
             raise CommandError(f"{options['file']}: {problem.strerror}", returncode=2) from None
 
@@ -59,6 +65,15 @@ class Command(BaseCommand):
             user=user, name=options["file"].name, chunks=_chunks(options["file"]), zone=options["zone"],
             decimals=options["decimals"], days=options["days"], at_once=True,
         )  # fmt: skip
+        try:
+            self._go_on(row, options)
+        finally:
+            row.refresh_from_db()
+            if row.state in (Import.State.READY, Import.State.BAD) and not row.evidence.exists():
+                importing.discard(importing=row)
+
+    def _go_on(self, row: Import, options: dict[str, Any]) -> None:
+        """Import what was looked at, or say why not."""
         if row.state == Import.State.BAD:
             raise CommandError(f"{options['file']}: {row.reason}", returncode=2)
         if options["account"] or options["make_accounts"]:
@@ -72,7 +87,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{row.layout}: {row.rows:,} rows, {_words(row.seen['counts'])}; nothing was imported"
             )
-            importing.discard(importing=row)
             return
         importing.apply(importing=row, only_good=options["only_good"], at_once=True)
         self.stdout.write(f"import {row.pk}, {row.layout}: {row.rows:,} rows, {_words(row.counts)}")
@@ -93,11 +107,20 @@ def _account(text: str) -> tuple[str, int]:
 
 def _warnings(row: Import) -> Iterator[str]:
     """Yield what a person should look at before it is imported."""
+    fitting = row.seen.get("fitting", [])
+    if fitting:
+        cure = f"all of it fits in {', '.join(fitting)}"
+    else:
+        cure = "it fits in none of the usual zones" if row.seen.get("needs_zone") else "the file tells its own"  # fmt: skip
     if apart := row.seen.get("apart"):
-        zones = f"they agree in {', '.join(apart['zones'])}" if apart["zones"] else "check the zone"
         yield (
             f"--zone {row.zone}: {apart['fills']:,} fills fall on another trade date than the file says "
-            f"(row {apart['row']}: {apart['told']}, read as {apart['day']}); {zones}"
+            f"(row {apart['row']}: {apart['told']}, read as {apart['day']}); {cure}"
+        )
+    if closed := row.seen.get("closed"):
+        yield (
+            f"--zone {row.zone}: {closed['fills']:,} fills lie where the exchange is closed "
+            f"(row {closed['row']}: {iso(closed['at'])}); {cure}"
         )
     for name, before in row.seen.get("elsewhere", {}).items():
         yield f"--account {name}={row.accounts[name]}: it went to {before['called']} ({before['account']}) last time"
