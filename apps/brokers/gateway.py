@@ -169,8 +169,8 @@ class Gateway:
         placed = dispatches.placed_by(row.tag)
         if placed is not None and placed.status in WAITING:
             return ()
-        if placed is not None and placed.status != S.SENT:
-            return S.REFUSED, "TooLate"
+        if placed is not None and placed.status != S.SENT and not dispatches.marked(row, row.tag):
+            return S.REFUSED, "TooLate"  # else it arrived all the same, later than we looked for it
         return None
 
     def _entry_stays(self, row: Dispatch) -> Ending | None:

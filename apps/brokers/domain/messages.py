@@ -167,6 +167,7 @@ class ReportBroker(Command):
     fill:    the broker's own name of it; prices are decimal text
     filled:  of an order: how much of it is filled by the broker's word
     fees:    of all contracts of a fill, decimal text; None while the broker has not said
+    strategy, role: of a fill with our mark: whose the order was, and what for, also when it is long over; role "" = not known
     at:      the broker's time; 0 of what we ourselves found out: it is dated by the market's time when it is heard
     """
 
@@ -187,6 +188,8 @@ class ReportBroker(Command):
     stop: str | None = None
     reason: str = ""
     fees: str | None = None
+    strategy: int = 0
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
