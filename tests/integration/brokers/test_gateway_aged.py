@@ -162,6 +162,30 @@ async def test_the_engine_hears_once_that_the_line_is_back(desk: Desk) -> None:
     assert len(await told("line")) == 1
 
 
+async def test_of_one_outage_a_rule_s_exits_are_told_once_and_each_press_by_itself(
+    desk: Desk,
+) -> None:
+    await enters(desk)
+    end, login = sync_to_async(lapsing.end_aged), Connection.objects.filter(pk=desk.connection.pk)
+    late = timezone.now()
+
+    async def lapses(*, is_automated: bool) -> int:
+        nonlocal late
+        payload = {"is_automated": is_automated}
+        row = await desk.wants(Errand.LIQUIDATE, **OUT, payload=payload)
+        late += timedelta(seconds=200)
+        await end(late)
+        assert await aged(row)
+        return len(await alarms())
+
+    assert [await lapses(is_automated=True) for _ in range(3)] == [1, 1, 1]
+    await login.aupdate(heard_at=late + timedelta(seconds=1))  # its stream is up, its calls are not
+    assert await lapses(is_automated=True) == 1
+    assert await lapses(is_automated=False) == 2
+    await login.aupdate(polled_at=late + timedelta(seconds=1))
+    assert [await lapses(is_automated=True) for _ in range(2)] == [3, 3]
+
+
 @pytest.mark.parametrize("hours", [0, 5])
 async def test_an_exit_after_one_that_aged_looks_at_what_is_held_first(
     desk: Desk, hours: int
