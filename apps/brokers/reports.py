@@ -19,6 +19,7 @@ from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import Role
 from apps.brokers.mirror import BY_FILE
 from apps.brokers.models import (
+    AbroadLine,
     Account,
     BrokerAccount,
     BrokerFill,
@@ -61,8 +62,11 @@ def sweep(account: BrokerAccount) -> int:
     fills = list(BrokerFill.objects.filter(account=account, seen_at__gte=since))
     fees.tell(account.account, fills)
     # an order says market time alone, which on a simulated market is any time
-    orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
-    return _tell(_Desks(account), orders, fills)
+    mine = BrokerOrder.objects.filter(account=account)
+    lines = AbroadLine.objects.filter(account=account.account).values("tag")
+    newest, live = mine.order_by("-id")[:LATELY], mine.filter(tag__in=lines)  # a stop may be an old one
+    orders = {one.pk: one for one in (*newest, *live)}
+    return _tell(_Desks(account), orders.values(), fills)
 
 
 def missed(desk: Account, contract: str, signed: int) -> list[BrokerFill]:

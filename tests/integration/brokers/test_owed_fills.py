@@ -9,8 +9,16 @@ from django.utils import timezone
 from apps.brokers.domain.abroad import Errand, Line, Stage
 from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.order import OrderType, Role, Side
-from apps.brokers.models import AbroadLine, BrokerAccount, Difference, Dispatch, Order
+from apps.brokers.models import (
+    AbroadLine,
+    BrokerAccount,
+    BrokerOrder,
+    Difference,
+    Dispatch,
+    Order,
+)
 from apps.brokers.reconciling import reconcile
+from apps.brokers.reports import sweep
 from apps.bus.domain.message import decode_command
 from apps.bus.models import Inbox
 from apps.signals.models import Strategy
@@ -97,3 +105,23 @@ async def test_fills_that_are_never_told_are_shown_and_waited_for_for_two_minute
         await looks(121)
     (let_go,) = await reports("order")
     assert (let_go.tag, let_go.status, let_go.reason) == ("th-1e", "cancelled", "NOT_AT_BROKER")
+
+
+async def test_what_became_of_an_old_order_is_told_though_many_came_after_it(desk: Desk) -> None:
+    """The process died between keeping that a stop was cancelled and telling the engine so."""
+    row = await BrokerAccount.objects.select_related("account").aget(account=desk.account)
+    usual = {
+        "user_id": desk.account.user_id, "account": row, "side": "sell", "type": "stop", "tif": "gtc",
+        "contract": CONTRACT, "quantity": 1, "at_ns": 1,
+    }  # fmt: skip
+    line = Line(
+        "th-1s", "w1-s", desk.account.user_id, desk.account.pk, CONTRACT, 0, Side.SELL, OrderType.STOP,
+        Role.STOP, 1, at=1, age=1, stage=Stage.WORKING,
+    )  # fmt: skip
+    await AbroadLine.objects.acreate(account=desk.account, tag=line.tag, plain=line.plain())
+    await BrokerOrder.objects.acreate(remote="1", tag=line.tag, status="cancelled", **usual)
+    await BrokerOrder.objects.abulk_create(
+        [BrokerOrder(remote=str(n), status="filled", **usual) for n in range(2, 110)]
+    )
+    await sync_to_async(sweep)(row)
+    assert [(one.tag, one.status) for one in await reports("order")] == [("th-1s", "cancelled")]
