@@ -21,6 +21,7 @@ from apps.brokers.domain.books import ON_ITS_WAY
 from apps.brokers.domain.order import OrderType, Origin, Role
 from apps.brokers.models import (
     AbroadLine,
+    Account,
     BrokerAccount,
     BrokerPosition,
     Connection,
@@ -121,6 +122,26 @@ def _has_answered(row: Dispatch, since: datetime) -> bool:
     login = Connection.objects.filter(accounts__account=row.account_id, polled_at__gt=since)
     sent = Dispatch.objects.filter(account=row.account_id, status=S.SENT, done_at__gt=since)
     return bool(login.exists() or sent.exists())
+
+
+def of_press(press: str, account: Account, at: int, age: timedelta) -> list[ExitNotSent]:
+    """Return what is told of a press that waited for the engine too long: each contract that is still open, and the cure."""
+    there = BrokerPosition.objects.filter(account__account=account)
+    nets = dict(there.values_list("contract", "net"))
+    here = Position.objects.filter(account=account, closed_at__isnull=True)
+    unread = {one for one in here.values_list("contract", flat=True) if one not in nets}
+    minutes = max(2, round(age.total_seconds() / 60))
+    began = f"What was pressed {minutes} minutes ago waited for the engine and is not carried out any more."
+    return [
+        ExitNotSent(
+            at=at, user=account.user_id, account=account.pk, called=account.name,
+            dispatch=f"{press}.{account.pk}.{contract}"[:120], contract=contract,
+            words=f"{began} By the broker's last word {in_words(nets[contract])} is open in {contract}. {CURE}"
+            if contract in nets
+            else f"{began} By the desk's books something is open in {contract}. {CURE}",
+        )
+        for contract in sorted({one for one, net in nets.items() if net} | unread)
+    ]  # fmt: skip
 
 
 def lapsed(row: Dispatch) -> QuerySet[Dispatch]:

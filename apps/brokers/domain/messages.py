@@ -150,11 +150,13 @@ class Flatten(Wish):
     """Close every position and cancel every order of an account, 0 = of all his accounts. Never refused.
 
     is_kill: at brokers by their own liquidation, which cancels and closes in one step
+    is_late: it waited so long that something else may be held at brokers by now: there entries end, nothing is closed
     """
 
     name: ClassVar[str] = "account.flatten"
     account: int = 0
     is_kill: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
