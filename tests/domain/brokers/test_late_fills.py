@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import CancelOrder, ClosePosition, Flatten, ListRoute, ReportBroker
 from apps.bus.domain.message import SECOND
-from tests.domain.brokers.test_broker_venue import NQ, World, alerted
+from tests.domain.brokers.test_broker_venue import NQ, Abroad, World, alerted
 from tests.domain.brokers.test_closing_races import LIMIT, flat, heads, is_out, routed
 
 
@@ -109,3 +112,33 @@ def test_a_close_after_a_late_fill_finds_nothing_left() -> None:
     world.wish(ClosePosition, account=1, contract=NQ, strategy=5)
     world.quiet()
     assert is_out(world)
+
+
+class AbroadAndLate(Abroad):
+    """The same machine, at a broker whose cancelled entries had traded more than it told.
+
+    No kill: that an exit right behind a liquidation opens nothing is the gateway's to see, which asks what is held.
+    """
+
+    @rule(kill=st.just(False))
+    def flatten(self, kill: bool) -> None:
+        self.world.wish(Flatten, is_kill=kill)
+
+    @rule(which=st.integers(0, 9))
+    def fill_late(self, which: int) -> None:
+        orders = self.world.broker.orders
+        over = [
+            tag
+            for tag, one in orders.items()
+            if one.status == "cancelled" and not one.head and one.side == "buy"
+            and one.filled < one.quantity
+        ]  # fmt: skip
+        if over:
+            self.world.broker.late(over[which % len(over)])
+
+
+TestAbroadAndLate = AbroadAndLate.TestCase
+TestAbroadAndLate.settings = settings(
+    max_examples=30, stateful_step_count=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)  # fmt: skip
