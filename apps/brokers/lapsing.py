@@ -13,11 +13,11 @@ from django.db.models import QuerySet, Sum
 
 from apps.brokers import dispatches
 from apps.brokers.domain.abroad import STALE_S, TOO_LATE, Errand, Line, Stage, line_of
+from apps.brokers.domain.books import ON_ITS_WAY
 from apps.brokers.domain.comparing import in_words
 from apps.brokers.domain.facts import OrderSent
 from apps.brokers.domain.live_facts import ExitNotSent
 from apps.brokers.domain.messages import ReportBroker
-from apps.brokers.domain.books import ON_ITS_WAY
 from apps.brokers.domain.order import OrderType, Origin, Role
 from apps.brokers.models import (
     AbroadLine,

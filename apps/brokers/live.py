@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.brokers import cash, dispatches, services
-from apps.brokers.domain.abroad import Errand
+from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
 from apps.brokers.domain.comparing import STOPS, Differs
 from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
@@ -137,7 +137,10 @@ def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str
                 at=now, user=user.pk, account=account.pk, called=account.name, wish=wish, source=source
             )
         )  # fmt: skip
-    flat = Flatten(id=f"kill{wish[:40]}", user=user.pk, is_kill=True)
+    name = (
+        wish if len(wish) <= 40 else tag_of(wish)
+    )  # two long keys that begin alike are two presses
+    flat = Flatten(id=f"kill{name}", user=user.pk, is_kill=True)
     fact = bus.ask(
         flat, user=user.pk, source=source, key=f"kill:{user.pk}:{wish}", timeout=ANSWER_S
     )

@@ -59,4 +59,6 @@ def _check_size(size: int, order: Order, is_bracket_at_broker: bool) -> None:
     if size > order.quantity:
         raise BadOrder("quantity", size, "can only become smaller: place another order for more")
     if order.parent and order.role is Role.STOP:
-        raise BadOrder("quantity", size, "can't be set: a protecting stop follows its position", "PROTECTS")
+        raise BadOrder(
+            "quantity", size, "can't be set: a protecting stop follows its position", "PROTECTS"
+        )

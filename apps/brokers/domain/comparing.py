@@ -83,8 +83,8 @@ def _orders(mine: dict[str, Line], at_work: list[OrderSeen]) -> Iterator[Found]:
             words = f"{line.contract}: {what} is over at the broker, which has not told {owed} of its fills yet."
         else:
             words = f"{line.contract}: the desk believes that {what} works at the broker, which does not have it."
-        detail = {"tag": tag, "contract": line.contract} | ({"owed": owed} if owed > 0 else {})
-        yield Found(Differs.MISSING, tag, words, detail)
+        told = {"owed": owed} if owed > 0 else {}
+        yield Found(Differs.MISSING, tag, words, {"tag": tag, "contract": line.contract, **told})
 
 
 def _unprotected(contract: str, net: int, at_work: list[OrderSeen]) -> Iterator[Found]:

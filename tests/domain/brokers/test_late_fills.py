@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import CancelOrder, ClosePosition, Flatten, ListRoute, ReportBroker
+from apps.brokers.domain.messages import (
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ListRoute,
+    ReportBroker,
+)
 from apps.bus.domain.message import SECOND
 from tests.domain.brokers.test_broker_venue import NQ, Abroad, World, alerted
 from tests.domain.brokers.test_closing_races import LIMIT, flat, heads, is_out, routed

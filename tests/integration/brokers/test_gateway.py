@@ -46,7 +46,10 @@ class Desk:
         self.thread = thread
         self.ground, self.broker, self.account = ground, broker, account
         self.connection = account.remote.connection
-        self.began, self.passed = timezone.now(), timedelta()  # how long the machine takes is no time
+        self.began, self.passed = (
+            timezone.now(),
+            timedelta(),
+        )  # how long the machine takes is no time
         self.made = 0
 
     def now(self) -> datetime:

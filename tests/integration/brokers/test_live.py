@@ -17,7 +17,13 @@ from django.utils import timezone
 
 from apps.brokers import connecting, live, reports
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import CancelOrder, ClosePosition, Flatten, PlaceOrder, ReportBroker
+from apps.brokers.domain.messages import (
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    PlaceOrder,
+    ReportBroker,
+)
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
 from apps.brokers.gateways import Gateways
@@ -705,6 +711,16 @@ def test_what_only_the_broker_knows_of_is_liquidated_though_the_engine_answers(
     assert (row.errand, row.contract, row.is_exit) == (Errand.LIQUIDATE, CONTRACT, True)
     assert live.kill(user=desk.user, key="k")["sent_directly"] == 0  # it is on its way
     assert Dispatch.objects.count() == 1
+
+
+def test_two_presses_are_two_though_their_keys_begin_alike(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    for number in (1, 2, 2):
+        live.kill(user=alice.user, key=f"{'k' * 79}{number}")
+    asked = [json.loads(row.payload)["id"] for row in Inbox.objects.filter(kind="account.flatten")]
+    assert len(set(asked)) == len(asked) == 2
 
 
 def test_an_exit_that_lay_while_a_person_closed_a_part_ends_flat_on_both_sides(desk: Desk) -> None:
