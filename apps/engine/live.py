@@ -485,9 +485,9 @@ class LiveEngine:
             self._turn.causes[self._turn.facts[-1].key] = row.pk
         elif isinstance(command, posted.KeepOutsideView):
             self._turn.posted.append(command)
-        elif (command := self._in_time(row, command)) is not None:
+        elif (in_time := self._in_time(row, command)) is not None:
             self._take(self.engine.handle(TimeTold(self.at)))
-            self._take(map(self._dated, self.engine.handle(command)), cause=row.pk)
+            self._take(map(self._dated, self.engine.handle(in_time)), cause=row.pk)
 
     def _in_time(self, row: Inbox, command: Command) -> Command | None:
         """Return what is done of a wish. A press to get out of brokers' accounts that waited too long closes nothing there."""
