@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.brokers import dispatches, lapsing
@@ -169,8 +170,8 @@ class Gateway:
         placed = dispatches.placed_by(row.tag)
         if placed is not None and placed.status in WAITING:
             return ()
-        if placed is not None and placed.status != S.SENT:
-            return S.REFUSED, "TooLate"
+        if placed is not None and placed.status != S.SENT and not dispatches.marked(row, row.tag):
+            return S.REFUSED, "TooLate"  # else it arrived all the same, later than we looked for it
         return None
 
     def _entry_stays(self, row: Dispatch) -> Ending | None:
@@ -224,11 +225,21 @@ class Gateway:
         now = self._now()
         if lapsing.lapsed(row).filter(done_at__gt=now - LAPSED).exists():
             return True
+        if self._is_liquidated(row):
+            return True
         looked = Dispatch.objects.filter(
             account=row.account_id, contract=row.contract, is_exit=True, errand=Errand.PLACE,
             done_at__gt=now - timedelta(seconds=NEWS_S),
         )  # fmt: skip
         return any(one.reason == "FLAT" or "meant" in one.payload for one in looked)
+
+    def _is_liquidated(self, row: Dispatch) -> bool:
+        """Return whether a liquidation went out just now: it closes whatever is held, and so what this exit is for."""
+        mine = Dispatch.objects.filter(
+            account=row.account_id, contract=row.contract, errand=Errand.LIQUIDATE
+        )
+        lately = Q(status=S.SENT, done_at__gt=self._now() - timedelta(seconds=ABSENT_S))
+        return mine.filter(Q(status__in=(S.SENDING, S.UNKNOWN)) | lately).exists()
 
     def _is_behind(self, row: Dispatch) -> bool:
         """Return whether something that closes at the market went out just now for the same contract."""

@@ -13,17 +13,20 @@ from django.db.models import QuerySet, Sum
 
 from apps.brokers import dispatches
 from apps.brokers.domain.abroad import STALE_S, TOO_LATE, Errand, Line, Stage, line_of
+from apps.brokers.domain.books import ON_ITS_WAY
 from apps.brokers.domain.comparing import in_words
 from apps.brokers.domain.facts import OrderSent
 from apps.brokers.domain.live_facts import ExitNotSent
 from apps.brokers.domain.messages import ReportBroker
-from apps.brokers.domain.order import OrderType
+from apps.brokers.domain.order import OrderType, Origin, Role
 from apps.brokers.models import (
     AbroadLine,
+    Account,
     BrokerAccount,
     BrokerPosition,
     Connection,
     Dispatch,
+    Order,
     Position,
 )
 from apps.bus import bus
@@ -78,9 +81,10 @@ def _line(row: AbroadLine) -> Line:
 
 def end(row: Dispatch, now: datetime) -> None:
     """End an exit that could not leave in time. Told to the engine first: told never it would wait for ever."""
+    is_his = _is_a_person_s(row)  # asked first: the engine ends the order when it hears
     dispatches.tell_outcome(row, S.NOT_SENT, TOO_LATE)
     with transaction.atomic():
-        is_first = not lapsed(row).filter(done_at__gt=now - ONE_ALARM).exists()
+        is_first = _is_first(row, now, is_his=is_his)
         queued = Dispatch.objects.filter(pk=row.pk, status=S.QUEUED)
         words = f"{TOO_LATE}: {row.reason}" if row.reason else TOO_LATE
         if not queued.update(status=S.NOT_SENT, reason=words[:200], done_at=now):
@@ -93,6 +97,51 @@ def end(row: Dispatch, now: datetime) -> None:
                     called=row.account.name, dispatch=row.key, contract=row.contract, words=_words(row),
                 )
             )  # fmt: skip
+
+
+def _is_a_person_s(row: Dispatch) -> bool:
+    """Return whether a person asked for the exit, or waits for it behind a change that makes room for it."""
+    if not row.payload.get("is_automated", True):
+        return True
+    mine = Order.objects.filter(account=row.account_id, contract=row.contract, role=Role.EXIT)
+    return bool(mine.filter(origin=Origin.PERSON, status__in=ON_ITS_WAY).exists())
+
+
+def _is_first(row: Dispatch, now: datetime, *, is_his: bool) -> bool:
+    """Return whether an exit that ends has to be told: of one outage once, and of each press that it swallows."""
+    before = lapsed(row).order_by("-done_at").values_list("done_at", flat=True).first()
+    if before is None:
+        return True
+    if before > now - ONE_ALARM:
+        return False
+    return is_his or _has_answered(row, before)
+
+
+def _has_answered(row: Dispatch, since: datetime) -> bool:
+    """Return whether the broker's calls were answered since then: a stream may be up while they are not."""
+    login = Connection.objects.filter(accounts__account=row.account_id, polled_at__gt=since)
+    sent = Dispatch.objects.filter(account=row.account_id, status=S.SENT, done_at__gt=since)
+    return bool(login.exists() or sent.exists())
+
+
+def of_press(press: str, account: Account, at: int, age: timedelta) -> list[ExitNotSent]:
+    """Return what is told of a press that waited for the engine too long: each contract that is still open, and the cure."""
+    there = BrokerPosition.objects.filter(account__account=account)
+    nets = dict(there.values_list("contract", "net"))
+    here = Position.objects.filter(account=account, closed_at__isnull=True)
+    unread = {one for one in here.values_list("contract", flat=True) if one not in nets}
+    minutes = max(2, round(age.total_seconds() / 60))
+    began = f"What was pressed {minutes} minutes ago waited for the engine and is not carried out any more."
+    return [
+        ExitNotSent(
+            at=at, user=account.user_id, account=account.pk, called=account.name,
+            dispatch=f"{press}.{account.pk}.{contract}"[:120], contract=contract,
+            words=f"{began} By the broker's last word {in_words(nets[contract])} is open in {contract}. {CURE}"
+            if contract in nets
+            else f"{began} By the desk's books something is open in {contract}. {CURE}",
+        )
+        for contract in sorted({one for one, net in nets.items() if net} | unread)
+    ]  # fmt: skip
 
 
 def lapsed(row: Dispatch) -> QuerySet[Dispatch]:

@@ -11,12 +11,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.brokers import cash, dispatches, services
-from apps.brokers.domain.abroad import Errand
+from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
-from apps.brokers.domain.brokervenue import NOT_AT_BROKER
 from apps.brokers.domain.comparing import STOPS, Differs
 from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
-from apps.brokers.domain.messages import Flatten, ReportBroker
+from apps.brokers.domain.messages import Flatten
 from apps.brokers.domain.order import OrderStatus, Role, Side
 from apps.brokers.models import (
     WAITING,
@@ -32,7 +31,7 @@ from apps.brokers.models import (
     Position,
 )
 from apps.brokers.models.remote import AT_WORK
-from apps.brokers.reconciling import reconcile
+from apps.brokers.reconciling import let_go, reconcile
 from apps.brokers.taking_over import take_over
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
@@ -138,7 +137,10 @@ def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str
                 at=now, user=user.pk, account=account.pk, called=account.name, wish=wish, source=source
             )
         )  # fmt: skip
-    flat = Flatten(id=f"kill{wish[:40]}", user=user.pk, is_kill=True)
+    name = (
+        wish if len(wish) <= 40 else tag_of(wish)
+    )  # two long keys that begin alike are two presses
+    flat = Flatten(id=f"kill{name}", user=user.pk, is_kill=True)
     fact = bus.ask(
         flat, user=user.pk, source=source, key=f"kill:{user.pk}:{wish}", timeout=ANSWER_S
     )
@@ -245,11 +247,7 @@ def repair(
         _dispatch(account, Errand.CANCEL, key, detail["contract"], detail.get("tag", ""), payload)
         return "Cancelling that order at the broker."
     if how == "forget":
-        said = ReportBroker(
-            account=account.pk, what="order", at=0, tag=difference.subject,
-            status="cancelled", reason=NOT_AT_BROKER,
-        )  # fmt: skip
-        bus.submit(said, user=account.user_id, source=source, key=f"forget:{difference.pk}")
+        let_go(account, difference, source)
         return "The desk lets go of that order."
     return _place_stops(user, account, difference, stop, source)
 

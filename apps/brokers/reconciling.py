@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from apps.brokers import cash, dispatches, reports
 from apps.brokers.domain.abroad import line_of
+from apps.brokers.domain.brokervenue import NOT_AT_BROKER
 from apps.brokers.domain.comparing import Differs, Found, compare, undecided
 from apps.brokers.domain.live_facts import PositionUnprotected, ReconcileAgrees, ReconcileDiffers
+from apps.brokers.domain.messages import ReportBroker
 from apps.brokers.domain.seen import PositionSeen
 from apps.brokers.models import (
     AbroadLine,
@@ -32,6 +34,9 @@ from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 
+OWED: Final = timedelta(
+    minutes=2
+)  # longer than two polls are apart: a fill that has not been told by then
 GRACE: Final = {
     Differs.UNPROTECTED: timedelta(seconds=5),
     Differs.POSITION: timedelta(seconds=10),
@@ -64,7 +69,20 @@ def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Diffe
                     _end(row, now)
             elif row.kind == Differs.CASH and cash.has_moved(row, found[name]):
                 Difference.objects.filter(pk=known.pop(name).pk).update(gone_at=now)
-        return [_keep(desk, known.get(name), one, now) for name, one in found.items()]
+        rows = [_keep(desk, known.get(name), one, now) for name, one in found.items()]
+    for row in rows:
+        if "owed" in row.detail and now - row.seen_at > OWED:
+            let_go(desk, row, "gateway")
+    return rows
+
+
+def let_go(desk: Account, difference: Difference, source: str) -> None:
+    """Have the engine wait no longer for an order that the broker does not have; a fill that it tells later still counts."""
+    said = ReportBroker(
+        account=desk.pk, what="order", at=0, tag=difference.subject, status="cancelled",
+        reason=NOT_AT_BROKER,
+    )  # fmt: skip
+    bus.submit(said, user=desk.user_id, source=source, key=f"forget:{difference.pk}")
 
 
 def reconcile_all(now: datetime | None = None) -> int:

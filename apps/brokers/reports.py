@@ -13,11 +13,21 @@ from typing import Final
 from django.db.models import Max
 from django.utils import timezone
 
-from apps.brokers import fees
+from apps.brokers import dispatches, fees
 from apps.brokers.domain.abroad import Errand
 from apps.brokers.domain.messages import ReportBroker
+from apps.brokers.domain.order import Role
 from apps.brokers.mirror import BY_FILE
-from apps.brokers.models import Account, BrokerAccount, BrokerFill, BrokerOrder, Dispatch, Fill
+from apps.brokers.models import (
+    AbroadLine,
+    Account,
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    Dispatch,
+    Fill,
+    Order,
+)
 from apps.bus import bus
 from apps.bus.models import Inbox
 from apps.marketdata.domain.contract import UnknownSymbol, root_of
@@ -37,8 +47,10 @@ def tell(orders: Iterable[BrokerOrder], fills: Iterable[BrokerFill]) -> int:
     """Bring rows that are new or have changed to the engine, fills first; return how many were told."""
     orders = list(orders)
     accounts, numbers = {one.account_id for one in orders}, {one.remote for one in orders}
-    # those of an order whose mark is heard of now may have waited for it
-    waited = BrokerFill.objects.filter(account__in=accounts, order__in=numbers) if orders else ()
+    # those of an order whose mark is heard of now may have waited for it; older ones than a sweep looks at were told, and
+    # the inbox, which knows that, forgets
+    lately = BrokerFill.objects.filter(seen_at__gte=timezone.now() - LOOK_BACK)
+    waited = lately.filter(account__in=accounts, order__in=numbers) if orders else ()
     return _tell(_Desks(), orders, {one.pk: one for one in (*fills, *waited)}.values())
 
 
@@ -50,8 +62,14 @@ def sweep(account: BrokerAccount) -> int:
     fills = list(BrokerFill.objects.filter(account=account, seen_at__gte=since))
     fees.tell(account.account, fills)
     # an order says market time alone, which on a simulated market is any time
-    orders = BrokerOrder.objects.filter(account=account).order_by("-id")[:LATELY]
-    return _tell(_Desks(account), orders, fills)
+    mine = BrokerOrder.objects.filter(account=account)
+    lines = AbroadLine.objects.filter(account=account.account).values("tag")
+    newest, live = (
+        mine.order_by("-id")[:LATELY],
+        mine.filter(tag__in=lines),
+    )  # a stop may be an old one
+    orders = {one.pk: one for one in (*newest, *live)}
+    return _tell(_Desks(account), orders.values(), fills)
 
 
 def missed(desk: Account, contract: str, signed: int) -> list[BrokerFill]:
@@ -181,11 +199,24 @@ def _fill_said(desk: Account, fill: BrokerFill, tag: str) -> ReportBroker:
     price = instrument(root_of(fill.contract)).snap(fill.price)
     if price != fill.price:
         log.warning("fill %s: %s is off the grid, booked at %s", fill.pk, fill.price, price)
+    strategy, role = _whose(desk, tag)
     return ReportBroker(
         account=desk.pk, what="fill", at=fill.at_ns, tag=tag, fill=fill.remote,
         contract=fill.contract, side=fill.side, quantity=fill.quantity, price=f"{price:f}",
-        fees=None if fill.fees is None else f"{fill.fees:f}",
+        fees=None if fill.fees is None else f"{fill.fees:f}", strategy=strategy, role=role,
     )  # fmt: skip
+
+
+def _whose(desk: Account, tag: str) -> tuple[int, str]:
+    """Return strategy and role of the order that our mark names, also when the engine has forgotten it; "": not known."""
+    placed = dispatches.placed_by(tag) if tag else None
+    if placed is None or placed.account_id != desk.pk:
+        return 0, ""
+    order = Order.objects.filter(account=desk, key=placed.order).first()
+    if order is None:
+        return 0, ""
+    enters = tag == placed.tag and not placed.is_exit
+    return order.strategy_id or 0, Role.ENTRY if enters else Role.EXIT
 
 
 def _tell_order(order: BrokerOrder, desk: Account, tag: str, key: str) -> bool:

@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 from django.contrib.auth import get_user_model
 
 from apps.brokers.domain.account import Kind
 from apps.brokers.domain.books import Books
+from apps.brokers.domain.live_facts import ExitNotSent
 from apps.brokers.domain.messages import (
     BookDifference,
     CancelAll,
@@ -18,6 +20,8 @@ from apps.brokers.domain.messages import (
     ReportFees,
 )
 from apps.brokers.domain.ports import FeedItem, TicksArrived
+from apps.brokers.lapsing import of_press
+from apps.brokers.models import Account
 from apps.bus import transport
 from apps.bus.domain.message import MINUTE, Command, Fact, decode_command
 from apps.bus.models import Inbox
@@ -119,6 +123,29 @@ def expired(row: Inbox, command: Command, at: int) -> Fact:
         at=at, user=row.user_id, command=str(row.pk), reason="EXPIRED",
         detail="it came too late to be carried out",
     )  # fmt: skip
+
+
+def at_brokers(command: Command, books: Books) -> list[int]:
+    """Return the accounts at brokers that a press would get out of; of a wish that is no such press none.
+
+    Such a press ages: read late, it would find another position than the one that was meant.
+    """
+    match command:
+        case Flatten() | ClosePosition():
+            account = command.account
+        case _:
+            return []
+    return [
+        one.id
+        for one in books.accounts.values()
+        if account in (0, one.id) and one.user == command.user and one.kind is not Kind.PAPER
+    ]
+
+
+def lapsed(row: Inbox, accounts: Iterable[int], at: int, age: timedelta) -> list[ExitNotSent]:
+    """Return what is told of a press that came too late for these accounts."""
+    rows = Account.objects.filter(pk__in=list(accounts)).order_by("pk")
+    return [told for one in rows for told in of_press(f"press.{row.pk}", one, at, age)]
 
 
 def _has_owner(command: Command, user: int) -> bool:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import close_old_connections, connection
 
+from apps.brokers.domain.abroad import STALE_S
+from apps.brokers.domain.messages import Flatten
 from apps.brokers.domain.ports import (
     FeedChanged,
     FeedItem,
@@ -28,7 +30,14 @@ from apps.bus.models import Inbox
 from apps.bus.only import OnlyOne
 from apps.engine.domain.engine import Engine, build_engine
 from apps.engine.domain.order import InOrder
-from apps.engine.inbox import InboxReader, expired, read, waits_for_no_market
+from apps.engine.inbox import (
+    InboxReader,
+    at_brokers,
+    expired,
+    lapsed,
+    read,
+    waits_for_no_market,
+)
 from apps.engine.journal import Journal, Turn, beat
 from apps.engine.readings import Readings
 from apps.engine.together import Together
@@ -476,9 +485,23 @@ class LiveEngine:
             self._turn.causes[self._turn.facts[-1].key] = row.pk
         elif isinstance(command, posted.KeepOutsideView):
             self._turn.posted.append(command)
-        else:
+        elif (in_time := self._in_time(row, command)) is not None:
             self._take(self.engine.handle(TimeTold(self.at)))
-            self._take(map(self._dated, self.engine.handle(command)), cause=row.pk)
+            self._take(map(self._dated, self.engine.handle(in_time)), cause=row.pk)
+
+    def _in_time(self, row: Inbox, command: Command) -> Command | None:
+        """Return what is done of a wish. A press to get out of brokers' accounts that waited too long closes nothing there."""
+        accounts = at_brokers(command, self.engine.ledger.books)
+        age = self._wall() - row.received_at
+        if not accounts or age.total_seconds() <= STALE_S:
+            return command
+        log.error("inbox row %s, %s, was read %.0f s late", row.pk, row.kind, age.total_seconds())
+        self._turn.facts += lapsed(row, accounts, self.at, age)
+        if isinstance(command, Flatten):
+            return replace(command, is_late=True)
+        self._turn.facts.append(expired(row, command, self.at))
+        self._turn.causes[self._turn.facts[-1].key] = row.pk
+        return None
 
     def _dated(self, said: Message) -> Message:
         """Return a fact with the time it was made at, where no market could tell it."""

@@ -20,7 +20,7 @@ def change_for(
     if stop is not None and (stop - last) * order.side.sign <= 0:
         text = instrument(root_of(order.contract)).text
         where = "above" if order.side is Side.BUY else "below"
-        cure = f"a {order.side} stop must lie {where} the last price {text(last)}"
+        cure = f"is on the wrong side: a {order.side} stop must lie {where} the last price {text(last)}"
         raise BadOrder("stop", text(stop), cure, "WRONG_SIDE")
     size = None if wish.quantity is None else whole("quantity", wish.quantity)
     if size is not None:
@@ -54,9 +54,11 @@ def _ticks(wish: ModifyOrder, order: Order) -> tuple[int | None, int | None, int
 
 def _check_size(size: int, order: Order, is_bracket_at_broker: bool) -> None:
     if is_bracket_at_broker:
-        cure = "of a bracket at a broker stays as it was sent: cancel the entry, or close a part"
+        cure = "can't be set: a bracket at a broker stays as it was sent; cancel the entry, or close a part"
         raise BadOrder("quantity", size, cure, "PROTECTS")
     if size > order.quantity:
         raise BadOrder("quantity", size, "can only become smaller: place another order for more")
     if order.parent and order.role is Role.STOP:
-        raise BadOrder("quantity", size, "of a protecting stop follows its position", "PROTECTS")
+        raise BadOrder(
+            "quantity", size, "can't be set: a protecting stop follows its position", "PROTECTS"
+        )

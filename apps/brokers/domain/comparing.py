@@ -75,12 +75,16 @@ def _orders(mine: dict[str, Line], at_work: list[OrderSeen]) -> Iterator[Found]:
             detail = {"remote": one.remote, "tag": one.tag, "contract": one.contract}
             yield Found(Differs.ORPHAN, one.remote, words, detail)
     for tag, line in sorted(mine.items()):
-        if line.stage in (Stage.WORKING, Stage.ASLEEP) and tag not in there and not line.ending:
-            words = (
-                f"{line.contract}: the desk believes that {line.side} {line.quantity} {_kind(line.type)} "
-                f"({line.role}) works at the broker, which does not have it."
-            )
-            yield Found(Differs.MISSING, tag, words, {"tag": tag, "contract": line.contract})
+        if tag in there or not (line.ending or line.stage in (Stage.WORKING, Stage.ASLEEP)):
+            continue
+        what = f"{line.side} {line.quantity} {_kind(line.type)} ({line.role})"
+        owed = line.told - line.filled if line.ending else 0
+        if owed > 0:
+            words = f"{line.contract}: {what} is over at the broker, which has not told {owed} of its fills yet."
+        else:
+            words = f"{line.contract}: the desk believes that {what} works at the broker, which does not have it."
+        told = {"owed": owed} if owed > 0 else {}
+        yield Found(Differs.MISSING, tag, words, {"tag": tag, "contract": line.contract, **told})
 
 
 def _unprotected(contract: str, net: int, at_work: list[OrderSeen]) -> Iterator[Found]:

@@ -100,6 +100,18 @@ class Dispatcher:
         key = f"{line.tag}.m{line.changes}"
         yield self._dispatch(line, Errand.MODIFY, key, payload, at, fresh_s)
 
+    def end_legs(self, head: str, user: int, said: ReportBroker) -> Iterator[Message]:
+        """Ask once for the end of the stop and the target of an entry that is over here, whether or not they are there."""
+        for part in ("s", "t"):
+            tag = f"{head[:-1]}{part}"
+            made = Dispatch(
+                key=f"{tag}.late", user=user, account=said.account, order="", errand=Errand.CANCEL,
+                tag=tag, contract=said.contract, at=said.at, is_exit=True,
+                payload={"is_automated": True},
+            )  # fmt: skip
+            self.dispatches.append(made)
+            yield made
+
     def _dispatch(
         self,
         line: Line,

@@ -46,7 +46,9 @@ class ExitDesk:
             yield self._books.refused(wish, "NO_ACCOUNT", detail)
         for account in chosen:
             reason = "KILL" if wish.is_kill else "BY_HAND"
-            yield from self._flatten(account, f"{wish.id}.{account.id}", reason, Origin.PERSON)
+            closes = account.kind is Kind.PAPER or not wish.is_late
+            name = f"{wish.id}.{account.id}"
+            yield from self._flatten(account, name, reason, Origin.PERSON, closes=closes)
 
     @handles(FlattenRequested)
     def flatten_by_rule(self, said: FlattenRequested) -> Iterator[Message]:
@@ -62,17 +64,19 @@ class ExitDesk:
         yield from self._canceller.take_back(entries, said.reason, said.at, at_once=True)
 
     def _flatten(
-        self, account: Account, wish: str, reason: str, origin: Origin, at: int = 0
-    ) -> Iterator[Message]:
+        self, account: Account, wish: str, reason: str, origin: Origin, at: int = 0, *,
+        closes: bool = True,
+    ) -> Iterator[Message]:  # fmt: skip
         yield from self._prices.ask_all(account)
         at = at or self._books.at
         entries = self._canceller.entries(account.id)
+        held = self._books.held_by(account.id) if closes else []
         yield FlattenAsked(
             at=at, user=account.user, account=account.id, wish=wish, reason=reason,
-            positions=len(self._books.held_by(account.id)), orders=len(entries),
+            positions=len(held), orders=len(entries),
         )  # fmt: skip
         yield from self._canceller.take_back(entries, reason, at, at_once=True, closes=True)
-        for position in self._books.held_by(account.id):
+        for position in self._books.held_by(account.id) if closes else ():
             yield from self._placing.exit(
                 position, position.size, f"{wish}.{position.key}", origin, at, reason
             )

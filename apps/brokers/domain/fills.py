@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from apps.brokers.domain.abroad import Line, Place, Stage, tag_of
 from apps.brokers.domain.account import share
@@ -17,6 +18,8 @@ from apps.brokers.domain.settling import Settler
 from apps.bus.domain.message import Message
 from apps.marketdata.domain.contract import root_of
 from apps.marketdata.domain.instrument import instrument
+
+FILLED_LATE: Final = "FILLED_LATE"  # an entry's fill that came when the entry was over here
 
 
 class Fills:
@@ -45,8 +48,10 @@ class Fills:
         self.booked.add(name)
         price = instrument(root_of(said.contract)).to_ticks(said.price or "0")
         if line is None:
-            yield from self._adopt(said, name, price)
+            is_entry = said.role == Role.ENTRY
+            yield from (self._enter_late if is_entry else self._adopt)(said, name, price)
             return
+        is_late = line.is_over and line.role is Role.ENTRY
         line.filled += said.quantity
         line.paid += said.quantity * price
         if line.stage is not Stage.OVER:
@@ -62,15 +67,19 @@ class Fills:
         else:
             yield self._reporter.filled(order, said, name, price)
         yield from self._reporter.explain(line, said.at, order.signal if order else "")
-        yield from self._after(line, said)
+        yield from self._after(line, said, is_late)
 
-    def _after(self, line: Line, said: ReportBroker) -> Iterator[Message]:
+    def _after(self, line: Line, said: ReportBroker, is_late: bool) -> Iterator[Message]:
         """Measure the bracket by what was paid; with the first exit what is left of its entry is taken back."""
         if line.role is Role.ENTRY:
             self._stops.aim(line)
-            if line.unwanted:
+            is_bare = is_late and all(leg.is_over for leg in self._lines.legs_of(line))
+            if line.unwanted or is_bare:
                 key = f"uncovered.{tag_of(f'{line.tag}.f{line.filled}')}"
-                yield Uncovered(*line.place, said.quantity, said.at, key, line.unwanted)
+                why = line.unwanted or FILLED_LATE
+                yield Uncovered(*line.place, said.quantity, said.at, key, why)
+            if is_bare:
+                yield from self._dispatcher.end_legs(line.tag, line.user, said)
         elif line.bracket:
             for one in self._lines.of_bracket(line.bracket):
                 if one.role is Role.ENTRY and not one.is_over:
@@ -80,16 +89,38 @@ class Fills:
         elif line.is_over:
             yield from self._reporter.ended(line, said.at)
 
+    def _enter_late(self, said: ReportBroker, name: str, price: int) -> Iterator[Message]:
+        """Book what an entry got of which nothing is known here any more, for its own strategy, and close it.
+
+        It was over by the broker's word, or was taken for never sent: nobody waits for it, and its stop may be gone. What
+        is left of its bracket there is ended, because nothing here would.
+        """
+        place, side = (said.account, said.contract, said.strategy), Side(said.side)
+        fill = f"{name}/{said.strategy}o"
+        yield from self._book_apart(place, side, Role.ENTRY, said, fill, price)
+        position = self._books.positions.get(place)
+        if position is not None and position.sign == side.sign:
+            key = f"uncovered.{tag_of(f'{said.tag}.{name}')}"
+            yield Uncovered(*place, said.quantity, said.at, key, FILLED_LATE)
+        user = self._books.accounts[said.account].user
+        yield from self._dispatcher.end_legs(said.tag, user, said)
+        yield from self._settler.settle(place, said.at)
+
     # ---- what nobody here sent ----
 
     def _adopt(self, said: ReportBroker, name: str, price: int) -> Iterator[Message]:
-        """Book what was traded at the broker without us, or by its liquidation: it closes what is held, then opens."""
+        """Book what was traded at the broker without us, or by its liquidation: it closes what is held, then opens.
+
+        An exit of ours that is over here closes what its own strategy holds first.
+        """
         side, left = Side(said.side), said.quantity
         held = [
             one
             for one in self._books.positions.values()
             if (one.account, one.contract) == (said.account, said.contract)
         ]
+        if said.role:
+            held.sort(key=lambda one: one.strategy != said.strategy)
         for position in held:
             if left and position.quantity * side.sign < 0:
                 part = min(left, position.size)
@@ -105,14 +136,15 @@ class Fills:
         self, said: ReportBroker, name: str, price: int, strategy: int, size: int, role: Role,
         fees: str | None,
     ) -> Iterator[Message]:  # fmt: skip
-        place = (said.account, said.contract, strategy)
+        place, side = (said.account, said.contract, strategy), Side(said.side)
         part, fill = replace(said, quantity=size, fees=fees), f"{name}/{strategy}"
         if role is Role.ENTRY:
             fill += "o"
         killed = next((one for one in self._lines.alone(place) if one.is_kill), None)
         order = self._books.orders.get(killed.order) if killed else None
-        if killed is None or order is None or size > order.remaining:
-            yield from self._book_apart(place, Side(said.side), role, part, fill, price)
+        is_its = order is not None and order.side is side and size <= order.remaining
+        if killed is None or order is None or not is_its:
+            yield from self._book_apart(place, side, role, part, fill, price)
         else:
             killed.filled += size
             killed.stage = Stage.OVER if killed.filled >= killed.quantity else Stage.WORKING

@@ -150,11 +150,13 @@ class Flatten(Wish):
     """Close every position and cancel every order of an account, 0 = of all his accounts. Never refused.
 
     is_kill: at brokers by their own liquidation, which cancels and closes in one step
+    is_late: it waited so long that something else may be held at brokers by now: there entries end, nothing is closed
     """
 
     name: ClassVar[str] = "account.flatten"
     account: int = 0
     is_kill: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,7 @@ class ReportBroker(Command):
     fill:    the broker's own name of it; prices are decimal text
     filled:  of an order: how much of it is filled by the broker's word
     fees:    of all contracts of a fill, decimal text; None while the broker has not said
+    strategy, role: of a fill with our mark: whose the order was, and what for, also when it is long over; role "" = not known
     at:      the broker's time; 0 of what we ourselves found out: it is dated by the market's time when it is heard
     """
 
@@ -187,6 +190,8 @@ class ReportBroker(Command):
     stop: str | None = None
     reason: str = ""
     fees: str | None = None
+    strategy: int = 0
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ REASONS: Final[Mapping[str, str]] = {
     "OCO": "the other leg of its bracket was filled",
     "SIGNAL_VOID": "its signal is void after all",
     "FLAT": "the position is flat",
+    "FILLED_LATE": "it was filled after it had ended",
     "END_OF_DAY": "a day order, and the day is over",
 }
 

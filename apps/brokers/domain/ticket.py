@@ -148,11 +148,11 @@ class _Ticket:
         stop = self.ticks("stop", wish.stop) if "stop" in needs else None
         if stop is not None and (stop - last) * side.sign <= 0:
             where = "above" if side is Side.BUY else "below"
-            cure = f"a {side} stop must lie {where} the last price {product.text(last)}; use a limit order instead"
+            cure = f"is on the wrong side: a {side} stop must lie {where} the last price {product.text(last)}; use a limit order instead"
             raise BadOrder("stop", product.text(stop), cure, "WRONG_SIDE")
         if limit is not None and stop is not None and (limit - stop) * side.sign < 0:
             where = "below" if side is Side.BUY else "above"
-            cure = f"the limit of a {side} stop must not lie {where} its stop {product.text(stop)}: it could not fill"
+            cure = f"could not fill: the limit of a {side} stop must not lie {where} its stop {product.text(stop)}"
             raise BadOrder("limit", product.text(limit), cure, "WRONG_SIDE")
         trail = None
         if "trail_points" in needs:
@@ -179,7 +179,7 @@ class _Ticket:
         if risk <= 0:
             where = "below" if side is Side.BUY else "above"
             text = self.set.instrument.text
-            cure = f"the stop of a {side} must lie {where} its entry {text(entry)}"
+            cure = f"is on the wrong side: the stop of a {side} must lie {where} its entry {text(entry)}"
             raise BadOrder("bracket.stop", text(stop), cure, "WRONG_SIDE")
         targets = self._targets(given.get("targets") or (), side, entry, risk)
         arm_at, arm_r = None, ""
@@ -228,7 +228,7 @@ class _Ticket:
             if (price - entry) * side.sign <= 0:
                 where = "above" if side is Side.BUY else "below"
                 text = self.set.instrument.text
-                cure = f"a target of a {side} must lie {where} its entry {text(entry)}"
+                cure = f"is on the wrong side: a target of a {side} must lie {where} its entry {text(entry)}"
                 raise BadOrder(f"{name}.price", text(price), cure, "WRONG_SIDE")
             size = one.get("quantity")
             made.append((price, None if size in (None, "") else whole(f"{name}.quantity", size), r))
@@ -303,7 +303,7 @@ def _legs(entry: Order, bracket: _Bracket | None) -> list[Order]:
     for number, (price, size, r) in enumerate(bracket.targets, 1):
         rest = left if size is None else size
         if rest > left:
-            cure = f"the targets together are more than the {entry.quantity} of the order"
+            cure = f"is too many: with it the targets close more than the {entry.quantity} of the order"
             raise BadOrder(f"bracket.targets[{number - 1}].quantity", rest, cure)
         if rest:
             made.append(

@@ -108,7 +108,8 @@ class TradovateBroker:
         # fills before orders: so the order of a fill that is read is there already
         for entity in ("account", "fill", "fillFee", "command", "commandReport", "orderVersion"):
             rows.put(entity, await self._calls.rows(f"{entity}/list", lane=lane))
-        for entity in ("order", "position", "cashBalance"):
+        # reports of executions after orders: so an order that is over owes every fill that it got
+        for entity in ("order", "executionReport", "position", "cashBalance"):
             rows.put(entity, await self._calls.rows(f"{entity}/list", lane=lane))
         if orphans := rows.orphans():
             rows.put("order", await self._calls.items("order", orphans, lane=lane))

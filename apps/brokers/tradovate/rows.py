@@ -54,8 +54,8 @@ FEES: Final = (
 )  # fmt: skip
 # what has to be read or followed to tell everything that `seen` tells
 NEEDED: Final = (
-    "account", "order", "orderVersion", "command", "commandReport", "fill", "fillFee", "position",
-    "cashBalance", "contract",
+    "account", "order", "orderVersion", "command", "commandReport", "executionReport", "fill", "fillFee",
+    "position", "cashBalance", "contract",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ class Rows:
         self._is_live = is_live
         self._tables: dict[str, dict[int, Row]] = {name: {} for name in NEEDED}
         self._of_order: dict[str, dict[int, dict[int, Row]]] = {
-            name: {} for name in ("orderVersion", "command", "fill")
+            name: {} for name in ("orderVersion", "command", "executionReport", "fill")
         }
         self._of_command: dict[int, dict[int, Row]] = {}
         self.dropped: Counter[str] = Counter()
@@ -174,7 +174,7 @@ class Rows:
                 return [("fill", row["id"]), ("order", _ref(row, "orderId"))]
             case "fillFee":
                 return [("fill", row["id"])]
-            case "orderVersion" | "command":
+            case "orderVersion" | "command" | "executionReport":
                 return [("order", _ref(row, "orderId"))]
             case "commandReport":
                 command = self._tables["command"].get(_ref(row, "commandId"))
@@ -215,9 +215,9 @@ class Rows:
         filled = sum(int(fill["qty"]) for fill in fills.values()) - sum(
             int(fill["qty"]) for fill in taken_back
         )
-        if row["ordStatus"] == "Filled" and not taken_back:
-            filled = quantity  # whether or not every fill was heard of
-        elif row["ordStatus"] == "Completed" and filled < quantity:
+        if not taken_back:  # whether or not every fill was heard of
+            filled = quantity if row["ordStatus"] == "Filled" else max(filled, self._traded(number))
+        if row["ordStatus"] == "Completed" and filled < quantity:
             status = BrokerStatus.CANCELLED
         first = commands[min(commands)] if commands else {}
         moments = [row, *commands.values(), *reports, *fills.values()]
@@ -240,6 +240,13 @@ class Rows:
             oco=str(row.get("ocoId") or ""),
             reason=_why(reports, min(commands, default=0)),
         )
+
+    def _traded(self, number: int) -> int:
+        """Return how much of an order the exchange says to have traded; 0 where it took some of it back, or says nothing."""
+        reports = self._of_order["executionReport"].get(number, {}).values()
+        if any(one.get("execType") in ("TradeCancel", "TradeCorrect") for one in reports):
+            return 0
+        return max((_ref(one, "cumQty") for one in reports), default=0)
 
     def _fill(self, row: Row) -> FillSeen | None:
         order = self._tables["order"].get(row["orderId"])

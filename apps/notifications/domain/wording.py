@@ -99,9 +99,11 @@ def _waits(payloads: Sequence[Payload], context: Context) -> Notice:
     )
 
 
-def _refused(verb: str) -> Callable[[Sequence[Payload], Context], Notice]:
-    def words(payloads: Sequence[Payload], context: Context) -> Notice:
+def _refused(verb: str) -> Callable[[Sequence[Payload], Context], Notice | None]:
+    def words(payloads: Sequence[Payload], context: Context) -> Notice | None:
         p = payloads[-1]
+        if p.get("reason") == "TOO_LATE" and p.get("role") != "entry":
+            return None  # the alarm exit.not_sent says it, with what is open
         reason = str(p.get("detail") or "") or why(str(p.get("reason") or ""))
         title = f"{_order(p)} {verb}{_in(context)}"
         of = str(p.get("order", ""))

@@ -171,6 +171,11 @@ class ModelBroker:
         if twin is not None and order.status not in LIVE and twin.status in LIVE:
             self._end(twin, "cancelled")
 
+    def late(self, tag: str) -> None:
+        """One contract of an order had traded before the end that was told."""
+        self.orders[tag].filled += 1
+        self._trade(tag, self.orders[tag].side, 1)
+
     def by_hand(self, side: str, size: int) -> None:
         """Somebody trades in the broker's own program."""
         self._trade("", side, size)
@@ -182,6 +187,7 @@ class ModelBroker:
         self._tell(
             what="fill", tag=tag, fill=f"f{self.fills}", contract=self.contract, side=side,
             quantity=size, price=self.price,
+            role="" if not tag else "entry" if tag.endswith("e") else "exit",
         )  # fmt: skip
 
     def _end(self, order: Rests, status: str) -> None:

@@ -167,6 +167,33 @@ values = st.one_of(
 )
 
 
+def reported(*reports: dict[str, Any], status: str = "Canceled", **fill: Any) -> OrderSeen:
+    """Return the order of the example, over, with what the exchange reported of it."""
+    made = rows(order={"ordStatus": status}, fill=fill)
+    for number, report in enumerate(reports, 40):
+        about = {"id": number, "orderId": 880001, "commandId": 6, "timestamp": AT, "name": "x"}
+        made.put("executionReport", [about | report])
+    return made.tell("order", 880001)
+
+
+def test_an_order_that_was_cancelled_owes_the_fills_that_the_exchange_has_reported() -> None:
+    traded, over = {"execType": "Trade", "cumQty": 2}, {"execType": "Canceled", "cumQty": 2}
+    assert (reported().status, reported().filled) == (BrokerStatus.CANCELLED, 1)
+    assert reported(traded).filled == reported(over, {"execType": "New", "cumQty": 0}).filled == 2
+    assert reported({"execType": "Canceled", "cumQty": 0}).filled == 1
+    assert reported({"execType": "Canceled"}, {"execType": "Canceled", "cumQty": "two"}).filled == 1
+
+
+def test_what_the_exchange_took_back_is_owed_by_nobody() -> None:
+    traded = {"execType": "Trade", "cumQty": 2}
+    assert reported(traded, {"execType": "TradeCancel", "cumQty": 1}).filled == 1
+    assert reported(traded, active=False).filled == 0
+
+
+def test_a_report_of_an_execution_has_its_order_told_again() -> None:
+    assert rows().touched("executionReport", {"id": 40, "orderId": 880001}) == [("order", 880001)]
+
+
 @given(st.data())
 def test_rows_of_any_shape_are_counted_and_never_crash(data: st.DataObject) -> None:
     entity = data.draw(st.sampled_from(list(ROWS)))

@@ -122,6 +122,16 @@ def test_the_words(
     assert (told.kind, told.title, told.body, told.path) == (kind, title, body, path)
 
 
+@pytest.mark.parametrize(("role", "is_told"), [("exit", False), ("stop", False), ("entry", True)])
+def test_an_exit_that_could_not_leave_is_told_by_its_alarm_alone(role: str, is_told: bool) -> None:
+    order = {
+        "order": "w1", "contract": "NQZ5", "side": "sell", "type": "market", "quantity": 1, "account": 1,
+        "reason": "TOO_LATE", "role": role,
+    }  # fmt: skip
+    assert (word("order.rejected", [order], ALPHA) is not None) is is_told
+    assert word("order.rejected", [order | {"reason": "NOT_SENT"}], ALPHA) is not None
+
+
 @pytest.mark.parametrize(
     ("zone", "when"),
     [

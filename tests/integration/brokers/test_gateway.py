@@ -46,11 +46,14 @@ class Desk:
         self.thread = thread
         self.ground, self.broker, self.account = ground, broker, account
         self.connection = account.remote.connection
-        self.passed = timedelta()
+        self.began, self.passed = (
+            timezone.now(),
+            timedelta(),
+        )  # how long the machine takes is no time
         self.made = 0
 
     def now(self) -> datetime:
-        return timezone.now() + self.passed
+        return self.began + self.passed
 
     def gateway(self) -> Gateway:
         return Gateway(self.connection, self.broker, self.thread, now=self.now)

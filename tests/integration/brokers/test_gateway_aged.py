@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.utils import timezone
 
 from apps.brokers import lapsing
 from apps.brokers.domain.abroad import Errand, Line, Stage
@@ -113,8 +112,8 @@ async def test_what_no_gateway_looks_at_ends_too_and_is_told_once(desk: Desk) ->
     rows += [await desk.wants(Errand.CANCEL, **OUT | {"fresh_s": 130}) for _ in range(2)]
     keeps = await desk.wants(Errand.CANCEL, **OUT)
     end = sync_to_async(lapsing.end_aged)
-    assert await end(timezone.now() + timedelta(seconds=129)) == 0
-    assert await end(timezone.now() + timedelta(seconds=131)) == 3
+    assert await end(desk.now() + timedelta(seconds=129)) == 0
+    assert await end(desk.now() + timedelta(seconds=131)) == 3
     assert [await aged(row) for row in rows] == [True] * 3
     assert (await stands(keeps))[0] == S.QUEUED
     assert len(await alarms()) == 1
@@ -125,7 +124,7 @@ async def test_what_is_being_sent_is_ended_by_nobody_else_and_what_has_aged_is_n
 ) -> None:
     row = await desk.wants(Errand.LIQUIDATE, **OUT)
     await Dispatch.objects.filter(pk=row.pk).aupdate(status=S.SENDING)
-    later = timezone.now() + timedelta(hours=1)
+    later = desk.now() + timedelta(hours=1)
     assert await sync_to_async(lapsing.end_aged)(later) == 0
     await Dispatch.objects.filter(pk=row.pk).aupdate(status=S.QUEUED)
     fresh = await Dispatch.objects.aget(pk=row.pk)
@@ -147,7 +146,7 @@ async def test_a_lost_answer_does_not_liquidate_hours_later(desk: Desk) -> None:
 async def test_the_engine_hears_once_that_the_line_is_back(desk: Desk) -> None:
     await enters(desk)
     await desk.wants(Errand.LIQUIDATE, **OUT)
-    late = timezone.now() + timedelta(seconds=131)
+    late = desk.now() + timedelta(seconds=131)
     await sync_to_async(lapsing.end_aged)(late)
     back = sync_to_async(lapsing.tell_line_back)
     login = Connection.objects.filter(pk=desk.connection.pk)
@@ -162,13 +161,37 @@ async def test_the_engine_hears_once_that_the_line_is_back(desk: Desk) -> None:
     assert len(await told("line")) == 1
 
 
+async def test_of_one_outage_a_rule_s_exits_are_told_once_and_each_press_by_itself(
+    desk: Desk,
+) -> None:
+    await enters(desk)
+    end, login = sync_to_async(lapsing.end_aged), Connection.objects.filter(pk=desk.connection.pk)
+    late = desk.now()
+
+    async def lapses(*, is_automated: bool) -> int:
+        nonlocal late
+        payload = {"is_automated": is_automated}
+        row = await desk.wants(Errand.LIQUIDATE, **OUT, payload=payload)
+        late += timedelta(seconds=200)
+        await end(late)
+        assert await aged(row)
+        return len(await alarms())
+
+    assert [await lapses(is_automated=True) for _ in range(3)] == [1, 1, 1]
+    await login.aupdate(heard_at=late + timedelta(seconds=1))  # its stream is up, its calls are not
+    assert await lapses(is_automated=True) == 1
+    assert await lapses(is_automated=False) == 2
+    await login.aupdate(polled_at=late + timedelta(seconds=1))
+    assert [await lapses(is_automated=True) for _ in range(2)] == [3, 3]
+
+
 @pytest.mark.parametrize("hours", [0, 5])
 async def test_an_exit_after_one_that_aged_looks_at_what_is_held_first(
     desk: Desk, hours: int
 ) -> None:
     await enters(desk)
     await desk.wants(Errand.LIQUIDATE, **OUT)
-    await sync_to_async(lapsing.end_aged)(timezone.now() + timedelta(seconds=131))
+    await sync_to_async(lapsing.end_aged)(desk.now() + timedelta(seconds=131))
     await desk.broker.liquidate("1001", CONTRACT)
     desk.passed += timedelta(hours=hours)
     row = await way_out(desk)
@@ -180,7 +203,7 @@ async def test_an_exit_after_one_that_aged_looks_at_what_is_held_first(
 async def test_an_exit_that_waits_behind_a_change_from_before_it_ages_with_that_change(
     desk: Desk, place: int, seconds: int, ends: int
 ) -> None:
-    now = timezone.now()
+    now = desk.now()
     whose = {"user": desk.account.user_id, "account": desk.account.pk, "contract": CONTRACT}
     usual = {"side": Side.SELL, "quantity": 1, "at": 1, "age": 1}
     stop = Line(

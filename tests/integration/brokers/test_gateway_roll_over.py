@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.utils import timezone
 
 from apps.brokers import live
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
@@ -158,9 +157,9 @@ async def test_a_process_that_died_in_the_session_before_does_not_forget_when_it
     desk: Desk,
 ) -> None:
     row = await desk.wants()
-    claimed = row.payload | {"legs": [], "claimed": int(timezone.now().timestamp() * 1e9)}
+    claimed = row.payload | {"legs": [], "claimed": int(desk.now().timestamp() * 1e9)}
     await Dispatch.objects.filter(pk=row.pk).aupdate(
-        status=S.SENDING, sent_at=timezone.now(), payload=claimed
+        status=S.SENDING, sent_at=desk.now(), payload=claimed
     )
     await night(desk)
     await desk.works(seconds=30)

@@ -67,6 +67,17 @@ async def test_an_exit_that_was_turned_away_opens_nothing_once_a_person_has_clos
     assert await told("dispatch") == ["sent", "not_sent"]
 
 
+async def test_an_exit_right_behind_a_liquidation_opens_nothing(desk: Desk) -> None:
+    """A kill closes all that is held; what was filled meanwhile has an exit of its own, behind it."""
+    await desk.wants()
+    await desk.works()
+    await desk.wants(Errand.LIQUIDATE, **OUT)
+    row = await way_out(desk)
+    await desk.works()
+    assert await held(desk) == 0
+    assert await stands(row) == (S.NOT_SENT, "FLAT")
+
+
 async def test_an_exit_that_lay_too_long_is_no_larger_than_what_is_held(desk: Desk) -> None:
     await desk.wants()
     await desk.works()

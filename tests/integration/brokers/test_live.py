@@ -17,7 +17,13 @@ from django.utils import timezone
 
 from apps.brokers import connecting, live, reports
 from apps.brokers.domain.abroad import Errand
-from apps.brokers.domain.messages import CancelOrder, ClosePosition, PlaceOrder, ReportBroker
+from apps.brokers.domain.messages import (
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    PlaceOrder,
+    ReportBroker,
+)
 from apps.brokers.domain.order import OrderType, Side
 from apps.brokers.domain.ports import FeedChanged, FeedState, NewOrder, TicksArrived
 from apps.brokers.gateways import Gateways
@@ -640,6 +646,39 @@ def test_whoever_wants_out_at_a_broker_waits_for_no_feed(desk: Desk) -> None:
     assert Inbox.objects.filter(handled=False).count() == 2
 
 
+@pytest.mark.parametrize("press", ["kill", "flatten", "close"])
+@pytest.mark.parametrize("seconds", [100, 600])
+def test_a_press_that_waited_for_the_engine_too_long_finds_no_later_position(
+    desk: Desk, press: str, seconds: int
+) -> None:
+    """The engine was away, he got out in the broker's own program and trades on: his press is not carried out on that."""
+    traded = {"what": "fill", "contract": CONTRACT, "price": f"{desk.last / 4:.2f}", "at": desk.at}
+    desk.wish_of_broker(fill="h1", side="buy", quantity=1, **traded)
+    BrokerPosition.objects.create(
+        user=desk.user, account=desk.account.remote, contract=CONTRACT, net=2, at_ns=1
+    )
+    account = desk.account.pk
+    wish = {
+        "kill": Flatten(id="p", user=desk.user.pk, is_kill=True),
+        "flatten": Flatten(id="p", user=desk.user.pk, account=account),
+        "close": ClosePosition(id="p", user=desk.user.pk, account=account, contract=CONTRACT),
+    }[press]
+    row = bus.submit(wish, user=desk.user.pk, source="page")
+    pressed = timezone.now() - timedelta(seconds=seconds)
+    Inbox.objects.filter(pk=row).update(received_at=pressed)
+    desk.step()
+    assert Inbox.objects.get(pk=row).handled
+    is_late = seconds > 130
+    assert Dispatch.objects.filter(errand__in=(Errand.LIQUIDATE, Errand.PLACE)).count() == (
+        0 if is_late else 1
+    )
+    alarms = facts("exit.not_sent")
+    assert len(alarms) == is_late
+    if is_late:
+        assert alarms[0]["called"] == "Alpha" and "10 minutes" in alarms[0]["words"]
+        assert f"long 2 is open in {CONTRACT}" in alarms[0]["words"]
+
+
 def test_what_is_bought_in_the_broker_s_program_is_booked_and_alarmed(desk: Desk) -> None:
 
     bought = NewOrder("1001", CONTRACT, Side.BUY, OrderType.MARKET, 1, tag="elsewhere")
@@ -672,6 +711,16 @@ def test_what_only_the_broker_knows_of_is_liquidated_though_the_engine_answers(
     assert (row.errand, row.contract, row.is_exit) == (Errand.LIQUIDATE, CONTRACT, True)
     assert live.kill(user=desk.user, key="k")["sent_directly"] == 0  # it is on its way
     assert Dispatch.objects.count() == 1
+
+
+def test_two_presses_are_two_though_their_keys_begin_alike(
+    alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_S", 0.0)
+    for number in (1, 2, 2):
+        live.kill(user=alice.user, key=f"{'k' * 79}{number}")
+    asked = [json.loads(row.payload)["id"] for row in Inbox.objects.filter(kind="account.flatten")]
+    assert len(set(asked)) == len(asked) == 2
 
 
 def test_an_exit_that_lay_while_a_person_closed_a_part_ends_flat_on_both_sides(desk: Desk) -> None:
