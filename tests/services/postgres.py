@@ -66,6 +66,11 @@ class Postgres:
         self.process.kill()
         return False
 
+    def complaints(self) -> list[str]:
+        """Return the lines in which the server told of errors, deadlocks among them."""
+        said = (self.folder / "log").read_text().splitlines()
+        return [line for line in said if " ERROR: " in line or "PANIC: " in line]
+
     def stop(self) -> None:
         """Stop at once, without a checkpoint, and leave nothing behind."""
         end(self.process, self.folder, signal.SIGQUIT)
