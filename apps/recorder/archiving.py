@@ -138,6 +138,6 @@ def _end_routes(strategy: Strategy, source: str) -> None:
 
 def _locked(strategy: Strategy) -> Strategy:
     """Return a strategy's row, locked with its recorder's until the transaction is over; that one first, as everywhere."""
-    Recorder.objects.select_for_update().filter(strategy=strategy).first()
-    found: Strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+    Recorder.objects.select_for_update(no_key=True).filter(strategy=strategy).first()
+    found: Strategy = Strategy.objects.select_for_update(no_key=True).get(pk=strategy.pk)
     return found

@@ -15,7 +15,9 @@ def signs_of_life(now: datetime | None = None) -> Signs:
     try:
         beats = {
             beat.name: Sign((now - beat.at).total_seconds(), beat.state, beat.detail)
-            for beat in Heartbeat.objects.filter(name__in=("engine", "worker", "gateway", "brokers"))
+            for beat in Heartbeat.objects.filter(
+                name__in=("engine", "worker", "gateway", "brokers")
+            )
         }
         waiting = (
             Inbox.objects.filter(handled=False).order_by("id").values_list("received_at", flat=True)
