@@ -9,7 +9,8 @@ from aiohttp import web
 
 from apps.brokers.tradovate.simulator.market import GeneratedMarket, default_start
 from apps.brokers.tradovate.simulator.server import Plan, Simulator
-from apps.system.ownloop import OwnLoop
+
+PATIENCE_S = 120.0
 
 
 class Broker(Simulator):
@@ -18,19 +19,24 @@ class Broker(Simulator):
     def __init__(self) -> None:
         market = GeneratedMarket(1, default_start(time.time_ns()), ("NQ",))
         super().__init__(market, Plan(users=("demo", "trader")))
-        self._beside = OwnLoop("broker", self)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._keeps = ""
         self._go_on = asyncio.Event()
         self.has_done = threading.Event()
 
     def start_beside(self) -> None:
         """Listen, in a thread of its own."""
-        self._beside.start()
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.start(), self._loop).result(PATIENCE_S)
 
     def stop_beside(self) -> None:
         """Answer whoever still waits, and end."""
         self.answer_now()
-        self._beside.stop()
+        asyncio.run_coroutine_threadsafe(self.stop(), self._loop).result(PATIENCE_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_S)
+        self._loop.close()
 
     def keep_answer(self, path: str) -> None:
         """Carry out what is asked at this path and say nothing; `has_done` is set once it is."""
@@ -42,11 +48,6 @@ class Broker(Simulator):
         """Answer whoever waits for it still."""
         self._keeps = ""
         self._loop.call_soon_threadsafe(self._go_on.set)
-
-    async def start(self) -> None:
-        """Listen, and let the market go."""
-        self._loop = asyncio.get_running_loop()
-        await super().start()
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         answer = await super()._door(request)

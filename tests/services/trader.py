@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -49,9 +49,11 @@ class Browser:
         assert self.post(link[1]).status_code == 302
         return self.signs_in(name, password)
 
-    def post(self, path: str, **sent: Any) -> httpx.Response:
-        """Send a form, or JSON."""
-        return self.http.post(path, headers=self._headers(), **sent)
+    def post(
+        self, path: str, *, more: Mapping[str, str] | None = None, **sent: Any
+    ) -> httpx.Response:
+        """Send a form, or JSON; `more` are headers beside the usual ones."""
+        return self.http.post(path, headers=self._headers() | dict(more or {}), **sent)
 
     def put(self, path: str, **sent: Any) -> httpx.Response:
         """Put JSON."""
