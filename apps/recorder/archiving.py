@@ -101,8 +101,8 @@ def delete(*, strategy: Strategy, by: str) -> None:
             strategy_name=strategy.name, what="deleted", text=f"Deleted; {came} had come of it.",
             by=by,
         )  # fmt: skip
+        bus.publish(told)  # first, as the engine does: what it tells of may refer to this row
         strategy.delete()
-        bus.publish(told)
 
 
 # ---- inside ----
