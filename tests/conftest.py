@@ -1,12 +1,22 @@
 """What every test may ask for."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.core.cache import cache
+from django.db import connections
 from hypothesis import settings
 
 from tests.cast import Actor, actor
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let the one thread in which async tests ask the database let go of it, before the database is taken away."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result(60)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def _keep(row: AccountGroup, name: str, members: Members, source: str) -> None:
         raise Refused("CLOSED", detail, "members")
     try:
         with transaction.atomic():
-            known = AccountGroup.objects.select_for_update().filter(pk=row.pk)
+            known = AccountGroup.objects.select_for_update(no_key=True).filter(pk=row.pk)
             if row.pk and known.first() is None:
                 raise Refused("GONE", "this group was ended meanwhile; make it anew", "name")
             row.name = read.name

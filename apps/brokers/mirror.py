@@ -93,7 +93,7 @@ def take_in(
         return taken
     with transaction.atomic():
         # one at a time for a connection: its stream and its poll may run in two processes
-        Connection.objects.select_for_update().filter(pk=connection.pk).first()
+        Connection.objects.select_for_update(no_key=True).filter(pk=connection.pk).first()
         desk = _Desk(connection, source, taken, facts)
         desk.accounts([row for row in rows if isinstance(row, AccountSeen)], snapshot)
         desk.cash([row for row in rows if isinstance(row, CashSeen)], read_at)

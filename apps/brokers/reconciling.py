@@ -59,7 +59,7 @@ def reconcile(account: BrokerAccount, now: datetime | None = None) -> list[Diffe
     with transaction.atomic():
         known = {
             (row.kind, row.subject): row
-            for row in Difference.objects.select_for_update().filter(
+            for row in Difference.objects.select_for_update(no_key=True).filter(
                 account=desk, gone_at__isnull=True
             )
         }

@@ -75,6 +75,8 @@ def _flat(account: BrokerAccount, desk: Account) -> None:
 def _let_go(account: BrokerAccount, desk: Account, source: str) -> None:
     """End what reaches an account and keep that it is closed, all of it or, cut off in between, nothing."""
     with transaction.atomic():
+        # before the first fact: who takes in what the broker says has this row, too, and then tells
+        BrokerAccount.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
         closing.end_reach(desk, source)
         reconciling.end_all(desk, timezone.now())
         desk.is_open = False

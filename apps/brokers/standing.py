@@ -53,7 +53,7 @@ def stand(number: int, state: State, reason: str = "", **also: Any) -> bool:
     Returns whether it was news.
     """
     with transaction.atomic():
-        row = Connection.objects.select_for_update().filter(pk=number).first()
+        row = Connection.objects.select_for_update(no_key=True).filter(pk=number).first()
         if row is None:
             return False
         is_news = (row.state, row.reason) != (state, reason[:200])

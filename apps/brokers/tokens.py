@@ -151,7 +151,7 @@ class LoginRow:
 
     def _keep(self, token: Token, hosts: Mapping[str, str]) -> None:
         with transaction.atomic():
-            row = self._rows.select_for_update().filter(lease_by=self._me).first()
+            row = self._rows.select_for_update(no_key=True).filter(lease_by=self._me).first()
             if row is None:
                 return
             proof, password = _proof_of(row), _digest(self._login.password)
@@ -186,7 +186,7 @@ class LoginRow:
 
     def _refuse(self, reason: str) -> None:
         with transaction.atomic():
-            row = self._rows.select_for_update().first()
+            row = self._rows.select_for_update(no_key=True).first()
             if row is None:  # it was removed meanwhile
                 return
             proof = _proof_of(row)
@@ -201,14 +201,13 @@ class LoginRow:
 
     def _displace(self, issued_at: int) -> None:
         with transaction.atomic():
-            row = self._rows.select_for_update().first()
+            row = self._rows.select_for_update(no_key=True).first()
             if row is None or (issued_at and row.token_issued_at > issued_at):
                 return
             row.is_displaced, row.token = True, ""
             row.save(update_fields=["is_displaced", "token"])
             ours = sharing(self._login.environment, self._login.name).filter(is_on=True)
-            for number in ours.exclude(state__in=BARRED).values_list("pk", flat=True):
-                stand(number, State.DISPLACED, ELSEWHERE)
+            _stand_together(ours.exclude(state__in=BARRED), State.DISPLACED, ELSEWHERE)
 
     async def pause(self, until: int, reason: str) -> None:
         """Let nobody log in before this instant. What a trial ran into holds for itself."""
@@ -240,7 +239,7 @@ def free(environment: str, login: str) -> None:
     """Let a login name be logged in again, because its owner says so: it was displaced, refused, or rests."""
     shared_row(environment, login)
     with transaction.atomic():
-        row = _rows(environment, login).select_for_update().get()
+        row = _rows(environment, login).select_for_update(no_key=True).get()
         proof = _proof_of(row)
         proof.refused = proof.reason = ""
         row.proof = msgspec.json.encode(proof).decode()
@@ -249,8 +248,7 @@ def free(environment: str, login: str) -> None:
             row.token_issued_at = to_instant(timezone.now())
         row.save()
         waiting = sharing(environment, login).filter(is_on=True, state=State.DISPLACED)
-        for number in waiting.values_list("pk", flat=True):
-            stand(number, State.NEW)
+        _stand_together(waiting, State.NEW)
 
 
 def free_for_feed(login: TradovateSettings) -> None:
@@ -311,6 +309,15 @@ def shared_row(environment: str, login: str) -> LoginToken:
 
 
 # ---- inside ----
+
+
+def _stand_together(rows: QuerySet[Connection], state: State, reason: str = "") -> None:
+    """Let logins stand so. Their rows are locked before the first is told, as `mirror` locks its own before it tells.
+
+    Who tells first holds up all who tell, among them the one for whose row he would then wait.
+    """
+    for row in list(rows.select_for_update(no_key=True).order_by("pk")):
+        stand(row.pk, state, reason)
 
 
 def _rows(environment: str, login: str) -> QuerySet[LoginToken]:

@@ -83,7 +83,7 @@ def _join(
         return known  # type: ignore[no-any-return]
     with transaction.atomic():
         row = (
-            Notice.objects.select_for_update()
+            Notice.objects.select_for_update(no_key=True)
             .filter(user=user, batch=told.batch[:160])
             .order_by("-id")
             .first()
@@ -234,7 +234,7 @@ def switch_discord(*, user: Any, on: bool | None = None) -> bool:
     """Turn direct messages on or off, or round without a wish; return how they are now."""
     with transaction.atomic():
         Preferences.objects.get_or_create(user=user)
-        row = Preferences.objects.select_for_update().get(user=user)
+        row = Preferences.objects.select_for_update(no_key=True).get(user=user)
         row.discord_on = not row.discord_on if on is None else on
         row.save(update_fields=["discord_on"])
     return bool(row.discord_on)

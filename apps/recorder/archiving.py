@@ -101,8 +101,8 @@ def delete(*, strategy: Strategy, by: str) -> None:
             strategy_name=strategy.name, what="deleted", text=f"Deleted; {came} had come of it.",
             by=by,
         )  # fmt: skip
+        bus.publish(told)  # first, as the engine does: what it tells of may refer to this row
         strategy.delete()
-        bus.publish(told)
 
 
 # ---- inside ----
@@ -138,6 +138,6 @@ def _end_routes(strategy: Strategy, source: str) -> None:
 
 def _locked(strategy: Strategy) -> Strategy:
     """Return a strategy's row, locked with its recorder's until the transaction is over; that one first, as everywhere."""
-    Recorder.objects.select_for_update().filter(strategy=strategy).first()
-    found: Strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+    Recorder.objects.select_for_update(no_key=True).filter(strategy=strategy).first()
+    found: Strategy = Strategy.objects.select_for_update(no_key=True).get(pk=strategy.pk)
     return found

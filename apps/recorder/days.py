@@ -152,7 +152,7 @@ def mark(
 ) -> AccountDayMark:  # fmt: skip
     """Write down what is known of a day. A sweep that was made stays made, whatever is said later."""
     with transaction.atomic():
-        row, _ = AccountDayMark.objects.select_for_update().get_or_create(
+        row, _ = AccountDayMark.objects.select_for_update(no_key=True).get_or_create(
             account=account, trade_date=session.day, defaults={"why": "Nobody looked yet."}
         )
         if swept and row.swept_at is None:

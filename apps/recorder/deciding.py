@@ -102,4 +102,4 @@ def _settle(fill: BrokerFill) -> None:
 def _lock(account: BrokerAccount) -> None:
     """Let nobody settle this account in between."""
     Book.objects.get_or_create(account=account)
-    Book.objects.select_for_update().get(account=account)
+    Book.objects.select_for_update(no_key=True).get(account=account)

@@ -65,7 +65,7 @@ def settle(row: ImportedRow, *, is_another: bool) -> list[int] | None:
     Returns the imports whose rows were settled; None: its number is taken.
     """
     with transaction.atomic():
-        account = BrokerAccount.objects.select_for_update().get(pk=row.account_id)
+        account = BrokerAccount.objects.select_for_update(no_key=True).get(pk=row.account_id)
         same = ImportedRow.objects.filter(account=account, family=row.family, key=row.key)
         waiting = list(same.filter(state=ImportedRow.State.CONFLICT))
         kept = list(BrokerFill.objects.filter(stood__evidence__in=waiting).distinct())

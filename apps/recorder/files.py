@@ -43,7 +43,7 @@ def open_account(*, user: Any, name: str) -> BrokerAccount:
     if len(of_logins) == 1:
         return of_logins[0]
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         connection = _connection(user)
         mine = BrokerAccount.objects.filter(connection=connection)
         if mine.count() >= MOST and not mine.filter(remote=plain).exists():

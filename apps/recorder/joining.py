@@ -183,8 +183,14 @@ def _locked(*numbers: int) -> tuple[BrokerAccount, BrokerAccount]:
         if not BrokerAccount.objects.filter(pk=number).exists():
             raise CannotJoin("One of the two accounts is gone; look again.")
         Book.objects.get_or_create(account_id=number)
-    list(Book.objects.select_for_update().filter(account__in=numbers).order_by("account_id"))
-    rows = BrokerAccount.objects.select_for_update(of=("self",)).select_related("connection")
+    list(
+        Book.objects.select_for_update(no_key=True)
+        .filter(account__in=numbers)
+        .order_by("account_id")
+    )
+    rows = BrokerAccount.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "connection"
+    )
     found = {one.pk: one for one in rows.filter(pk__in=numbers).order_by("pk")}
     source, target = (found.get(number) for number in numbers)
     if source is None or target is None or source.user_id != target.user_id:
@@ -196,7 +202,9 @@ def _locked(*numbers: int) -> tuple[BrokerAccount, BrokerAccount]:
 
 def _imports(source: BrokerAccount) -> list[Import]:
     """Return the owner's imports that name the account, which nobody works on meanwhile."""
-    rows = list(Import.objects.select_for_update().filter(user_id=source.user_id).order_by("pk"))
+    rows = list(
+        Import.objects.select_for_update(no_key=True).filter(user_id=source.user_id).order_by("pk")
+    )
     if any(one.state in _AT_WORK for one in rows):
         raise CannotJoin("A file is being worked on; try again when it is done.")
     return [

@@ -43,7 +43,7 @@ def make(*, importing: Import, names: Iterable[str]) -> dict[str, int]:
     if importing.state != State.READY:
         raise CannotImport("import", "it is not waiting to be imported")
     with transaction.atomic():
-        locked = Import.objects.select_for_update().get(pk=importing.pk)
+        locked = Import.objects.select_for_update(no_key=True).get(pk=importing.pk)
         known = set(files.accounts(importing.user).values_list("pk", flat=True))
         taken = {pk: name for name, pk in locked.accounts.items() if pk is not None}
         found: dict[str, int] = {}
@@ -65,7 +65,7 @@ def unmake(importing: Import) -> None:
     """Let the accounts go that were made for an import, those in which nothing else is. Doing it again is nothing."""
     for pk in importing.made_accounts:
         with transaction.atomic():
-            rows = files.accounts(importing.user).select_for_update(of=("self",))
+            rows = files.accounts(importing.user).select_for_update(no_key=True, of=("self",))
             account = rows.filter(pk=pk).first()
             if account is not None and not _holds(account, importing):
                 account.delete()

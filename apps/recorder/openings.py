@@ -60,7 +60,7 @@ def _say(account: BrokerAccount, contract: str, net: int, at: int, wall: datetim
     with transaction.atomic():
         said = {"said_net": net, "said_at": wall, "at_ns": at}
         Opening.objects.get_or_create(account=account, contract=contract, defaults=said)
-        one = Opening.objects.select_for_update().get(account=account, contract=contract)
+        one = Opening.objects.select_for_update(no_key=True).get(account=account, contract=contract)
         if one.is_settled:
             return False
         if one.said_net != net:

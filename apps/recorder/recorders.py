@@ -227,7 +227,7 @@ def _locked(recorder: Recorder) -> Recorder:
     rows = Recorder.objects.select_related(
         "strategy", "strategy__user", "account", "account__connection"
     )
-    found: Recorder = rows.select_for_update(of=("self",)).get(pk=recorder.pk)
+    found: Recorder = rows.select_for_update(no_key=True, of=("self",)).get(pk=recorder.pk)
     return found
 
 

@@ -41,7 +41,7 @@ def settle(
         return 0
     with transaction.atomic():
         Book.objects.get_or_create(account=account)
-        book = Book.objects.select_for_update().get(account=account)
+        book = Book.objects.select_for_update(no_key=True).get(account=account)
         known = store.known_of(account)
         changed, news = 0, list[Recorded]()
         for contract, begin in _changed(account, tuple(fills), tuple(orders), since).items():

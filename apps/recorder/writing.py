@@ -165,7 +165,7 @@ def write(importing: Import, account: BrokerAccount, fills: Iterable[FileFill]) 
         portions += [new[at : at + ROWS] for at in range(0, len(new), ROWS)]
         for portion in portions:
             with brief():
-                account = BrokerAccount.objects.select_for_update().get(pk=account.pk)
+                account = BrokerAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
                 if _state(account, rows) != before:
                     break
                 changed += _write(importing, account, portion)

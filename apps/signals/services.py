@@ -98,7 +98,7 @@ def rotate_token(*, strategy: Strategy) -> str:
     """Give a strategy a new secret and return it; the old address and signing key die at once."""
     token = secrets.token_urlsafe(24)
     with transaction.atomic():
-        locked = Strategy.objects.select_for_update().get(pk=strategy.pk)
+        locked = Strategy.objects.select_for_update(no_key=True).get(pk=strategy.pk)
         locked.token_hash = hashed(token)
         locked.token_generation += 1
         locked.rotated_at = timezone.now()

@@ -62,7 +62,7 @@ def _look_at(pk: int, now: int, wall: datetime, calendar: Calendar) -> bool:
         AlertWatch.objects.get_or_create(
             strategy=strategy, defaults={"listens_since_ns": now, "looked_at": wall}
         )
-        watch = AlertWatch.objects.select_for_update().get(strategy=strategy)
+        watch = AlertWatch.objects.select_for_update(no_key=True).get(strategy=strategy)
         slept, watch.looked_at = wall - watch.looked_at > ASLEEP, wall
         is_off = not strategy.is_active or strategy.is_archived or strategy.quiet_minutes == NEVER
         if is_off or slept or now < watch.listens_since_ns:

@@ -15,7 +15,9 @@ def signs_of_life(now: datetime | None = None) -> Signs:
     try:
         beats = {
             beat.name: Sign((now - beat.at).total_seconds(), beat.state, beat.detail)
-            for beat in Heartbeat.objects.filter(name__in=("engine", "worker"))
+            for beat in Heartbeat.objects.filter(
+                name__in=("engine", "worker", "gateway", "brokers")
+            )
         }
         waiting = (
             Inbox.objects.filter(handled=False).order_by("id").values_list("received_at", flat=True)
@@ -26,5 +28,7 @@ def signs_of_life(now: datetime | None = None) -> Signs:
     return Signs(
         engine=beats.get("engine"),
         worker=beats.get("worker"),
+        gateway=beats.get("gateway"),
+        brokers=beats.get("brokers"),
         inbox_age=None if oldest is None else (now - oldest).total_seconds(),
     )

@@ -64,7 +64,7 @@ def rotate_second_factors() -> tuple[int, list[str]]:
     done, unreadable = 0, []
     for number in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
-            row = Authenticator.objects.select_for_update().filter(pk=number).first()
+            row = Authenticator.objects.select_for_update(no_key=True).filter(pk=number).first()
             sealed = (
                 {} if row is None else {one: row.data[one] for one in HIDDEN if row.data.get(one)}
             )

@@ -13,6 +13,7 @@ from queue import Empty, Queue
 from tests.services.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")  # of our own environment; all else is said
 READY = re.compile(r"tradehub ready: (http://127\.0\.0\.1:\d+)  user: (\S+)  password: (\S+)\n")
 
 
@@ -22,12 +23,11 @@ class Desk:
     def __init__(self, home: Path, *, command: str = "desk", **environment: str) -> None:
         self.home = home
         self.port = environment.pop("PORT", "") or str(free_port())
-        kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", command],
             cwd=ROOT,
             env={
-                **{name: os.environ[name] for name in kept if name in os.environ},
+                **{name: os.environ[name] for name in KEPT if name in os.environ},
                 "TRADEHUB_HOME": str(home),
                 "PORT": self.port,
                 "HASHED_STATIC": "0",

@@ -66,6 +66,11 @@ class Postgres:
         self.process.kill()
         return False
 
+    def deadlocks(self) -> list[str]:
+        """Return the lines in which the server told that sessions waited for each other."""
+        said = (self.folder / "log").read_text().splitlines()
+        return [line for line in said if "deadlock detected" in line]
+
     def stop(self) -> None:
         """Stop at once, without a checkpoint, and leave nothing behind."""
         end(self.process, self.folder, signal.SIGQUIT)

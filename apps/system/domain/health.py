@@ -11,6 +11,8 @@ from typing import Any, Final
 
 ENGINE_DEAD_S: Final = 10.0  # the engine leaves a sign every second
 WORKER_LATE_S: Final = 60.0  # the schedule sends one every ten seconds
+GATEWAY_LATE_S: Final = 20.0  # it leaves one every five seconds
+READERS_LATE_S: Final = 40.0  # those who read brokers' streams leave one every ten seconds
 INBOX_LATE_S: Final = 10.0  # a wish is normally taken within milliseconds
 LAG_LATE_MS: Final = 500  # from the feed's word to ours
 FRAME_LATE_S: Final = 15.0  # a broker sends something every 2.5 seconds, even at night
@@ -49,6 +51,8 @@ class Signs:
     database: str = ""  # what is wrong with it, empty if nothing
     engine: Sign | None = None
     worker: Sign | None = None
+    gateway: Sign | None = None
+    brokers: Sign | None = None
     inbox_age: float | None = None
 
 
@@ -56,7 +60,7 @@ def examine(signs: Signs) -> dict[str, Component]:
     """Return the verdict on each component, by the name its address has."""
     if signs.database:
         down = Component(Status.DOWN, signs.database)
-        return dict.fromkeys((*_OF_ENGINE, "event-bus", "celery", "database", "engine"), down)
+        return dict.fromkeys((*_OF_ENGINE, *_BESIDE, "event-bus", "database", "engine"), down)
     engine = _engine(signs.engine)
     return {
         "engine": engine,
@@ -65,7 +69,9 @@ def examine(signs: Signs) -> dict[str, Component]:
         "signal-validator": _stage(engine, signs.engine, "signals_pending"),
         "mfe-tracker": _stage(engine, signs.engine, "trades_active"),
         "event-bus": _bus(signs.inbox_age),
-        "celery": _worker(signs.worker),
+        "gateway": _alive(signs.gateway, "gateway"),
+        "brokers": _alive(signs.brokers, "brokers"),
+        "celery": _alive(signs.worker, "celery"),
         "database": Component(Status.OK),
     }
 
@@ -79,6 +85,11 @@ def overall(components: Mapping[str, Component]) -> Status:
 
 
 _OF_ENGINE: Final = ("tradovate", "price-service", "signal-validator", "mfe-tracker")
+_BESIDE: Final = {  # who else leaves signs: how old the last may be, and what is so without them
+    "gateway": (GATEWAY_LATE_S, "no gateway", ": no order leaves for a broker"),
+    "brokers": (READERS_LATE_S, "no reader of brokers", ": fills come late, by the worker's polls"),
+    "celery": (WORKER_LATE_S, "no worker", ""),
+}
 _FEED_FINE: Final = {"live": "", "ended": "end of recording"}
 
 
@@ -138,10 +149,14 @@ def _bus(inbox_age: float | None) -> Component:
     return Component(Status.OK, detail=detail)
 
 
-def _worker(sign: Sign | None) -> Component:
+def _alive(sign: Sign | None, name: str) -> Component:
+    """Return whether a part lives that trades are followed without: the desk as a whole is degraded when it does not."""
+    late, who, without = _BESIDE[name]
     if sign is None:
-        return Component(Status.DEGRADED, "no worker has run yet")
+        return Component(Status.DOWN, f"{who} has run yet{without}")
     detail = {"age_s": round(sign.age, 1)}
-    if sign.age > WORKER_LATE_S:
-        return Component(Status.DEGRADED, "no worker gives a sign of life", detail)
+    if sign.state == "stopped":
+        return Component(Status.DOWN, f"{who} runs{without}", detail)
+    if sign.age > late:
+        return Component(Status.DOWN, f"{who} gives a sign of life{without}", detail)
     return Component(Status.OK, detail=detail)

@@ -1,8 +1,10 @@
 """Health: what is told to those who watch the desk."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -12,12 +14,14 @@ from apps.system.services import leave_sign
 
 pytestmark = pytest.mark.django_db
 PARTS = ("tradovate", "price-service", "event-bus", "mfe-tracker", "signal-validator", "celery")
+BESIDE = {"gateway": 21, "brokers": 41, "celery": 61}  # and how old a sign of life is too old
 
 
 def all_well(feed: str = "live", **more: object) -> None:
     """Leave the signs of a desk that runs."""
     leave_sign(name="engine", state="running", feed=feed, market_open=True, frame_age_s=1, **more)
-    leave_sign(name="worker", state="running")
+    for name in ("worker", "gateway", "brokers"):
+        leave_sign(name=name, state="running")
 
 
 def age(name: str, seconds: float) -> None:
@@ -32,7 +36,7 @@ def test_a_desk_that_runs_is_ok_to_everybody(client: Client) -> None:
     told = answer.json()
     assert told["status"] == "ok"
     assert told["version"]
-    assert set(PARTS) | {"engine", "database"} == set(told["components"])
+    assert {*PARTS, *BESIDE, "engine", "database"} == set(told["components"])
 
 
 def test_ages_are_told_in_tenths_of_a_second(client: Client) -> None:
@@ -42,7 +46,7 @@ def test_ages_are_told_in_tenths_of_a_second(client: Client) -> None:
     assert told["detail"].keys() == {"ticks", "frame_age_s"}
 
 
-@pytest.mark.parametrize("name", [*PARTS, "database"])
+@pytest.mark.parametrize("name", [*PARTS, "gateway", "brokers", "database"])
 def test_each_component_has_an_address(client: Client, name: str) -> None:
     all_well()
     answer = client.get(f"/api/health/{name}/")
@@ -88,10 +92,38 @@ def test_the_end_of_a_recording_is_ok(client: Client) -> None:
     assert told["components"]["tradovate"]["reason"] == "end of recording"
 
 
-def test_a_missing_worker_degrades(client: Client) -> None:
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_process_that_is_gone_degrades_and_is_named(client: Client, name: str) -> None:
     all_well()
-    age("worker", 61)
-    assert client.get("/api/health/system/").json()["status"] == "degraded"
+    age("worker" if name == "celery" else name, BESIDE[name])
+    told = client.get("/api/health/system/").json()
+    ailing = [part for part, now in told["components"].items() if now["status"] != "ok"]
+    assert (told["status"], ailing) == ("degraded", [name])
+    assert told["components"][name]["status"] == "down"
+    assert "gives a sign of life" in told["components"][name]["reason"]
+    assert client.get(f"/api/health/{name}/").status_code == 503
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_container_of_a_process_that_is_gone_is_unhealthy(name: str) -> None:
+    all_well()
+    call_command("health", name, stdout=StringIO())
+    age("worker" if name == "celery" else name, BESIDE[name])
+    with pytest.raises(SystemExit) as ended:
+        call_command("health", name, stdout=StringIO())
+    assert ended.value.code == 1
+
+
+def test_a_gateway_that_was_stopped_or_has_never_run_is_told(client: Client) -> None:
+    all_well()
+    leave_sign(name="gateway", state="stopped")
+    told = client.get("/api/health/gateway/").json()
+    assert told["reason"] == "no gateway runs: no order leaves for a broker"
+    Heartbeat.objects.filter(name="gateway").delete()
+    told = client.get("/api/health/gateway/").json()
+    assert (told["status"], told["reason"]) == (
+        "down", "no gateway has run yet: no order leaves for a broker",
+    )  # fmt: skip
 
 
 def test_an_unknown_component_is_a_problem_with_details(client: Client) -> None:
