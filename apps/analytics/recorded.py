@@ -92,7 +92,9 @@ def count(user: Any, scope: Scope = EVERYTHING) -> int:
 
 def accounts(user: Any) -> QuerySet[BrokerAccount]:
     """Return a trader's broker accounts in which something was recorded, oldest first."""
-    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
+    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related(
+        "connection", "account"
+    )
     used = _closed(user, EVERYTHING).order_by().values("account")
     return mine.filter(pk__in=used)
 

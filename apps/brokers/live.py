@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.brokers import cash, dispatches, services
+from apps.brokers import cash, dispatches, services, switches
 from apps.brokers.domain.abroad import Errand, tag_of
 from apps.brokers.domain.account import BadAccount, Kind, passage_of
 from apps.brokers.domain.comparing import STOPS, Differs
-from apps.brokers.domain.live_facts import KillPressed, LiveSwitched
+from apps.brokers.domain.live_facts import KillPressed
 from apps.brokers.domain.messages import Flatten
 from apps.brokers.domain.order import OrderStatus, Role, Side
 from apps.brokers.models import (
@@ -42,7 +42,7 @@ ANSWER_S = 2.0
 
 def to_type(account: Account, per_order: int) -> str:
     """Return what has to be typed to let live orders out: the account and the size."""
-    return f"LIVE {account.name} {per_order}"
+    return f"{account.stake.upper()} {account.name} {per_order}"
 
 
 def check_switch(
@@ -75,7 +75,7 @@ def check_switch(
         )
         raise Refused("BAD_VALUE", detail, "per_order")
     wanted = to_type(account, read.per_order)
-    if account.kind == Kind.LIVE and typed.strip() != wanted:
+    if account.stake.is_dear and typed.strip() != wanted:
         raise Refused("NOT_TYPED", f"type exactly: {wanted}", "typed")
 
 
@@ -85,17 +85,21 @@ def switch_on(
 ) -> LiveSwitch:  # fmt: skip
     """Let orders of an account leave for its broker, within these sizes.
 
-    is_proved: its owner has shown his second factor just now; asked for where real money is meant
+    is_proved: its owner has shown his second factor just now; asked for where real money or a firm's account is meant
     sizes:     per_order, per_position, per_day
 
     Raises:  Refused
     """
-    check_switch(user=user, account=account, typed=typed, automatic=automatic, **sizes)
-    if account.kind == Kind.LIVE and not is_proved:
-        detail = "show your second factor first: real money leaves only after it"
-        raise Refused("SECOND_FACTOR", detail, "account")
     limits: dict[str, Any] = sizes
-    return _switch(account, source, is_on=True, automatic=automatic, **limits)
+    with transaction.atomic():
+        # locked: whoever gives it a firm meanwhile waits, and then finds its orders on
+        account = Account.objects.select_for_update().get(pk=account.pk)
+        check_switch(user=user, account=account, typed=typed, automatic=automatic, **sizes)
+        if account.stake.is_dear and not is_proved:
+            meant = "real money leaves" if account.kind == Kind.LIVE else "a firm's account trades"
+            detail = f"show your second factor first: {meant} only after it"
+            raise Refused("SECOND_FACTOR", detail, "account")
+        return _switch(account, source, is_on=True, automatic=automatic, **limits)
 
 
 def switch_off(*, account: Account, source: str = "page", reason: str = "") -> LiveSwitch:
@@ -105,15 +109,7 @@ def switch_off(*, account: Account, source: str = "page", reason: str = "") -> L
 
 def _switch(account: Account, source: str, reason: str = "", **values: Any) -> LiveSwitch:
     with transaction.atomic():
-        row, _ = LiveSwitch.objects.update_or_create(
-            account=account, defaults={"user_id": account.user_id, **values}
-        )
-        fact = LiveSwitched(
-            at=to_instant(timezone.now()), user=account.user_id, account=account.pk,
-            called=account.name, is_on=row.is_on, automatic=row.automatic, per_order=row.per_order,
-            per_position=row.per_position, per_day=row.per_day, source=source, reason=reason,
-        )  # fmt: skip
-        bus.publish(fact)
+        row = switches.keep(account, source, reason, **values)
         told = Account.objects.select_related("live_switch").get(pk=account.pk)
         services.tell_engine(told, source)
     return row

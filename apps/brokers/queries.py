@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from apps.brokers.domain import position as domain
-from apps.brokers.domain.account import Kind, day_margin
+from apps.brokers.domain.account import Stake, day_margin
 from apps.brokers.domain.books import ON_ITS_WAY, Books, LedgerState
 from apps.brokers.domain.messages import (
     AccountBooked,
@@ -39,10 +39,16 @@ def accounts(user: Any) -> QuerySet[Account]:
     return rows
 
 
-def live_names(user: Any) -> list[str]:
-    """Return the names of a trader's accounts whose orders reach a broker with real money at this moment."""
-    on = Account.objects.of(user).filter(kind=Kind.LIVE, is_open=True, live_switch__is_on=True)
-    return list(on.order_by("id").values_list("name", flat=True))
+def let_out(user: Any) -> list[Account]:
+    """Return a trader's dear accounts whose orders reach a broker at this moment: real money first, then firms'."""
+    on = Account.objects.of(user).filter(is_open=True, live_switch__is_on=True).order_by("id")
+    return dear_first(on)
+
+
+def dear_first(rows: Iterable[Account]) -> list[Account]:
+    """Return those of some accounts that are dear, real money first."""
+    dear = [one for one in rows if one.stake.is_dear]
+    return sorted(dear, key=lambda one: one.stake is not Stake.LIVE)
 
 
 def account(user: Any, pk: int) -> Account | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from apps.brokers import switches
 from apps.brokers.domain.account import BadAccount, Kind, new_account
 from apps.brokers.domain.messages import (
     AnswerOrder,
@@ -81,12 +82,17 @@ def _taken_by(row: Account, remote: BrokerAccount) -> bool:
 def change_account(*, account: Account, source: str = "api", **config: Any) -> Account:
     """Change name, firm, fees, hours or how it is filled, for what comes from now on.
 
+    Whose orders were let out without a second factor, and who is a firm's now, lets none out until that was shown.
+
     Raises:  Refused
     """
     _set(account, config)
     with transaction.atomic():
+        before = Account.objects.select_for_update().get(pk=account.pk)
         account.save(update_fields=list(config))
-        tell_engine(account, source)
+        if account.stake.is_dear and not before.stake.is_dear and switches.is_on(account):
+            switches.keep(account, source, "FIRM", is_on=False)
+        tell_engine(Account.objects.select_related("live_switch").get(pk=account.pk), source)
     return account
 
 

@@ -174,6 +174,7 @@ def config_of(row: models.Account) -> dict[str, Any]:
     return {
         "name": row.name,
         "kind": row.kind,
+        "firm": row.firm,
         "start_balance": str(row.start_balance),
         "tz": row.tz,
         "reset": str(row.reset)[:5],

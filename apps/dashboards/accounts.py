@@ -7,10 +7,11 @@ from typing import Final
 
 from django.http import Http404, HttpRequest
 
-from apps.brokers.domain.account import Kind
+from apps.brokers.domain.account import Kind, Stake
 from apps.brokers.models import Account, Order
 from apps.brokers.queries import AccountView, PositionView, account_views
 from apps.dashboards.gauges import Gauge, Risk, risk_of
+from apps.dashboards.live_note import Note, notes_of
 from apps.risk.domain.standing import Standing
 from apps.risk.queries import standings_of
 
@@ -27,9 +28,9 @@ class Accounts:
     standings: dict[int, Standing]
 
     @property
-    def env(self) -> str:
-        """Return the kind of the chosen account, paper where there is none: nothing can be sent without one."""
-        return self.chosen.row.kind if self.chosen else "paper"
+    def env(self) -> Stake:
+        """Return what is lost with the chosen account, paper where there is none: nothing can be sent without one."""
+        return self.chosen.row.stake if self.chosen else Stake.PAPER
 
     @property
     def lets_out(self) -> bool:
@@ -37,9 +38,9 @@ class Accounts:
         return self.chosen is not None and _is_on(self.chosen.row)
 
     @property
-    def live(self) -> list[AccountView]:
-        """Return the accounts whose orders reach a broker with real money at this moment."""
-        return [one for one in self.views if one.row.kind == Kind.LIVE and _is_on(one.row)]
+    def notes(self) -> list[Note]:
+        """Return the banners of real money and of firms' accounts whose orders reach a broker at this moment."""
+        return notes_of(one.row for one in self.views if _is_on(one.row))
 
     @property
     def at_brokers(self) -> list[AccountView]:

@@ -91,7 +91,7 @@ class ChangeForm(ConnectForm):
 class AdoptForm(RulesForm):
     """Under which name an account is used here, and whose rules it lives under."""
 
-    field_order = ("name", "rule_set", "floor")
+    field_order = ("name", "rule_set", "firm", "floor")
 
     name = _text("Name on this desk", most=40)
     rule_set = RuleSetField(
@@ -100,6 +100,11 @@ class AdoptForm(RulesForm):
         required=False,
         help_text="Of the firm behind the account. What is marked unsure has to be compared with your own contract.",
     )
+
+    firm = _text(
+        "Prop firm", "Only where its rules are not offered above: whose evaluation or funded account it is.",
+        needed=False, most=40,
+    )  # fmt: skip
 
     def clean_floor(self) -> str | None:
         """Return plain decimal text, None where it is not known: what is no amount must not wait for the adoption."""
@@ -248,8 +253,9 @@ def adopt(request: HttpRequest, pk: int) -> HttpResponse:
         given = form.cleaned_data
         try:
             made = adopting.adopt(
-                account=found, name=given["name"], version=given["rule_set"], floor=given["floor"]
-            )
+                account=found, name=given["name"], firm=given["firm"], version=given["rule_set"],
+                floor=given["floor"],
+            )  # fmt: skip
         except Refused as refused:
             _blame(form, refused)
         else:

@@ -175,7 +175,7 @@ def _panel(
 @login_required
 @require_POST
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let an account's orders out; of a live one only by who has just shown his second factor.
+    """Let an account's orders out; of a dear one only by who has just shown his second factor.
 
     What was typed and the sizes are looked at before he is asked for it, and again when it was shown.
     """
@@ -187,13 +187,13 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
     refused = _tried(form, lambda: live.check_switch(user=request.user, account=account, **given))
     if form.errors:
         return _page(request, {account.pk: form})
-    if refused is None and account.kind == Kind.LIVE:
-        return _switch_live(request, account, form)
+    if refused is None and account.stake.is_dear:
+        return _switch_dear(request, account, form)
     return _switch(request, account, form)
 
 
 @second_factor_required
-def _switch_live(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
+def _switch_dear(request: HttpRequest, account: Account, form: SizesForm) -> HttpResponse:
     return _switch(request, account, form)
 
 

@@ -81,7 +81,7 @@ class PerformanceFilter(forms.Form):
             account.label_from_instance = lambda row: f"{row}, {kind_of_account(row)}"
         else:
             account.queryset = accounts(user)
-            account.label_from_instance = lambda row: f"{row.name}, {row.kind}"
+            account.label_from_instance = lambda row: f"{row.name}, {row.stake}"
         self.fields["strategy"].choices = self._strategies()  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"

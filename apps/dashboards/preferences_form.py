@@ -42,7 +42,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         labels: ClassVar = {"units": "Results first in", "sounds": "Sounds"}
         help_texts: ClassVar = {
             "theme": "The switch in the menu at the top does the same.",
-            "units": "In the strip of the open position, on every page. What is not known there (dollars of a signal's trade) leaves R first.",
+            "units": "Of every trade and position, open or ended. Without a stop there is no R: dollars then. A signal's trade has no size, so no dollars: R then. Money of accounts and days stays in dollars.",
             "sounds": "A short tone with each message that appears.",
         }
         widgets: ClassVar = {"theme": forms.RadioSelect, "units": forms.RadioSelect}

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from apps.brokers import closing
+from apps.brokers import closing, switches
 from apps.brokers.models import Account
 from apps.brokers.queries import account as account_of
 from apps.brokers.services import open_account, reset_account, take_payout
@@ -188,8 +188,12 @@ def _reset(account: Account, form: ResetForm) -> str:
 
 def _rules(account: Account, form: RulesForm) -> str:
     given = form.cleaned_data
+    were_on = switches.is_on(account)
     row = services.give_rules(account=account, version=given["rule_set"], floor=given["floor"])
-    return f"{account.name} lives under {row.version} from now on."
+    said = f"{account.name} lives under {row.version} from now on."
+    if were_on and not switches.is_on(account):
+        said += " Its orders are off: let them out again under Live orders, with your second factor. Exits still leave."
+    return said
 
 
 def _close(account: Account, form: LiftForm) -> str:

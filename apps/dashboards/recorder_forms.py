@@ -54,8 +54,9 @@ class RecorderForm(forms.Form):
         widget=forms.TextInput(INPUT),
     )  # fmt: skip
     size = forms.IntegerField(
-        min_value=1, max_value=10_000, initial=1, widget=forms.TextInput(NUMBER)
-    )
+        min_value=1, max_value=10_000, required=False, widget=forms.TextInput(NUMBER),
+        help_text="Contracts of an entry; another number is pointed out. Empty: any is right.",
+    )  # fmt: skip
     position_add = forms.IntegerField(
         label="Adds", min_value=0, max_value=10_000, initial=0, widget=forms.TextInput(NUMBER),
         help_text="Contracts added to an open position.",

@@ -70,10 +70,11 @@ class Way:
 
     @property
     def policy(self) -> str:
-        """Return the firm's word on automation, empty without a rule set."""
+        """Return the firm's word on automation; without a rule set that each order is asked for, empty where none is lost."""
         kept = getattr(self.account, "rules", None)
         if kept is None:
-            return ""
+            unknown = "no rule set says whether it is allowed: each order waits for your yes"
+            return unknown if self.account.stake.is_dear else ""
         rules = rules_for(kept.version.rules)
         return f"{rules.firm}: {POLICY_WORDS[rules.automation]}"
 

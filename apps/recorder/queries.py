@@ -28,7 +28,9 @@ ZERO = Decimal("0.0000")
 
 def broker_accounts(user: Any) -> QuerySet[BrokerAccount]:
     """Return a trader's accounts at brokers whose logins are still his, and those that he keeps for files."""
-    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related("connection")
+    mine: QuerySet[BrokerAccount] = BrokerAccount.objects.of(user).select_related(
+        "connection", "account"
+    )
     return mine.filter(connection__is_removed=False)
 
 
@@ -40,7 +42,7 @@ def broker_account(user: Any, pk: int) -> BrokerAccount | None:
 def strategies(user: Any) -> QuerySet[Strategy]:
     """Return a trader's strategies with their recorders, oldest first."""
     mine: QuerySet[Strategy] = Strategy.objects.of(user).order_by("id")
-    return mine.select_related("recorder", "recorder__account", "recorder__account__connection")
+    return mine.select_related("recorder__account__connection", "recorder__account__account")
 
 
 def strategy(user: Any, pk: int) -> Strategy | None:

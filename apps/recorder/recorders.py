@@ -279,7 +279,8 @@ def _set(recorder: Recorder, figures: dict[str, Any]) -> list[str]:
     if recorder.unit not in set(Unit) or recorder.ways not in set(Ways):
         raise BadRecorder("unit", "Use ticks, points, percent or dollars; both, long or short.")
     for name, least in (("size", 1), ("position_add", 0), ("trim", 0)):
-        if not least <= getattr(recorder, name) <= CONTRACTS:
+        figure = getattr(recorder, name)
+        if not (figure is None and name == "size") and not least <= figure <= CONTRACTS:
             raise BadRecorder(name, f"Use {least} to {CONTRACTS:,} contracts.")
     for name in ("take_profit", "stop_loss"):
         distance = getattr(recorder, name)

@@ -38,7 +38,10 @@ class StrategySerializer(serializers.Serializer[RecorderView]):
         help_text="demo, live, or simulator.",
     )
     product = serializers.CharField(source="recorder.root", default="", help_text="It trades it.")
-    size = serializers.IntegerField(source="recorder.size", default=None, allow_null=True)
+    size = serializers.IntegerField(
+        source="recorder.size", default=None, allow_null=True,
+        help_text="Contracts of an entry; null: not said.",
+    )  # fmt: skip
     position_add = serializers.IntegerField(
         source="recorder.position_add", default=None, allow_null=True
     )
@@ -100,7 +103,10 @@ class StrategyWriteSerializer(Asked):
     product = serializers.CharField(
         required=False, max_length=16, help_text="What it trades there, e.g. MNQ; else its symbol."
     )
-    size = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+    size = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000,
+        help_text="Contracts of an entry; null: not said, so any number is right.",
+    )  # fmt: skip
     position_add = serializers.IntegerField(required=False, min_value=0, max_value=10_000)
     unit = serializers.ChoiceField(list(Unit), required=False)
     take_profit = serializers.DecimalField(

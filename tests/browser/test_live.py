@@ -65,12 +65,35 @@ def test_the_chart_draws_candles(opened: Opened) -> None:
     assert all(at % 300 == 0 for at in starts)
 
 
+def prefer(page: Page, units: str) -> None:
+    """Read results first in a unit from now on."""
+    page.goto("/settings/")
+    page.get_by_role("radio", name=units, exact=True).check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("radio", name=units, exact=True)).to_be_checked()
+
+
+def test_a_result_keeps_the_trader_s_unit_while_it_moves(opened: Opened) -> None:
+    page = opened("/")
+    try:
+        prefer(page, "Ticks")
+        enter_long(page)
+        page.goto("/")
+        result = page.locator(".trade-row", has_text="by hand").first.locator("[data-show=result]")
+        first = result.inner_text()
+        expect(result).not_to_have_text(first)
+        for text in (first, result.inner_text(), page.title()):
+            assert re.search(r"[+−]?[\d,]+ ticks", text), text
+    finally:
+        prefer(page, "R")
+
+
 def test_a_trade_by_hand_is_entered_followed_and_closed(opened: Opened) -> None:
     page = opened("/")
     enter_long(page)
     row = page.locator(".trade-row", has_text="by hand").first
     expect(row).to_be_visible()
-    r = row.locator(".what [data-show=r]")
+    r = row.locator(".what [data-show=result]")
     expect(r).not_to_have_text(r.inner_text())
     before = page.locator(".trade-row", has_text="by hand").count()
     row.get_by_role("link", name=re.compile("^Close")).click()

@@ -36,6 +36,28 @@ class Kind(StrEnum):
     LIVE = "live"
 
 
+class Stake(StrEnum):
+    """What is lost with an account: the word on its badge, and whether orders leave it only after its owner's proof."""
+
+    PAPER = "paper"
+    DEMO = "demo"
+    FIRM = "firm"
+    LIVE = "live"
+
+    @property
+    def is_dear(self) -> bool:
+        """Return whether its orders leave only after a second factor and a typed word: money, or what a firm gave."""
+        return self in (Stake.FIRM, Stake.LIVE)
+
+
+def stake_of(kind: str, firm: str) -> Stake:
+    """Return what is lost with an account of this kind.
+
+    Evaluations and funded accounts of prop firms live in a broker's demo environment. Their fees and payouts are real.
+    """
+    return Stake.FIRM if kind == Kind.DEMO and firm.strip() else Stake(kind)
+
+
 class Reason(StrEnum):
     """Why a broker's balance was not ours, by its trader's word."""
 
@@ -107,6 +129,7 @@ class Account:
     losses_today: int = 0
     payouts: Decimal = Decimal(0)
     passage: Passage = Passage()
+    firm: str = ""
     opened_today: int = 0
     fee_table: dict[str, Decimal] = field(init=False, repr=False, compare=False)
 
@@ -114,6 +137,11 @@ class Account:
         """Work out what one contract costs a side, by root: commission and exchange fee."""
         usual = {root: one.commission + one.exchange_fee for root, one in INSTRUMENTS.items()}
         self.fee_table = {**usual, **self.fees}
+
+    @property
+    def stake(self) -> Stake:
+        """Return what is lost with it."""
+        return stake_of(self.kind, self.firm)
 
     @property
     def net_today(self) -> Decimal:
@@ -168,6 +196,7 @@ class Account:
                 raise BadAccount(f"fees.{root}: no such instrument")
         self.is_open = bool(config.get("is_open", True))
         self.passage = passage_of(config.get("live") or {})
+        self.firm = str(config.get("firm") or "")
         self.__post_init__()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from apps.brokers.domain.account import Account, Kind
+from apps.brokers.domain.account import Account
 from apps.brokers.domain.books import ON_ITS_WAY, Books
 from apps.brokers.domain.order import Order, OrderType, Role
 
@@ -53,7 +53,7 @@ def bars(
 ) -> tuple[str, str] | None:
     """Return code and sentence of what keeps an entry here, None if it may leave."""
     if not account.passage.is_on:
-        if account.kind is Kind.LIVE:
+        if account.stake.is_dear:
             return "LIVE_OFF", "account: live orders are switched off for it; see Live orders"
         return "NOT_CONNECTED", "account: no broker's account is adopted for it; see Accounts"
     if not any(leg.role is Role.STOP for leg in legs):

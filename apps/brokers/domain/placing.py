@@ -61,7 +61,7 @@ class Placing:
                     continue
                 ask = ask or (origin is Origin.AUTOMATIC and not account.passage.automatic)
             if account.kind is not Kind.PAPER:
-                order.verdict = {"abroad": True}
+                order.verdict = {"abroad": True, "dear": account.stake.is_dear}
             if ask:
                 order.verdict = {**order.verdict, "ask": True}
             if wish.text:

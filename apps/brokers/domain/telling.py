@@ -204,7 +204,9 @@ def _skipped(p: Payload) -> Told:
 
 def _live(p: Payload) -> Told:
     if not p["is_on"]:
-        return Told(f"{p['called']}: live orders off", "Exits still leave.", "quiet", "shield")
+        why_off = "It is a firm's account now: let its orders out again, with your second factor. "
+        text = f"{why_off if p.get('reason') == 'FIRM' else ''}Exits still leave."
+        return Told(f"{p['called']}: live orders off", text, "quiet", "shield")
     text = f"At most {p['per_order']} an order, {p['per_position']} held, {p['per_day']} a day."
     return Told(f"{p['called']}: orders reach the broker", text, "wait", "warn")
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 from django.db import models
 
-from apps.brokers.domain.account import Kind
+from apps.brokers.domain.account import Kind, Stake, stake_of
 from apps.brokers.domain.order import ENDED, OrderStatus, OrderType, Origin, Role, Side, TimeInForce
 from apps.brokers.domain.routing import Mode
 from apps.signals.models import Strategy, price_field
@@ -58,7 +58,12 @@ class Account(Owned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.kind})"
+        return f"{self.name} ({self.stake})"
+
+    @property
+    def stake(self) -> Stake:
+        """Return what is lost with it: pages write it on its badge, and what is dear leaves after a proof alone."""
+        return stake_of(self.kind, self.firm)
 
 
 class Route(Owned):

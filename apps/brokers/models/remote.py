@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from django.db import models
 
+from apps.brokers.domain.account import Stake
 from apps.brokers.domain.order import OrderType, Side, TimeInForce
 from apps.brokers.domain.seen import BROKER_ENDED, BrokerStatus
 from apps.brokers.models.desk import Account, money_field
@@ -102,6 +103,13 @@ class BrokerAccount(Owned):
 
     def __str__(self) -> str:
         return self.nickname or self.name
+
+    @property
+    def stake(self) -> Stake:
+        """Return what is lost with it; that it is a firm's is said of the desk's own account."""
+        if self.is_live:
+            return Stake.LIVE
+        return Stake.DEMO if self.account is None else self.account.stake
 
 
 class BrokerOrder(Owned):

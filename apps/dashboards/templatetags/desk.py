@@ -1,6 +1,6 @@
 """How values are written. The browser's format.js writes the same: tests/formats.json holds both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -56,6 +56,29 @@ def money(value: Shown) -> str:
     amount = _rounded(_exact(value), 2)
     mark = "+" if amount > 0 else ("−" if amount < 0 else "")
     return f"{mark}${abs(amount):,f}"
+
+
+@register.filter
+def gained_points(value: Shown) -> str:
+    """Write a gain or loss in points, to the hundredth: +12.25 pts."""
+    return NOTHING if _is_none(value) else f"{_plus(_rounded(_exact(value), 2))} pts"
+
+
+@register.filter
+def gained_ticks(value: Shown) -> str:
+    """Write a gain or loss in ticks; an average entry may lie between two, so to a tenth: +18 ticks, −2.5 ticks."""
+    return NOTHING if _is_none(value) else f"{_plus(_short(_rounded(_exact(value), 1)))} ticks"
+
+
+def unit_of(known: Mapping[str, Shown], wanted: str) -> str:
+    """Return in what a result is written: as wanted where that is known, else in dollars, else in R."""
+    return next((one for one in (wanted, "money") if not _is_none(known.get(one))), "r")
+
+
+def result(known: Mapping[str, Shown], wanted: str) -> str:
+    """Write a result, known in several units, in the one that its trader wants; what is written names its unit."""
+    unit = unit_of(known, wanted)
+    return RESULTS[unit](known.get(unit))
 
 
 @register.filter
@@ -144,10 +167,13 @@ def told(context: template.Context, topic: str) -> int | str:
     return "" if counts is None else int(counts.get(topic, 0))
 
 
+RESULTS: Final[dict[str, Callable[[Shown], str]]] = {
+    "r": r, "points": gained_points, "ticks": gained_ticks, "money": money,
+}  # fmt: skip
 FORMATS: Final[dict[str, Callable[..., str]]] = {
     "price": price, "points": points, "size": size, "signed": signed, "r": r, "percent": percent,
     "money": money, "dollars": dollars, "whole_dollars": whole_dollars, "change": change, "sign": sign, "age": age, "duration": duration, "clock": clock,
-    "minute": minute,
+    "minute": minute, "gained_points": gained_points, "gained_ticks": gained_ticks, "result": result,
 }  # fmt: skip
 
 
@@ -166,6 +192,10 @@ def _grouped(value: Shown) -> str:
 def _rounded(value: Decimal, decimals: int) -> Decimal:
     cut = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     return cut or abs(cut)
+
+
+def _short(value: Decimal) -> Decimal:
+    return value.to_integral_value() if value == value.to_integral_value() else value
 
 
 def _plus(value: Decimal) -> str:

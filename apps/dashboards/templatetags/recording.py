@@ -83,10 +83,10 @@ def _chicago(at: int) -> date:
 
 @register.filter
 def kind_of_account(account: BrokerAccount) -> str:
-    """Return what moves in an account: real money, play money, or nothing at all, because only files tell of it."""
+    """Return what is lost in an account: real money, a firm's account, play money, or nothing, because only files tell of it."""
     if account.connection.broker == FILE:
         return "FILES"
-    return "LIVE" if account.is_live else "DEMO"
+    return account.stake.upper()
 
 
 @register.filter

@@ -36,7 +36,11 @@ class Recorder(Owned):
         BrokerAccount, on_delete=models.SET_NULL, null=True, related_name="recorders"
     )
     root = models.CharField(max_length=8, help_text="What it trades, e.g. MNQ.")
-    size = models.PositiveIntegerField(default=1, help_text="Contracts of an entry.")
+    size = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Contracts of an entry; empty = not said, any number is right.",
+    )
     position_add = models.PositiveIntegerField(
         default=0, help_text="Contracts that are added to an open position; 0 = it never adds."
     )

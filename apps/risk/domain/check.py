@@ -272,6 +272,11 @@ def _asks_a_person(order: Order, standing: Standing) -> Iterator[tuple[str, str]
         return
     if order.verdict.get("ask"):
         yield "APPROVAL", "This route asks for your yes to every order."
+    if rules is None and order.verdict.get("dear"):
+        yield (
+            "AUTOMATION",
+            "No rule set of this account says whether a program may trade it. Confirm it by hand, or choose its rules.",
+        )
     if rules is not None and rules.automation is not Policy.ALLOWED:
         words = f' It says: "{rules.policy_words}"' if rules.policy_words else ""
         policy = rules.automation.replace("_", " ")

@@ -55,8 +55,9 @@ TARGETS = [{"price": "20010.00", "quantity": 1}, {"price": "20020.00", "quantity
 class World:
     """The whole engine with one account at a model broker, and the gateway's queue between them."""
 
-    def __init__(self, **live: Any) -> None:
+    def __init__(self, kind: str = "live", firm: str = "", **live: Any) -> None:
         self.engine = build_engine()
+        self.kind, self.firm = kind, firm
         self.broker = ModelBroker(1, NQ)
         self.queue: list[Dispatch] = []
         self.known: set[str] = set()
@@ -70,7 +71,8 @@ class World:
 
     def live(self, **live: Any) -> None:
         """Set what may leave for the broker."""
-        config = {"kind": "live", "start_balance": "50000", "live": {**ON, **live}}
+        about = {"kind": self.kind, "firm": self.firm, "start_balance": "50000"}
+        config = {**about, "live": {**ON, **live}}
         self.tell(ListAccount(id="a1", user=1, account=1, config=config))
 
     def tell(self, said: Message) -> list[Fact]:
@@ -215,7 +217,7 @@ def test_a_firm_that_wants_its_own_platform_gets_a_ticket_and_no_order() -> None
 
 def test_a_signal_waits_for_a_yes_unless_its_owner_lets_signals_enter_by_themselves() -> None:
     for automatic, held in ((False, 1), (True, 0)):
-        world = World(automatic=automatic)
+        world = World("demo", automatic=automatic)
         place = PlaceOrder(
             id="s1", user=1, account=1, symbol=NQ, side="buy", type="market", quantity=1,
             bracket=STOP, signal="sig",
@@ -562,7 +564,7 @@ def alerted(world: World, number: int, side: str, size: int, **more: Any) -> lis
 def test_an_alert_s_entry_waits_until_the_one_that_it_replaces_is_over_at_the_broker(
     fills: int, side: str, held: int
 ) -> None:
-    world = World(automatic=True)
+    world = World("demo", automatic=True)
     world.tell(ListRoute(id="r", user=1, strategy=5, account=1, config={"mode": "automatic"}))
     alerted(world, 1, "long", 3, order_type="limit", price=Decimal("19999.00"))
     world.quiet()

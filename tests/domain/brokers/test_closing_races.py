@@ -17,7 +17,7 @@ LIMIT = {"order_type": "limit", "price": Decimal("19999.00")}
 
 def routed() -> World:
     """Return a world in which strategy 5 trades by itself."""
-    world = World(automatic=True)
+    world = World("demo", automatic=True)
     world.tell(ListRoute(id="r", user=1, strategy=5, account=1, config={"mode": "automatic"}))
     return world
 

@@ -21,12 +21,12 @@ console.log(JSON.stringify(examples.map((one) => formats[one.format](one.value, 
 
 
 def _name(example: dict[str, Any]) -> str:
-    return f"{example['format']} {example['value']}"
+    return f"{example['format']} {example['value']} {example.get('units', '')}"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=_name)
 def test_the_server_writes_a_value_as_the_table_says(example: dict[str, Any]) -> None:
-    more = [example["zone"]] if "zone" in example else []
+    more = [example[name] for name in ("zone", "units") if name in example]
     assert FORMATS[example["format"]](example["value"], *more) == example["text"]
 
 

@@ -324,7 +324,7 @@ def test_the_service_itself_refuses_them_by_their_field(alice: Actor) -> None:
         recorders.create(user=alice.user, name="N", symbol="NQ1!", quiet_minutes=-1)
     assert list(Strategy.objects.values_list("name", "quiet_minutes")) == [("NQ Fade", None)]
     recorder.refresh_from_db()
-    assert recorder.size == 1
+    assert recorder.size is None
 
 
 def test_nobody_else_sets_the_alarm(alice: Actor, bob: Actor) -> None:

@@ -7,7 +7,7 @@ import pytest
 from apps.bus import transport
 from apps.bus.domain.message import MINUTE
 from apps.recorder import recorders
-from apps.recorder.models import RecordedPosition, RecorderLog
+from apps.recorder.models import RecordedPosition, Recorder, RecorderLog
 from apps.recorder.services import settle
 from tests.cast import Actor
 
@@ -61,3 +61,37 @@ def test_a_position_is_judged_by_the_figures_of_its_own_time(alice: Actor) -> No
     rows = RecordedPosition.objects.order_by("opened_ns")
     assert [len(row.deviations) for row in rows] == [0, 1]
     assert rows[1].deviations[0]["text"] == "Opened 2, the strategy says 1."
+
+
+def test_a_size_that_was_never_said_is_no_size_to_differ_from(alice: Actor) -> None:
+    account = a_broker_account(alice.user)
+    one = a_recorder(alice.user, account)
+    for minute, signed in enumerate((2, -2, 7, -7), 1):
+        a_fill(account, signed, "20000", minute)
+    settle(account=account)
+    assert one.size is None and lines() == []
+    assert all(row.deviations == [] for row in RecordedPosition.objects.all())
+    told = alice.client.get(f"/api/strategies/{one.strategy_id}/").json()
+    assert told["size"] is None
+    page = alice.client.get("/recorders/").content.decode()
+    assert "None" not in page and "lot" not in page
+    recorders.change(recorder=one, by="alice", size=2)
+    a_fill(account, 3, "20000", 5)
+    settle(account=account)
+    assert lines() == ["NQZ5: Opened 3, the strategy says 2."]
+
+
+def test_the_form_takes_a_recorder_without_a_size_and_takes_a_size_away(alice: Actor) -> None:
+    form = {
+        "name": "Fade", "symbol": "NQ1!", "size": "", "position_add": "0", "trim": "0", "unit": "ticks",
+        "ways": "both",
+    }  # fmt: skip
+    assert 'name="size" value' not in alice.client.get("/recorders/new/").content.decode()
+    assert alice.client.post("/recorders/new/", form).status_code == 200
+    made = Recorder.objects.get()
+    path = f"/recorders/{made.strategy_id}/change/"
+    for typed, kept in (("", None), ("2", 2), ("", None)):
+        alice.client.post(path, form | {"size": typed})
+        assert Recorder.objects.get().size == kept
+    answer = alice.client.post(path, form | {"size": "0"})
+    assert answer.status_code == 422 and Recorder.objects.get().size is None

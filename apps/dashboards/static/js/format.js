@@ -23,6 +23,7 @@ function rounded(text, decimals) {
 
 const isNone = (value) => value === null || value === undefined || value === "";
 const plus = (text) => (/^-|^[0.]+$/.test(text) ? grouped(text) : `+${grouped(text)}`);
+const short = (text) => text.replace(/\.0$/, "");
 const two = (number) => String(number).padStart(2, "0");
 
 export const formats = {
@@ -40,6 +41,15 @@ export const formats = {
     const cut = rounded(value, 2);
     const mark = /[1-9]/.test(cut) && !cut.startsWith("-") ? "+" : "";
     return mark + formats.dollars(cut);
+  },
+
+  gained_points: (value) => (isNone(value) ? NOTHING : `${plus(rounded(value, 2))} pts`),
+  gained_ticks: (value) => (isNone(value) ? NOTHING : `${plus(short(rounded(value, 1)))} ticks`),
+
+  /** A result, known in several units, in the one that its trader wants; else in dollars, else in R. */
+  result(known, { units } = {}) {
+    const unit = unitOf(known, units);
+    return RESULTS[unit](known[unit]);
   },
 
   /** An amount of dollars that is no result: $50,000.00, −$12.00. */
@@ -93,6 +103,13 @@ export const formats = {
   clock: (value, { zone } = {}) => onClock(value, zone, { second: "2-digit" }),
   minute: (value, { zone } = {}) => onClock(value, zone, {}),
 };
+
+const RESULTS = { r: formats.r, points: formats.gained_points, ticks: formats.gained_ticks, money: formats.money };
+
+/** In what a result is written: as wanted where that is known, else in dollars, else in R. */
+export function unitOf(known, wanted) {
+  return [wanted, "money"].find((one) => !isNone(known[one])) ?? "r";
+}
 
 function onClock(value, zone = "America/Chicago", seconds = {}) {
   if (isNone(value)) return NOTHING;

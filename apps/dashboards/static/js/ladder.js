@@ -2,7 +2,7 @@
 // The server draws them right at first; here they only move.
 
 import { marketNow } from "./clock.js";
-import { formats } from "./format.js";
+import { formats, unitOf } from "./format.js";
 import { listen } from "./socket.js";
 
 const PAINT_MS = 250;
@@ -53,13 +53,14 @@ export class LiveTrade extends HTMLElement {
     this.best = Math.max(this.best, r);
     this.worst = Math.min(this.worst, r);
     this.show("r", formats.r(r.toFixed(4)), r);
+    const said = this.result({ r, points });
     this.show("points", `${formats.signed(points.toFixed(this.decimals))} pts`, points);
     if (this.dataset.tick) this.show("ticks", `${formats.signed(String(Number((points / this.dataset.tick).toFixed(1))))} ticks`, points);
     this.show("away", formats.points(away.toFixed(this.decimals)));
     this.show("best", formats.r(this.best.toFixed(4)));
     this.show("gave-back", `${(this.best - r).toFixed(2)} R`);
     if (this.next) this.show("next-away", formats.points(((this.next - this.last) * this.sign).toFixed(2)));
-    if (this.dataset.title && document.querySelector(".desk").dataset.page === "main") document.title = `${this.dataset.title} ${formats.r(r.toFixed(4))} · Main · tradehub`;
+    if (this.dataset.title && document.querySelector(".desk").dataset.page === "main") document.title = `${this.dataset.title} ${said} · Main · tradehub`;
     if (!Number.isNaN(this.worst)) this.show("worst", formats.r(this.worst.toFixed(4)));
     if (this.unit) {
       this.draw(r);
@@ -81,6 +82,18 @@ export class LiveTrade extends HTMLElement {
       if (target.textContent !== text) target.textContent = text;
       if (outcome !== null && place.dataset.sign) place.dataset.sign = formats.sign(outcome.toFixed(4));
     }
+  }
+
+  /** Show the result in the trader's unit, and return what is shown. Not-a-number is what is not known. */
+  result({ dollars, ...known }) {
+    const units = document.body.dataset.units;
+    const numbers = { ...known, ticks: known.points / Number(this.dataset.tick || NaN) };
+    const texts = Object.fromEntries(Object.entries(numbers).map(([unit, one]) => [unit, Number.isNaN(one) ? "" : one.toFixed(4)]));
+    if (dollars) texts.money = dollars; // exact, not by floating point
+    const text = formats.result(texts, { units });
+    const unit = unitOf(texts, units);
+    this.show("result", text, numbers[unit]);
+    return text;
   }
 
   x(r) {

@@ -64,8 +64,9 @@ class LivePosition extends LiveTrade {
     if (this.dataset.stop) this.show("away", formats.points(away.toFixed(2)));
     if (this.dataset.next) this.show("next-away", formats.points(((this.next - this.last) * this.sign).toFixed(2)));
     if (this.closest(".position")) open.set(this, now);
+    const total = Number.isNaN(r) ? NaN : Number(this.realized + now) / Number(this.riskMoney);
+    this.result({ r: total, points, money: Number(now) / SCALE, dollars: decimal(now) });
     if (Number.isNaN(r)) return;
-    const total = Number(this.realized + now) / Number(this.riskMoney);
     this.best = Math.max(this.best, r);
     this.worst = Math.min(this.worst, r);
     this.show("total", formats.r(total.toFixed(4)), total);
