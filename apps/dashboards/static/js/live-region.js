@@ -6,6 +6,7 @@ import { listen } from "./socket.js";
 
 const TOGETHER_MS = 40; // facts of one turn come together: one question for all
 const SHOW_WAITING_MS = 300;
+const RELEASES = ["pointerup", "pointercancel", "contextmenu", "blur"];
 
 class LiveRegion extends HTMLElement {
   connectedCallback() {
@@ -15,6 +16,7 @@ class LiveRegion extends HTMLElement {
     this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said), first));
     const seconds = Number(this.getAttribute("seconds"));
     if (seconds) this.beat(seconds);
+    this.onpointerdown = (event) => event.button === 0 && this.hold();
   }
 
   disconnectedCallback() {
@@ -79,9 +81,23 @@ class LiveRegion extends HTMLElement {
     this.timer ??= setTimeout(() => this.ask(), Math.min(30000, 500 * 2 ** this.failures));
   }
 
+  /** Nothing is drawn under a press: a control that is exchanged between down and up would hear no click. */
+  hold() {
+    this.isHeld = true;
+    const release = () => {
+      for (const name of RELEASES) removeEventListener(name, release, true);
+      setTimeout(() => { // the click comes first
+        this.isHeld = false;
+        if (this.held !== undefined) this.draw(this.held);
+      });
+    };
+    for (const name of RELEASES) addEventListener(name, release, true);
+  }
+
   draw(html) {
     delete this.dataset.failed;
-    if (html === this.drawn) return;
+    this.held = this.isHeld ? html : undefined;
+    if (this.isHeld || html === this.drawn) return;
     this.drawn = html;
     const path = this.focused();
     const typed = [...this.querySelectorAll("input, select, textarea")].filter(isChanged).map((one) => [this.path(one), one.value]);
