@@ -49,13 +49,14 @@ class OrderTicket extends HTMLElement {
   }
 
   async judge() {
-    const given = new URLSearchParams(new FormData(this.form));
+    const form = this.form;
+    const given = new URLSearchParams(new FormData(form));
     given.delete("csrfmiddlewaretoken");
     if (this.side) given.set("side", this.side);
     this.asking?.abort();
     this.asking = new AbortController();
     const verdict = await textOf(`${this.getAttribute("verdict")}?${given}`, { signal: this.asking.signal });
-    if (verdict === null) return;
+    if (verdict === null || form !== this.form) return; // sent meanwhile: another ticket stands there
     this.querySelector('[data-part="verdict"]').innerHTML = verdict;
     this.paint();
   }
