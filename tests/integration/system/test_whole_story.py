@@ -43,7 +43,7 @@ class Browser:
     """A trader's browser: signed in, with the token that forms need."""
 
     def __init__(self, desk: Desk) -> None:
-        self.http = httpx.Client(base_url=desk.url, timeout=20)
+        self.http = httpx.Client(base_url=desk.url, timeout=50)
         self.http.get("/accounts/login/")
         form = {"username": "demo", "password": desk.password}
         assert self.post("/accounts/login/", data=form).status_code == 302
@@ -78,7 +78,7 @@ def made(answer: httpx.Response) -> Any:
     return answer.json()
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def until(found: Callable[[], Any], what: str, seconds: float = 200) -> Any:
     """Wait for something that another process brings about."""
     end, pause = monotonic() + seconds, threading.Event()
     while monotonic() < end:
@@ -153,7 +153,7 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
 
     stop = stop_below(browser)
     alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss": stop, "id": "a1"}
-    said = [httpx.post(desk.webhook, json=alert).json() for _ in range(3)]
+    said = [httpx.post(desk.webhook, json=alert, timeout=50).json() for _ in range(3)]
     assert [one["status"] for one in said] == ["accepted", "duplicate", "duplicate"]
 
     def recorded() -> list[dict[str, Any]]:
@@ -163,7 +163,7 @@ def test_an_alert_becomes_an_order_a_fill_a_record_a_message_and_a_figure(
     assert len(opened) == 1, "sent three times, bought once"
     assert (opened[0]["side"], opened[0]["size"]) == ("long", 1)
     closing = {"symbol": "NQ1!", "action": "close", "id": "a2"}
-    assert httpx.post(desk.webhook, json=closing).json()["status"] == "accepted"
+    assert httpx.post(desk.webhook, json=closing, timeout=50).json()["status"] == "accepted"
     closed = until(
         lambda: [one for one in recorded() if one["size"] == 0 and one["net"] is not None], "close"
     )
@@ -196,7 +196,9 @@ def test_a_desk_killed_beside_a_position_at_the_broker_closes_it_once(desk: Desk
     browser = Browser(desk)
     strategy = recording(browser, connected(browser))
     alert = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "id": "k1"}
-    assert httpx.post(desk.webhook, json=alert | {"stop_loss": stop_below(browser)}).is_success
+    assert httpx.post(
+        desk.webhook, json=alert | {"stop_loss": stop_below(browser)}, timeout=50
+    ).is_success
     desk.kill()
     again = Desk(desk.home, PORT=desk.port, BROKER_POLL_SECONDS="15")
     try:
@@ -210,7 +212,7 @@ def test_a_desk_killed_beside_a_position_at_the_broker_closes_it_once(desk: Desk
         again = Desk(desk.home, PORT=desk.port, BROKER_POLL_SECONDS="15")
         again.ready()
         closing = {"symbol": "NQ1!", "action": "close", "id": "k2"}
-        assert httpx.post(again.webhook, json=closing).is_success
+        assert httpx.post(again.webhook, json=closing, timeout=50).is_success
         until(lambda: [one["size"] for one in recorded()] == [0], "closed position")
         assert [(one["entered"], one["exited"]) for one in recorded()] == [(1, 1)]
     finally:
