@@ -18,7 +18,7 @@ def play(script: str, module: str) -> None:
         [node, str(Path(__file__).with_name(script)), (MODULES / module).as_uri()],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=50,
         check=False,
     )
     assert run.returncode == 0, run.stderr
