@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.desk import Desk
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 TRADOVATE = {"NAME": "name", "PASSWORD": "hunter2", "APP_ID": "desk", "CID": "1", "SEC": "hunter2"}
 
 

@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet
 from tests.services.desk import Desk
 from tests.services.discord import Discord, Fault
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 TRADER = "trader"  # name and password of the simulated broker's second user
 SNOWFLAKE = "4711"
 KEY = "broker-key-sec-2f60aa"
