@@ -217,7 +217,7 @@ def test_a_discord_that_never_answers_holds_nobody_up_for_long(desk: Desk, setti
     desk.discord.faults.append(Fault(slow_s=1.0, does=True))
 
     def line() -> Line:
-        return Line(httpx.Client(timeout=0.2))
+        return Line(httpx.Client(timeout=httpx.Timeout(50, read=0.2)))
 
     row = desk.tell()
     assert desk.send(line) == 0
