@@ -29,5 +29,5 @@ def test_the_page_asks_again_for_whatever_it_may_have_missed() -> None:
     play("socket_script.mjs", "socket.js")
 
 
-def test_a_question_that_is_given_up_in_the_middle_of_its_answer_breaks_nothing() -> None:
+def test_an_answer_that_is_given_up_or_overtaken_breaks_nothing() -> None:
     play("answer_script.mjs", "answer.js")
