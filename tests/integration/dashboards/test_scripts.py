@@ -31,3 +31,7 @@ def test_the_page_asks_again_for_whatever_it_may_have_missed() -> None:
 
 def test_an_answer_that_is_given_up_or_overtaken_breaks_nothing() -> None:
     play("answer_script.mjs", "answer.js")
+
+
+def test_a_page_that_is_being_left_is_not_loaded_again() -> None:
+    play("again_script.mjs", "again.js")

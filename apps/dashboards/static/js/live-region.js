@@ -2,6 +2,7 @@
 // Asks for its partial again when a fact is told on one of its topics. Old content stays until then. With `seconds` it
 // also asks every so often while the market's clock runs and the page is looked at: for sums that move with the price.
 
+import { loadAgain } from "./again.js";
 import { listen } from "./socket.js";
 
 const TOGETHER_MS = 40; // facts of one turn come together: one question for all
@@ -58,7 +59,7 @@ class LiveRegion extends HTMLElement {
         headers: { "X-Requested-With": "live-region" },
         signal: asking.signal,
       });
-      if (answer.redirected && answer.url.includes("/accounts/login")) location.reload();
+      if (answer.redirected && answer.url.includes("/accounts/login")) loadAgain();
       else if (answer.ok) this.draw(await answer.text());
       else throw new Error(`${answer.status}`);
       this.failures = 0;

@@ -1,6 +1,7 @@
 // <order-ticket verdict="/manager/verdict/">: what the order could lose, 250 ms after typing stops; presets; the words on
 // the buttons; sending without leaving the page. Without it the form posts and the page comes back.
 
+import { loadAgain } from "./again.js";
 import { textOf } from "./answer.js";
 
 const ASK_AFTER_MS = 250;
@@ -119,7 +120,7 @@ class OrderTicket extends HTMLElement {
       this.paint();
       (this.querySelector('[aria-invalid="true"], [role="alert"] ~ .sides button') ?? this.querySelector('[name="side"]'))?.focus({ preventScroll: true });
     } catch {
-      location.reload(); // the same form is the same wish: nothing is sent twice
+      loadAgain(); // the same form is the same wish: nothing is sent twice
     } finally {
       this.isSending = false;
     }
