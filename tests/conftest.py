@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.core.cache import cache
 from django.db import connections
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.cast import Actor, actor
 
@@ -46,6 +46,7 @@ def _forget_rates(request: pytest.FixtureRequest) -> None:
 
 # One verdict for one commit: the examples are the same in every run, and how busy the machine is says nothing.
 # `HYPOTHESIS_PROFILE=search` looks for new ones.
-settings.register_profile("verdict", derandomize=True, deadline=None)
-settings.register_profile("search", derandomize=False, deadline=None)
+ON_ANY_MACHINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("verdict", derandomize=True, **ON_ANY_MACHINE)
+settings.register_profile("search", derandomize=False, **ON_ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "verdict"))

@@ -21,6 +21,7 @@ _CLEAR = (
     "MARKET",
     "SPEED",
     "SEED",
+    "ENGINE_PATIENCE_SECONDS",
     "PORT",
     "HOST",
     "SYMBOL",

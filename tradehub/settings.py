@@ -318,6 +318,7 @@ MARKET = env.text("MARKET", "generated")  # generated, tradovate, or the path of
 SYMBOL = env.text("SYMBOL", "NQ").upper()
 SPEED = env.number("SPEED", 1.0, least=0.1, most=1000)
 SEED = env.whole("SEED", 1, least=0, most=2**31 - 1)
+ENGINE_PATIENCE_SECONDS = env.number("ENGINE_PATIENCE_SECONDS", 2.0, least=0.1, most=30)
 if (
     MARKET not in ("generated", "tradovate")
     and not MARKET.startswith("http://127.0.0.1:")  # a simulator in a process of its own

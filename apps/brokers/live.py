@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -37,7 +38,7 @@ from apps.bus import bus
 from apps.bus.domain.message import to_instant
 from apps.trades.services import Refused
 
-ANSWER_S = 2.0
+ANSWER_S: float = settings.ENGINE_PATIENCE_SECONDS
 
 
 def to_type(account: Account, per_order: int) -> str:

@@ -212,4 +212,9 @@ MAIN: Final[Mapping[str, tuple[Callable[[HttpRequest], dict[str, Any]], str]]] =
     "events": (_events, "desk/_events.html"),
     "limits": (prop.panel, "risk/_gauges.html"),
 }
-REGIONS: Final = {**MAIN, **manager.REGIONS, **manager.SHELL}
+REGIONS: Final = {
+    **MAIN,
+    **manager.REGIONS,
+    **manager.SHELL,
+    "clock": (lambda _: {"market": shell.market()}, "desk/_clock.html"),
+}

@@ -16,7 +16,7 @@ from apps.trades.domain.messages import CloseTrade, CommandRefused, EnterTrade
 from apps.trades.domain.trade import State
 from apps.trades.models import Trade
 
-PATIENCE_S: Final = 2.0  # wall time for the engine's answer
+PATIENCE_S: float = house.ENGINE_PATIENCE_SECONDS  # wall time for the engine's answer
 HOLDS_S: Final = 5  # market time in which a wish may still be carried out
 _FIELD: Final = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
 

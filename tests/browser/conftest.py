@@ -6,13 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.services.chromium import chromium
 from tests.services.desk import Desk
 
 SPEED = "60"  # a market minute each second: signals and trades come while the tests look
 PATIENCE_MS = 45_000
+PATIENT = {"ENGINE_PATIENCE_SECONDS": "20"}  # a busy machine's engine gets its time
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,13 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
-            item.add_marker(pytest.mark.timeout(180))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The one process with a quick market."""
-    running = Desk(tmp_path_factory.mktemp("desk"), SPEED=SPEED)
+    running = Desk(tmp_path_factory.mktemp("desk"), SPEED=SPEED, **PATIENT)
     try:
         yield running.ready()
     finally:
@@ -36,7 +45,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture(scope="session")
 def slow_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Another one in its morning: notices don't rain, and entries are allowed for long."""
-    running = Desk(tmp_path_factory.mktemp("desk"), SPEED="10")
+    running = Desk(tmp_path_factory.mktemp("desk"), SPEED="10", **PATIENT)
     try:
         yield running.ready()
     finally:
@@ -62,17 +71,28 @@ def cookies(desk: Desk, browser: Browser) -> list[Any]:
 def signed_in(desk: Desk, browser: Browser) -> list[Any]:
     """Sign in as the desk's trader and wait until the market's first hours are heard; return the cookies."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(f"{desk.url}/accounts/login/")
     page.get_by_label("User").fill("demo")
     page.get_by_label("Password").fill(desk.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{desk.url}/")
+    pressed(page.get_by_role("button", name="Sign in"))
+    expect(page).to_have_url(f"{desk.url}/")
     live = re.compile("live|ended")
-    expect(page.locator("feed-light")).to_have_attribute("data-state", live, timeout=PATIENCE_MS)
+    expect(page.locator("feed-light")).to_have_attribute("data-state", live)
     kept = context.cookies()
     context.close()
     return kept
+
+
+def pressed(control: Locator) -> None:
+    """Press what leads to another page, and wait until that one is whole.
+
+    Until its scripts run a link asks on a page of its own, and no key means anything; and who goes on to
+    a third page before the answer is there takes back what he has sent.
+    """
+    with control.page.expect_navigation():
+        control.click()
 
 
 Opened = Callable[..., Page]

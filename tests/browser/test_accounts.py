@@ -1,11 +1,12 @@
 """The account in a real browser: a passkey is added, opens the door alone, stands after the password, and is taken away."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, scanned
+from tests.browser.conftest import PATIENCE_MS, pressed, scanned
 from tests.browser.test_looks import faults
 from tests.services.desk import Desk
 
@@ -45,36 +46,36 @@ def sign_in(page: Page, desk: Desk) -> None:
     page.goto("/accounts/login/")
     page.get_by_label("User").fill("demo")
     page.get_by_label("Password").fill(desk.password)
-    page.get_by_role("button", name="Sign in").click()
+    pressed(page.get_by_role("button", name="Sign in"))
 
 
 def sign_out(page: Page) -> None:
     page.locator("#user-menu summary").click()
-    page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/accounts/login/")
+    pressed(page.get_by_role("button", name="Sign out"))
+    expect(page).to_have_url(re.compile("/accounts/login/$"))
 
 
 def test_a_passkey_from_its_making_to_its_end(page: Page, desk: Desk) -> None:
     sign_in(page, desk)
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_label("Password").fill(desk.password)
-    page.get_by_role("button", name="Go on").click()
+    pressed(page.get_by_role("button", name="Go on"))
     page.get_by_label("Name").fill("laptop")
-    page.get_by_role("button", name="Add it").click()
+    pressed(page.get_by_role("button", name="Add it"))
     expect(page.locator(".codes li")).to_have_count(10)
     sign_out(page)
-    page.get_by_role("button", name="Use a passkey").click()
+    pressed(page.get_by_role("button", name="Use a passkey"))
     expect(page.locator("#user-menu")).to_be_visible()
     sign_out(page)
     sign_in(page, desk)
     expect(page.get_by_role("heading", name="And your second factor")).to_be_visible()
-    page.get_by_role("button", name="Use a passkey").click()
+    pressed(page.get_by_role("button", name="Use a passkey"))
     expect(page.locator("#user-menu")).to_be_visible()
     page.goto("/settings/security/")
-    page.get_by_role("link", name="Remove laptop").click()
+    pressed(page.get_by_role("link", name="Remove laptop"))
     page.get_by_label("Password").fill(desk.password)
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Remove it").click()
+    pressed(page.get_by_role("button", name="Go on"))
+    pressed(page.get_by_role("button", name="Remove it"))
     expect(page.get_by_text("The passkey is removed.")).to_be_visible()
 
 
@@ -90,11 +91,10 @@ def test_the_door_shuts_nobody_out(page: Page, path: str) -> None:
 )
 def test_pages_that_guard_the_account_shut_nobody_out(page: Page, desk: Desk, path: str) -> None:
     sign_in(page, desk)
-    page.wait_for_url("**/")
     page.goto(path)
     if "reauthenticate" in page.url:
         page.get_by_label("Password").fill(desk.password)
-        page.get_by_role("button", name="Go on").click()
-        page.wait_for_url(f"**{path}")
+        pressed(page.get_by_role("button", name="Go on"))
+        expect(page).to_have_url(re.compile(f"{path}$"))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert faults(page) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, SPEED
+from tests.browser.conftest import PATIENCE_MS, SPEED, pressed
 from tests.services.desk import Desk
 
 NQ = "ts_ns,price,size\n" + "".join(
@@ -21,8 +21,8 @@ def signed_in(browser: Browser, desk: Desk) -> Page:
     page.goto("/accounts/login/")
     page.get_by_label("User").fill("demo")
     page.get_by_label("Password").fill(desk.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{desk.url}/")
+    pressed(page.get_by_role("button", name="Sign in"))
+    expect(page).to_have_url(f"{desk.url}/")
     return page
 
 
@@ -32,12 +32,12 @@ def test_a_dead_desk_is_told_and_the_page_goes_on_when_it_is_back(
     desk = Desk(tmp_path, SPEED=SPEED).ready()
     page = signed_in(browser, desk)
     live = page.locator('.feed-light[data-feed="live"]')
-    expect(live).to_be_visible(timeout=PATIENCE_MS)
+    expect(live).to_be_visible()
     desk.kill()
-    expect(page.locator(".feed-light")).to_contain_text("desk not reached", timeout=PATIENCE_MS)
+    expect(page.locator(".feed-light")).to_contain_text("desk not reached")
     assert page.locator(".ticker-last").inner_text() != "–", "figures stay"
     expect(page.locator("#feed-note")).to_contain_text("Numbers are as of")
-    expect(page.locator("#feed-note")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#feed-note")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -54,11 +54,9 @@ def test_a_dead_desk_is_told_and_the_page_goes_on_when_it_is_back(
     again = Desk(tmp_path, SPEED=SPEED, PORT=desk.port)
     try:
         again.ready()
-        expect(page.locator(".feed-light")).to_have_attribute(
-            "data-feed", "live", timeout=PATIENCE_MS
-        )
+        expect(page.locator(".feed-light")).to_have_attribute("data-feed", "live")
         stood = page.locator(".ticker-last").inner_text()
-        expect(page.locator(".ticker-last")).not_to_have_text(stood, timeout=PATIENCE_MS)
+        expect(page.locator(".ticker-last")).not_to_have_text(stood)
         expect(page.locator("#feed-note")).to_be_hidden()
     finally:
         page.close()
@@ -74,7 +72,7 @@ def test_the_end_of_a_recording_is_no_alarm(browser: Browser, tmp_path: Path) ->
     try:
         page = signed_in(browser, desk)
         light = page.locator(".feed-light")
-        expect(light).to_contain_text("end of recording", timeout=PATIENCE_MS)
+        expect(light).to_contain_text("end of recording")
         expect(light).to_have_attribute("data-feed", "quiet")
         expect(page.locator(".ticker-symbol")).to_have_text("NQH0")
         page.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opened
+from tests.browser.conftest import Opened, pressed
 
 FILE = """buyFillId,sellFillId,symbol,qty,buyPrice,sellPrice,boughtTimestamp,soldTimestamp,pnl
 1,2,ESM4,1,5000.00,5010.00,2024-05-14 09:30:00,2024-05-14 10:00:00,500.00
@@ -16,8 +16,8 @@ def bring(page: Page, file: Path) -> None:
     """Send a file as the form stands: everything but the file left as it is."""
     page.goto("/recorders/import/")
     page.get_by_label("CSV file").set_input_files(file)
-    page.get_by_role("button", name="Look at it").click()
-    page.wait_for_url(re.compile(r"/recorders/import/\d+/"))
+    pressed(page.get_by_role("button", name="Look at it"))
+    expect(page).to_have_url(re.compile(r"/recorders/import/\d+/"))
 
 
 def test_a_file_comes_in_once_and_goes_again(opened: Opened, tmp_path: Path) -> None:
@@ -26,23 +26,23 @@ def test_a_file_comes_in_once_and_goes_again(opened: Opened, tmp_path: Path) -> 
     if not page.get_by_label("Its name at the broker").is_visible():
         more.click()  # open where there is no account at all
     page.get_by_label("Its name at the broker").fill("FILES-1")
-    page.get_by_role("button", name="Make it").click()
-    expect(page.get_by_label("CSV file")).to_be_visible()
+    pressed(page.get_by_role("button", name="Make it"))
+    expect(page.locator(".notice").first).to_contain_text("FILES-1 is there")
     file = tmp_path / "performance.csv"
     file.write_text(FILE, encoding="utf-8")
 
     bring(page, file)
     choice = page.get_by_role("region", name="Accounts").get_by_role("combobox")
     choice.select_option(choice.locator("option", has_text="FILES-1").get_attribute("value"))
-    page.get_by_role("region", name="Accounts").get_by_role("button").click()
+    pressed(page.get_by_role("region", name="Accounts").get_by_role("button"))
     page.get_by_role("button", name="Import 2 new fills").click()
     expect(page.get_by_role("heading", name="Imported")).to_be_visible()
 
     bring(page, file)
     expect(page.get_by_role("button", name="Import 0 new fills")).to_be_visible()
     expect(page.get_by_text("The desk knows all of them already")).to_be_visible()
-    page.get_by_role("button", name="Throw the upload away").click()
+    pressed(page.get_by_role("button", name="Throw the upload away"))
 
-    page.get_by_role("link", name="performance.csv").first.click()
+    pressed(page.get_by_role("link", name="performance.csv").first)
     page.get_by_role("button", name="Undo this import").click()
     expect(page.get_by_role("heading", name="Undone")).to_be_visible()

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opened, scanned
+from tests.browser.conftest import PATIENCE_MS, Opened, pressed, scanned
 from tests.services.desk import Desk
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -83,18 +83,30 @@ def test_a_story_shuts_nobody_out(opened: Opened, screenshots: Path, size: str) 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_a_sender_wrote_stays_inside_its_panel(opened: Opened, desk: Desk, size: str) -> None:
-    refused = httpx.post(desk.webhook, content=b"x" * 400)
+    refused = httpx.post(desk.webhook, content=b"x" * 400, timeout=PATIENCE_MS / 1000)
     assert refused.status_code == 400, refused.text
     page = opened("/strategies/", **SIZES[size])
     page.get_by_text("Try a payload").click()
     page.get_by_label("The alert's message").fill(
         f'{{"signal_type": "Bullish", "id": "{"y" * 70}"}}'
     )
-    page.get_by_role("button", name="Try it").click()
+    pressed(page.get_by_role("button", name="Try it"))
     expect(page.get_by_text("Understood as")).to_be_visible()
     page.locator("details[id^=refused]:not([open]) summary").click()
     expect(page.locator(".refusals .code").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_answer_to_a_form_takes_a_new_session_in(opened: Opened) -> None:
+    """Its address cannot be asked for: the clock asks for its own words."""
+    page = opened("/strategies/")
+    page.get_by_text("Try a payload").click()
+    page.get_by_label("The alert's message").fill("Bullish")
+    pressed(page.get_by_role("button", name="Try it"))
+    page.evaluate(
+        "document.querySelector('market-clock').dataset.sessionEnds = '2000-01-01T00:00:00Z'"
+    )
+    expect(page.locator("market-clock:not([data-session-ends^='2000'])")).to_be_attached()
 
 
 def test_a_phone_shows_the_r_of_each_signal_without_scrolling(opened: Opened) -> None:

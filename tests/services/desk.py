@@ -47,7 +47,7 @@ class Desk:
             self._lines.put(line)
         self._lines.put("")
 
-    def line(self, seconds: float = 120) -> str:
+    def line(self, seconds: float = 300) -> str:
         """Return its next line of output, empty if it has ended."""
         try:
             return self._lines.get(timeout=seconds)
@@ -76,8 +76,8 @@ class Desk:
         """Return what it wrote to standard error."""
         return (self.home / "stderr").read_text()
 
-    def end(self, sign: signal.Signals = signal.SIGTERM, seconds: float = 5) -> int:
-        """Send a signal and return its status, which must come in time."""
+    def end(self, sign: signal.Signals = signal.SIGTERM, seconds: float = 50) -> int:
+        """Send a signal and return its status; how soon it comes is the machine's affair."""
         self.process.send_signal(sign)
         return self.process.wait(seconds)
 

@@ -46,12 +46,21 @@ def workplace(prefix: str) -> Path:
     return folder
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that is ours as long as this process lives, for servers that we start, again and again.
+
+    It stays bound but does not listen: servers may share it, as all of them ask to; neither another probe nor
+    somebody's outgoing connection can take it before they are there, or between two of them.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    _kept.append(kept)
+    port: int = kept.getsockname()[1]
+    return port
 
 
 def spawn(arguments: Sequence[str], folder: Path, **how: Any) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from tests.services.discord import Discord, Fault
 TRADER = "trader"  # name and password of the simulated broker's second user
 SNOWFLAKE = "4711"
 KEY = "broker-key-sec-2f60aa"
-PATIENCE_S = 120.0  # for what takes a second, on a machine that has ten other things to do
+PATIENCE_S = 200.0  # for what takes a second, on a machine that has ten other things to do
 
 
 class Browser:

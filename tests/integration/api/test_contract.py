@@ -27,7 +27,7 @@ def one_connection(
         sign.connect(close_old_connections)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("one_connection")
 def test_no_request_breaks_an_address(alice: Actor) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())

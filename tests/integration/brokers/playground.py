@@ -68,7 +68,7 @@ class HandClock(WallClock):
         self._at = until
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 50.0) -> None:
     """Give the sockets time until this is so; no time passes for the client."""
     async with asyncio.timeout(seconds):
         while not condition():
@@ -252,7 +252,7 @@ class Playground:
         """Stop everything that runs."""
         for line, task in self._lines:
             line.stop()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 50)
         for connection in self.connections:
             await connection.close("over")
         for feed, task in self._running:

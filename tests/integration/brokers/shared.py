@@ -28,7 +28,7 @@ def desk_market(start: int = START, **plan: Any) -> Iterator[ScriptedSimulator]:
     thread.start()
 
     def run(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(50)
 
     async def make() -> ScriptedSimulator:
         sim = ScriptedSimulator(GeneratedMarket(7, start, ("NQ",)), Plan(speed=0, **plan))
@@ -44,7 +44,7 @@ def desk_market(start: int = START, **plan: Any) -> Iterator[ScriptedSimulator]:
         register_market(None)
         run(sim.stop())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(50)
         loop.close()
 
 

@@ -45,7 +45,7 @@ async def simulator(market: Market | None = None, **plan: Any) -> AsyncIterator[
 
 async def soon(found: Callable[[], Any]) -> None:
     """Let everybody work until something is found."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         while not found():
             await asyncio.sleep(0.005)
 
@@ -61,7 +61,7 @@ class Talker:
 
     async def frame(self) -> str:
         """Return the next frame as it came."""
-        return str(await asyncio.wait_for(self.socket.recv(), 5))
+        return str(await asyncio.wait_for(self.socket.recv(), 50))
 
     async def hear(self) -> None:
         """Take the next frame in."""
@@ -146,7 +146,7 @@ async def call(
 ) -> httpx.Response:
     """Call over REST: POST with a body, GET without."""
     headers = more.pop("headers", {"Authorization": f"Bearer {token}"} if token else {})
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=50) as http:
         method = more.pop("method", "GET" if body is None else "POST")
         return await http.request(method, f"{sim.url}/{path}", json=body, headers=headers, **more)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 
 import pytest
 
@@ -31,9 +30,9 @@ async def test_1_1b_the_token_ends_in_the_future(ground: Playground) -> None:
 
 
 async def test_1_1c_the_token_comes_in_under_two_seconds(ground: Playground) -> None:
-    begun = time.monotonic()
+    """Of the client's own time, which passes only where it waits: how busy the machine is says nothing."""
     await ground.session().token()
-    assert time.monotonic() - begun < 2
+    assert ground.clock.elapsed() == 0
 
 
 async def test_1_1d_wrong_credentials_as_401_are_refused_and_not_tried_again(
@@ -92,9 +91,9 @@ async def test_1_2d_renewal_answers_in_under_one_second(ground: Playground) -> N
     session = ground.session()
     await session.token()
     await ground.clock.passes(80 * 60)
-    begun = time.monotonic()
+    begun = ground.clock.elapsed()
     await session.token()
-    assert time.monotonic() - begun < 1
+    assert ground.clock.elapsed() == begun
 
 
 async def test_1_2e_renewal_with_an_expired_token_gives_401_and_a_new_login(

@@ -115,7 +115,7 @@ async def test_an_exit_leaves_though_the_calls_of_the_minute_are_used_up(desk: D
     await desk.works()
     use_up(desk)
     row = await way_out(desk)
-    await asyncio.wait_for(desk.gateway().step(), 5)
+    await asyncio.wait_for(desk.gateway().step(), 50)
     assert (await stands(row))[0] == S.SENT
 
 
@@ -131,7 +131,7 @@ async def test_an_exit_leaves_with_a_new_token_though_the_calls_of_the_minute_ar
     use_up(desk)
     before = len(desk.ground.sim.asked(by))
     row = await way_out(desk)
-    await asyncio.wait_for(desk.gateway().step(), 5)
+    await asyncio.wait_for(desk.gateway().step(), 50)
     assert (await stands(row))[0] == S.SENT
     assert len(desk.ground.sim.asked(by)) == before + 1
 
@@ -146,7 +146,7 @@ async def test_an_exit_does_not_wait_for_a_renewal_that_somebody_else_has_begun(
     polling = asyncio.create_task(desk.broker.snapshot())
     await asyncio.sleep(0)
     row = await way_out(desk)
-    await asyncio.wait_for(desk.gateway().step(), 5)
+    await asyncio.wait_for(desk.gateway().step(), 50)
     assert (await stands(row))[0] == S.SENT
     polling.cancel()
 
@@ -238,7 +238,7 @@ async def test_exits_leave_while_an_entry_waits_for_its_turn(desk: Desk) -> None
     gateway = desk.gateway()
     task = await waiting(desk, gateway)
     row = await desk.wants(Errand.LIQUIDATE, **OUT)
-    await asyncio.wait_for(gateway.step(is_exit=True), 5)
+    await asyncio.wait_for(gateway.step(is_exit=True), 50)
     assert ((await stands(row))[0], (await stands(entry))[0]) == (S.SENT, S.SENDING)
     await desk.ground.reach(task.done)
 

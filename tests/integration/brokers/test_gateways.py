@@ -93,7 +93,7 @@ def test_no_exit_waits_for_an_entry_of_the_same_login(alice: Actor) -> None:
         async def exits(gateways: Gateways) -> None:
             await gateways.step()
             lane = gateways._lanes[row.pk, True]
-            await asyncio.wait_for(lane, 20)
+            await asyncio.wait_for(lane, 50)
 
         works(exits)
         for one in (entry, way_out):

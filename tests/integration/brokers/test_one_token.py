@@ -48,7 +48,7 @@ def logins(market: ScriptedSimulator) -> int:
     return len(market.asked("auth/accesstokenrequest"))
 
 
-def comes_to(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def comes_to(condition: Callable[[], object], seconds: float = 50.0) -> None:
     """Give the feed's thread its time."""
     until = time.monotonic() + seconds
     while not condition():

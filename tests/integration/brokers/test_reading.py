@@ -53,7 +53,7 @@ async def reading() -> AsyncIterator[Readers]:
         await readers.stop()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 50.0) -> None:
     """Give readers time until the database says so."""
 
     def closing() -> Any:

@@ -45,7 +45,7 @@ def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(50)
     return results
 
 
@@ -80,7 +80,7 @@ def test_a_kept_token_that_ran_out_is_replaced_before_anybody_is_told(
 
         following = asyncio.create_task(broker.follow(lambda rows: None, stands))
         try:
-            await asyncio.wait_for(up.wait(), 20)
+            await asyncio.wait_for(up.wait(), 50)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

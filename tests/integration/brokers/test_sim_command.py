@@ -17,7 +17,7 @@ READY = re.compile(r"tradovate simulator ready: http://127\.0\.0\.1:(\d+)/v1\n")
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *options], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, *options], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
     )
 
 
@@ -34,9 +34,9 @@ def test_it_says_when_it_listens_and_ends_with_status_0(number: signal.Signals) 
         assert match is not None
         url = f"http://127.0.0.1:{match[1]}/v1/auth/accesstokenrequest"
         asked = {"name": "demo", "password": "demo", "appId": "any", "cid": 1, "sec": "any"}
-        assert "accessToken" in httpx.post(url, json=asked, trust_env=False).json()
+        assert "accessToken" in httpx.post(url, json=asked, trust_env=False, timeout=50).json()
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(50) == 0
         assert process.stdout.read() == ""
 
 

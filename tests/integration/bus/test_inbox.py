@@ -57,12 +57,13 @@ def submit(whom="Ann", **more) -> bus.Receipt:
 
 def test_a_wish_is_stored_with_both_clocks_and_rings_the_bell(db, memory):
     transport.set_market_time(NINE, live=True)
+    began = timezone.now()
     receipt = submit(expires_market_at=NINE + 5)
     row = Inbox.objects.get()
     assert receipt == (row.pk, True)
     assert (row.kind, row.user_id, row.source, row.handled) == ("test.greet", 7, "test", False)
     assert (row.market_at, row.market_live, row.expires_market_at) == (NINE, True, NINE + 5)
-    assert abs(timezone.now() - row.received_at) < timedelta(seconds=10)
+    assert began <= row.received_at <= timezone.now()
     assert decode_command(row.kind, row.payload) == Greet(whom="Ann")
     assert memory.inbox_waiting.is_set()
 
@@ -96,7 +97,7 @@ def test_eight_at_the_same_moment_store_one(memory):
     together = threading.Barrier(8)
 
     def bring() -> None:
-        together.wait(10)
+        together.wait(50)
         try:
             receipts.append(submit(key="k", key_seconds=60))
         finally:
@@ -115,7 +116,7 @@ def test_eight_at_the_same_moment_store_one(memory):
 @pytest.mark.django_db(transaction=True)
 def test_ask_waits_for_the_fact_that_answers(memory):
     def engine() -> None:
-        memory.inbox_waiting.wait(10)
+        memory.inbox_waiting.wait(50)
         waiting = Inbox.objects.filter(handled=False).get()
         fact = Greeted(at=NINE, user=7, whom="Ann")
         with transaction.atomic():
@@ -126,7 +127,7 @@ def test_ask_waits_for_the_fact_that_answers(memory):
 
     thread = threading.Thread(target=engine)
     thread.start()
-    answer = bus.ask(Greet(whom="Ann"), user=7, source="test", timeout=10)
+    answer = bus.ask(Greet(whom="Ann"), user=7, source="test", timeout=50)
     thread.join(10)
     assert answer is not None
     assert (answer.name, answer.of) == ("greeting.said", "Ann")
@@ -219,7 +220,7 @@ def test_who_reads_facts_by_seq_never_misses_one_that_is_committed_later(memory)
     go = threading.Event()
 
     def speak(who: int) -> None:
-        go.wait(10)
+        go.wait(50)
         for n in range(20):
             bus.publish(Greeted(at=NINE, whom=f"{who}-{n}"))
         connection.close()

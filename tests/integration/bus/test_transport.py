@@ -30,7 +30,7 @@ def test_listeners_hear_readings_and_facts_in_order(way):
     way.publish("price.NQ", {"last": "20005.25"}, kind="reading")
     way.publish("user.7.trades", {"fact": "trade.stopped", "of": "42"}, kind="fact")
     way.publish("user.7.trades", {"fact": "trade.closed", "of": "42"}, kind="fact")
-    price, one, two = (heard.get(timeout=10) for _ in range(3))
+    price, one, two = (heard.get(timeout=50) for _ in range(3))
     stop()
     assert price == ("price.NQ", "reading", {"topic": "price.NQ", "last": "20005.25"})
     assert one.payload == {
@@ -60,7 +60,7 @@ def test_the_bell_wakes_who_waits(way):
     bell = way.inbox_waiting
     bell.clear()
     threading.Thread(target=way.ring).start()
-    assert bell.wait(10)
+    assert bell.wait(50)
 
 
 def test_many_threads_may_speak_at_once_and_facts_are_counted_without_gaps(way):
@@ -72,7 +72,7 @@ def test_many_threads_may_speak_at_once_and_facts_are_counted_without_gaps(way):
     ]
     for thread in threads:
         thread.start()
-    counts = sorted(heard.get(timeout=10).payload["n"] for _ in range(100))
+    counts = sorted(heard.get(timeout=50).payload["n"] for _ in range(100))
     assert counts == list(range(1, 101))
 
 

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-const { dataOf, textOf } = await import(process.argv[2]);
+const { dataOf, inTurn, textOf } = await import(process.argv[2]);
+let late; // the answer that is held back
 const server = createServer((request, response) => {
+  if (request.url === "/late") return void (late = response);
   if (request.url === "/whole") return response.end('{"days": 3}');
   if (request.url === "/away") return response.writeHead(302, { Location: "/whole" }).end();
   if (request.url === "/half") return response.write("half of");
@@ -35,6 +37,15 @@ globalThis.fetch = async (...given) => {
 };
 assert.equal(await textOf(`${at}/half`, { signal: asking.signal }), null);
 globalThis.fetch = real;
+
+const ask = inTurn();
+const first = ask(`${at}/late`);
+while (!late) await new Promise(setImmediate);
+assert.deepEqual(await ask(`${at}/whole`), { days: 3 });
+late.end('{"days": 2}');
+assert.equal(await first, null); // it is overtaken
+assert.equal(await ask(`${at}/refused`), null);
+assert.deepEqual(await ask(`${at}/whole`), { days: 3 });
 
 server.closeAllConnections();
 server.close();

@@ -36,7 +36,7 @@ def test_the_browser_writes_the_same() -> None:
         pytest.fail("no node: `make setup` brings one")
     run = subprocess.run(
         [node, "--input-type=module", "-e", IN_NODE],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=50, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == [example["text"] for example in EXAMPLES]

@@ -51,11 +51,11 @@ async def test_the_first_reading_goes_at_once_and_the_rest_are_conflated(way: An
     began = hub.loop.time()
     for last in range(50):
         transport.publish("price.NQ", {"last": last})
-    await settled()
-    assert [text for text in reader.got if '"last":0' in text] == reader.got
-    while len(reader.got) < 2 and hub.loop.time() < began + 5:
-        await asyncio.sleep(APART_S / 4)
-    assert '"last":49' in reader.got[1]
+    async with asyncio.timeout(50):
+        while len(reader.got) < 2:
+            await asyncio.sleep(0)
+    first, rest = reader.got
+    assert '"last":0' in first and '"last":49' in rest
     assert hub.loop.time() - began >= APART_S
     pump.cancel()
     hub.leave(reader.client)
@@ -94,7 +94,7 @@ async def test_a_browser_that_does_not_read_is_dropped(way: Any) -> None:
     reader.line.pauseProducing()
     for n in range(FACTS_KEPT + 1):
         transport.publish("user.7.trades", {"fact": "x", "of": str(n)}, kind="fact")
-    await asyncio.wait_for(pump, 5)
+    await asyncio.wait_for(pump, 50)
     assert reader.client.is_too_slow
     hub.leave(reader.client)
 

@@ -36,7 +36,7 @@ class Browser:
         )
 
     async def enter(self) -> bool:
-        is_in, _ = await self.line.connect(timeout=5)
+        is_in, _ = await self.line.connect(timeout=50)
         return bool(is_in)
 
     async def hear(self, *topics: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Browser:
         return await self.next()
 
     async def next(self) -> dict[str, Any]:
-        told: dict[str, Any] = await self.line.receive_json_from(timeout=5)
+        told: dict[str, Any] = await self.line.receive_json_from(timeout=50)
         return told
 
 
@@ -136,7 +136,7 @@ async def test_a_flood_or_a_giant_message_ends_the_connection(alice: Actor, way:
         assert await browser.enter()
         for text in said:
             await browser.line.send_to(text_data=text)
-        assert await browser.line.receive_output(timeout=5) == {
+        assert await browser.line.receive_output(timeout=50) == {
             "type": "websocket.close",
             "code": 4429,
         }
@@ -218,7 +218,7 @@ async def test_signing_out_ends_the_connection(
     monkeypatch.setattr("apps.dashboards.consumers.CHECK_S", 0.01)
     browser = await enter(alice)
     await sync_to_async(alice.client.logout)()
-    assert await browser.line.receive_output(timeout=5) == {
+    assert await browser.line.receive_output(timeout=50) == {
         "type": "websocket.close",
         "code": 4401,
     }

@@ -91,7 +91,7 @@ def test_a_wish_is_answered_by_the_engine_on_its_own_thread() -> None:
         stop = transport.listen(lambda said: told.set() if said.topic == "price.NQ" else None)
         engine.put(LIVE)
         engine.put(ticks("20005.25"))
-        assert told.wait(10)
+        assert told.wait(50)
         stop()
         entered = bus.ask(enter(), user=USER, source="test", timeout=5)
         assert entered is not None

@@ -206,7 +206,10 @@ def test_crude_oil_may_trade_below_zero(file: Callable[..., Path]) -> None:
     assert [tick.price for _, tick in read_tick_file(path, CL)] == [-3763]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(st.binary(max_size=200))
 def test_no_bytes_bring_it_down(file: Callable[..., Path], content: bytes) -> None:
     for start in (b"", HEADER.encode(), b"\x1f\x8b", b"PAR1"):

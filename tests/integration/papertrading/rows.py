@@ -128,7 +128,7 @@ class Desk:
         self.at += 1
         self.engine.put(ClockTicked(self.at))
         until = threading.Event()
-        for _ in range(2000):
+        for _ in range(20_000):
             if self.engine.queue.empty() and self.engine.at >= self.at:
                 break
             until.wait(0.005)

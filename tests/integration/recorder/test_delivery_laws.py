@@ -47,7 +47,7 @@ from tests.cast import Actor
 
 from .rows import BEGAN
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 POINT, ACCOUNT, CONTRACT, CENT = 20, 1001, 3_570_918, Decimal("0.01")
 PARTS = ("order", "orderVersion", "command", "fill", "fillFee")
 

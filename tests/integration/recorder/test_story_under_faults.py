@@ -214,7 +214,7 @@ def old_address(new: str) -> Iterator[str]:
         return runner
 
     def run(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(50)
 
     runner = run(begin())
     try:
@@ -223,7 +223,7 @@ def old_address(new: str) -> Iterator[str]:
     finally:
         run(runner.cleanup())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(50)
         loop.close()
 
 

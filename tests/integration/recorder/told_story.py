@@ -107,7 +107,7 @@ class Story:
             poll(self.row.pk)
             hear()
 
-    def until(self, found: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    def until(self, found: Callable[[], Any], what: str, seconds: float = 50) -> Any:
         """Settle what the stream brings until it comes to this."""
         end, pause = time.monotonic() + seconds, threading.Event()
         while time.monotonic() < end:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.desk import Desk
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 TRADOVATE = {"NAME": "name", "PASSWORD": "hunter2", "APP_ID": "desk", "CID": "1", "SEC": "hunter2"}
 
 
@@ -19,7 +19,7 @@ def refused(home: Path, *, command: str = "check", **environment: str) -> str:
     """Return the one line with which a start is refused."""
     desk = Desk(home, command=command, **environment)
     try:
-        assert desk.process.wait(40) == 2, desk.errors()
+        assert desk.process.wait(100) == 2, desk.errors()
     finally:
         desk.kill()
     said = desk.errors().strip()
@@ -120,14 +120,14 @@ def test_a_second_desk_on_the_same_data_is_refused_and_the_first_goes_on(desk: D
     before = desk.errors()
     second = Desk(desk.home)
     try:
-        assert second.process.wait(40) == 2
+        assert second.process.wait(100) == 2
     finally:
         second.kill()
     lines = desk.errors().removeprefix(before).splitlines()
     (said,) = [line for line in lines if not line.startswith("{")]  # the first one's log
     assert "runs on this data already" in said
     assert "stop it first" in said
-    assert httpx.get(f"{desk.url}/api/health/system/").status_code == 200
+    assert httpx.get(f"{desk.url}/api/health/system/", timeout=50).status_code == 200
     assert desk.end(signal.SIGTERM) == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.live_desk import sign_in
 from tests.services.desk import Desk
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 MB = 2**20
 HEAD = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,\n"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.desk import Desk
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def sign_in(desk: Desk, password: str) -> int:
     """Return the status of the login form's answer."""
-    with httpx.Client(base_url=desk.url) as browser:
+    with httpx.Client(base_url=desk.url, timeout=50) as browser:
         browser.get("/accounts/login/")
         form = {
             "username": "demo",
@@ -72,7 +72,7 @@ def test_a_taken_port_stops_the_start_with_one_line(tmp_path: Path) -> None:
         other.listen()
         desk = Desk(tmp_path, PORT=str(other.getsockname()[1]))
         try:
-            assert desk.process.wait(30) == 2
+            assert desk.process.wait(100) == 2
         finally:
             desk.kill()
     said = desk.errors().strip()
@@ -107,7 +107,7 @@ def test_a_wrong_variable_stops_the_start_and_says_which(
 ) -> None:
     desk = Desk(tmp_path, command="check", **{name: value})
     try:
-        assert desk.process.wait(30) == 2
+        assert desk.process.wait(100) == 2
     finally:
         desk.kill()
     said = desk.errors().strip()

@@ -46,7 +46,7 @@ from tests.services.secrets import Watch
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.both_databases,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 LOGIN: Final = "demo"
 BROKER_PASSWORD: Final = "broker-password-9b41c7"

@@ -25,7 +25,7 @@ from tests.services.trader import (
     until,
 )
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def engine(way: None) -> Iterator[LiveEngine]:
     live.start()
     live.put(FeedChanged(FeedState.LIVE, "NQZ5", at(NOW), at(NOW)))
     live.put(TicksArrived("NQZ5", (Tick(at(NOW), NQ.to_ticks("20005.25"), 1, 1),), live=True))
-    assert told.wait(10)
+    assert told.wait(50)
     stop()
     yield live
     live.stop()

@@ -4,7 +4,7 @@
 import {
   CandlestickSeries, createChart, HistogramSeries, LineSeries,
 } from "../vendor/lightweight-charts.standalone.production.mjs";
-import { dataOf } from "./answer.js";
+import { inTurn } from "./answer.js";
 import { formats } from "./format.js";
 import { Marks } from "./marks.js";
 import { listen } from "./socket.js";
@@ -19,6 +19,8 @@ const TOKENS = [
 ];
 
 class CandleChart extends HTMLElement {
+  askInTurn = inTurn();
+
   connectedCallback() {
     this.box = this.querySelector('[data-part="box"]');
     this.seconds = 60;
@@ -85,8 +87,8 @@ class CandleChart extends HTMLElement {
   async load() {
     const address = new URL(this.getAttribute("src"), location.href);
     address.searchParams.set("seconds", this.seconds);
-    const data = await dataOf(address);
-    if (!data) return;
+    const data = await this.askInTurn(address);
+    if (data?.seconds !== this.seconds) return; // other candles were chosen meanwhile
     const isFirst = !this.data || this.data.seconds !== this.seconds;
     const running = isFirst ? null : this.data.candles.at(-1);
     this.data = data;

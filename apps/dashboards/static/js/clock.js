@@ -66,12 +66,12 @@ class MarketClock extends HTMLElement {
     document.dispatchEvent(new CustomEvent("market-second"));
   }
 
-  /** A session is over: the page's own words about it are asked again. */
+  /** A session is over: the words about it are asked again, and nothing else of the page: it may be the answer to a form. */
   async askAgain() {
     if (this.asking) return;
     this.asking = true;
-    const page = await textOf(location.href);
-    const fresh = new DOMParser().parseFromString(page ?? "", "text/html").querySelector("market-clock");
+    const words = await textOf(this.getAttribute("src"));
+    const fresh = new DOMParser().parseFromString(words ?? "", "text/html").querySelector("market-clock");
     if (fresh) {
       this.dataset.sessionEnds = fresh.dataset.sessionEnds;
       this.show("session", fresh.querySelector('[data-show="session"]').textContent);

@@ -2,7 +2,7 @@
 // Other pages draw other lines by day with it: they say what lies on it in `points`, and how in `lines`.
 
 import uPlot from "../vendor/uPlot.esm.js";
-import { dataOf } from "./answer.js";
+import { inTurn } from "./answer.js";
 import { formats } from "./format.js";
 import { listen } from "./socket.js";
 import { colours, onTheme } from "./theme.js";
@@ -11,6 +11,8 @@ const HEIGHT = 224;
 const ASK_AFTER_MS = 400;
 
 export class LineChart extends HTMLElement {
+  askInTurn = inTurn();
+
   connectedCallback() {
     this.box = this.querySelector('[data-part="box"]');
     for (const topic of (this.getAttribute("facts") ?? "").split(" ").filter(Boolean)) {
@@ -45,7 +47,7 @@ export class LineChart extends HTMLElement {
   }
 
   async load() {
-    const data = await dataOf(this.getAttribute("src"));
+    const data = await this.askInTurn(this.getAttribute("src"));
     if (!data) return;
     this.data = data;
     this.draw();

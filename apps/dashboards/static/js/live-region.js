@@ -2,10 +2,12 @@
 // Asks for its partial again when a fact is told on one of its topics. Old content stays until then. With `seconds` it
 // also asks every so often while the market's clock runs and the page is looked at: for sums that move with the price.
 
+import { loadAgain } from "./again.js";
 import { listen } from "./socket.js";
 
 const TOGETHER_MS = 40; // facts of one turn come together: one question for all
 const SHOW_WAITING_MS = 300;
+const RELEASES = ["pointerup", "pointercancel", "contextmenu", "blur"];
 
 class LiveRegion extends HTMLElement {
   connectedCallback() {
@@ -15,6 +17,7 @@ class LiveRegion extends HTMLElement {
     this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said), first));
     const seconds = Number(this.getAttribute("seconds"));
     if (seconds) this.beat(seconds);
+    this.onpointerdown = (event) => event.button === 0 && this.hold();
   }
 
   disconnectedCallback() {
@@ -56,7 +59,7 @@ class LiveRegion extends HTMLElement {
         headers: { "X-Requested-With": "live-region" },
         signal: asking.signal,
       });
-      if (answer.redirected && answer.url.includes("/accounts/login")) location.reload();
+      if (answer.redirected && answer.url.includes("/accounts/login")) loadAgain();
       else if (answer.ok) this.draw(await answer.text());
       else throw new Error(`${answer.status}`);
       this.failures = 0;
@@ -79,9 +82,23 @@ class LiveRegion extends HTMLElement {
     this.timer ??= setTimeout(() => this.ask(), Math.min(30000, 500 * 2 ** this.failures));
   }
 
+  /** Nothing is drawn under a press: a control that is exchanged between down and up would hear no click. */
+  hold() {
+    this.isHeld = true;
+    const release = () => {
+      for (const name of RELEASES) removeEventListener(name, release, true);
+      setTimeout(() => { // the click comes first
+        this.isHeld = false;
+        if (this.held !== undefined) this.draw(this.held);
+      });
+    };
+    for (const name of RELEASES) addEventListener(name, release, true);
+  }
+
   draw(html) {
     delete this.dataset.failed;
-    if (html === this.drawn) return;
+    this.held = this.isHeld ? html : undefined;
+    if (this.isHeld || html === this.drawn) return;
     this.drawn = html;
     const path = this.focused();
     const typed = [...this.querySelectorAll("input, select, textarea")].filter(isChanged).map((one) => [this.path(one), one.value]);

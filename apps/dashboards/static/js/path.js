@@ -1,7 +1,7 @@
 // <path-chart src="/signals/…/path/" facts="user.7.trades"> : best of both tracks and worst in R, candle by candle.
 
 import uPlot from "../vendor/uPlot.esm.js";
-import { dataOf } from "./answer.js";
+import { inTurn } from "./answer.js";
 import { formats } from "./format.js";
 import { listen } from "./socket.js";
 import { colours, onTheme } from "./theme.js";
@@ -10,6 +10,8 @@ const HEIGHT = 170;
 const ASK_AFTER_MS = 400;
 
 class PathChart extends HTMLElement {
+  askInTurn = inTurn();
+
   connectedCallback() {
     this.box = this.querySelector('[data-part="box"]');
     for (const topic of (this.getAttribute("facts") ?? "").split(" ").filter(Boolean)) {
@@ -33,7 +35,7 @@ class PathChart extends HTMLElement {
   }
 
   async load() {
-    const data = await dataOf(this.getAttribute("src"));
+    const data = await this.askInTurn(this.getAttribute("src"));
     if (!data) return;
     this.data = data;
     this.draw();

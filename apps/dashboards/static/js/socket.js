@@ -1,6 +1,7 @@
 // The page's one socket: connects, resumes with jitter, and tells who listens what is new.
 // A listener hears {kind: "reading"|"fact"|"stale", ...}; "stale": something may be missing, ask again.
 
+import { loadAgain } from "./again.js";
 import { dataOf } from "./answer.js";
 
 const LONGEST_WAIT_MS = 15000;
@@ -77,7 +78,7 @@ function connect() {
     take(JSON.parse(event.data));
   });
   socket.addEventListener("close", (event) => {
-    if (event.code === SIGNED_OUT) location.reload();
+    if (event.code === SIGNED_OUT) loadAgain();
     if (line === socket) lost();
   });
   return socket;
@@ -95,7 +96,7 @@ function lost() {
 
 async function seeWhetherSignedOut() {
   const said = await dataOf("/api/auth/check-auth/");
-  if (said && !said.authenticated) location.reload();
+  if (said && !said.authenticated) loadAgain();
 }
 
 function heard() {

@@ -1,6 +1,7 @@
 // <order-ticket verdict="/manager/verdict/">: what the order could lose, 250 ms after typing stops; presets; the words on
 // the buttons; sending without leaving the page. Without it the form posts and the page comes back.
 
+import { loadAgain } from "./again.js";
 import { textOf } from "./answer.js";
 import { unreached } from "./away.js";
 
@@ -50,13 +51,14 @@ class OrderTicket extends HTMLElement {
   }
 
   async judge() {
-    const given = new URLSearchParams(new FormData(this.form));
+    const form = this.form;
+    const given = new URLSearchParams(new FormData(form));
     given.delete("csrfmiddlewaretoken");
     if (this.side) given.set("side", this.side);
     this.asking?.abort();
     this.asking = new AbortController();
     const verdict = await textOf(`${this.getAttribute("verdict")}?${given}`, { signal: this.asking.signal });
-    if (verdict === null) return;
+    if (verdict === null || form !== this.form) return; // sent meanwhile: another ticket stands there
     this.querySelector('[data-part="verdict"]').innerHTML = verdict;
     this.paint();
   }
@@ -120,7 +122,7 @@ class OrderTicket extends HTMLElement {
       (this.querySelector('[aria-invalid="true"], [role="alert"] ~ .sides button') ?? this.querySelector('[name="side"]'))?.focus({ preventScroll: true });
     } catch (problem) {
       if (problem instanceof TypeError) this.lost(event.submitter);
-      else location.reload(); // the same form is the same wish: nothing is sent twice
+      else loadAgain(); // the same form is the same wish: nothing is sent twice
     } finally {
       this.isSending = false;
     }
