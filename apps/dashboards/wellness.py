@@ -17,6 +17,8 @@ PARTS: Final = {
     "signal-validator": "Signals",
     "mfe-tracker": "Open trades",
     "event-bus": "Orders coming in",
+    "gateway": "Orders going out",
+    "brokers": "Broker readers",
     "celery": "Messages, reports",
     "database": "Records",
 }
