@@ -94,7 +94,7 @@ def switch_on(
     limits: dict[str, Any] = sizes
     with transaction.atomic():
         # locked: whoever gives it a firm meanwhile waits, and then finds its orders on
-        account = Account.objects.select_for_update().get(pk=account.pk)
+        account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         check_switch(user=user, account=account, typed=typed, automatic=automatic, **sizes)
         if account.stake.is_dear and not is_proved:
             meant = "real money leaves" if account.kind == Kind.LIVE else "a firm's account trades"

@@ -88,7 +88,7 @@ def change_account(*, account: Account, source: str = "api", **config: Any) -> A
     """
     _set(account, config)
     with transaction.atomic():
-        before = Account.objects.select_for_update().get(pk=account.pk)
+        before = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         account.save(update_fields=list(config))
         if account.stake.is_dear and not before.stake.is_dear and switches.is_on(account):
             switches.keep(account, source, "FIRM", is_on=False)
