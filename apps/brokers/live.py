@@ -134,9 +134,7 @@ def kill(*, user: Any, source: str = "page", key: str | None = None) -> dict[str
                 at=now, user=user.pk, account=account.pk, called=account.name, wish=wish, source=source
             )
         )  # fmt: skip
-    name = (
-        wish if len(wish) <= 40 else tag_of(wish)
-    )  # two long keys that begin alike are two presses
+    name = wish if len(wish) <= 40 else tag_of(wish)  # long ones that begin alike are two presses
     flat = Flatten(id=f"kill{name}", user=user.pk, is_kill=True)
     fact = bus.ask(
         flat, user=user.pk, source=source, key=f"kill:{user.pk}:{wish}", timeout=ANSWER_S

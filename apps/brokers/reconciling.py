@@ -34,9 +34,7 @@ from apps.brokers.seen_rows import order_seen
 from apps.bus import bus
 from apps.bus.domain.message import to_instant
 
-OWED: Final = timedelta(
-    minutes=2
-)  # longer than two polls are apart: a fill that has not been told by then
+OWED: Final = timedelta(minutes=2)  # a fill that is not told by then: two polls are less apart
 GRACE: Final = {
     Differs.UNPROTECTED: timedelta(seconds=5),
     Differs.POSITION: timedelta(seconds=10),

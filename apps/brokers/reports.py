@@ -64,10 +64,8 @@ def sweep(account: BrokerAccount) -> int:
     # an order says market time alone, which on a simulated market is any time
     mine = BrokerOrder.objects.filter(account=account)
     lines = AbroadLine.objects.filter(account=account.account).values("tag")
-    newest, live = (
-        mine.order_by("-id")[:LATELY],
-        mine.filter(tag__in=lines),
-    )  # a stop may be an old one
+    newest = mine.order_by("-id")[:LATELY]
+    live = mine.filter(tag__in=lines)  # a stop may be an old one
     orders = {one.pk: one for one in (*newest, *live)}
     return _tell(_Desks(account), orders.values(), fills)
 
