@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from apps.brokers import dispatches, fees
@@ -64,10 +64,11 @@ def sweep(account: BrokerAccount) -> int:
     # an order says market time alone, which on a simulated market is any time
     mine = BrokerOrder.objects.filter(account=account)
     lines = AbroadLine.objects.filter(account=account.account).values("tag")
-    newest = mine.order_by("-id")[:LATELY]
-    live = mine.filter(tag__in=lines)  # a stop may be an old one
-    orders = {one.pk: one for one in (*newest, *live)}
-    return _tell(_Desks(account), orders.values(), fills)
+    newest = mine.order_by("-id").values("pk")[:LATELY]
+    orders = mine.order_by("-id").filter(
+        Q(pk__in=newest) | Q(tag__in=lines)
+    )  # a stop at work may be an old one
+    return _tell(_Desks(account), orders, fills)
 
 
 def missed(desk: Account, contract: str, signed: int) -> list[BrokerFill]:

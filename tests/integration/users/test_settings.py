@@ -193,7 +193,9 @@ def test_an_address_is_added_and_removed() -> None:
     client = enter()
     client.post("/accounts/email/", {"action_add": "1", "email": "dora@example.com"})
     assert b"dora@example.com" in client.get("/accounts/email/").content
-    client.post("/accounts/email/", {"action_remove": "1", "email": "dora@example.com"})
+    client.post(
+        "/accounts/email/", {"action_remove": "1", "email": "dora@example.com", "sure": "1"}
+    )
     client.get("/settings/")  # says that it is gone
     assert b"dora@example.com" not in client.get("/settings/security/").content
     bad = client.post("/accounts/email/", {"action_add": "1", "email": "dora"})
