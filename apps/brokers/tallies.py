@@ -63,7 +63,10 @@ def usage_of(row: Connection) -> tuple[int, int]:
 
 
 def usage(key: str, at: int, *, add: int = 0) -> tuple[int, int]:
-    """Return the calls of the last minute and hour that every process told of, having added some."""
+    """Return the calls of the last minute and hour that every process told of, having added some.
+
+    Reckoned from those of this clock minute and a share of those of the one before, rounded up; hours likewise.
+    """
     found = []
     for unit, word in ((MINUTE, "m"), (HOUR, "h")):
         slot, into = divmod(at, unit)
@@ -72,5 +75,6 @@ def usage(key: str, at: int, *, add: int = 0) -> tuple[int, int]:
             cache.add(now, 0, timeout=2 * unit // SECOND)
             cache.incr(now, add)
         counts = cache.get_many([now, before])
-        found.append(counts.get(now, 0) + counts.get(before, 0) * (unit - into) // unit)
+        share = -(-counts.get(before, 0) * (unit - into) // unit)
+        found.append(counts.get(now, 0) + share)
     return found[0], found[1]

@@ -86,7 +86,7 @@ def test_a_part_of_an_entry_that_ended_while_another_part_lives_is_closed_alone(
 
 
 def test_a_late_fill_of_an_exit_closes_what_its_own_strategy_holds() -> None:
-    world = World(automatic=True)
+    world = World("demo", automatic=True)
     world.entered(1)  # by hand, and first
     world.tell(ListRoute(id="r", user=1, strategy=5, account=1, config={"mode": "automatic"}))
     alerted(world, 1, "long", 1, **LIMIT)

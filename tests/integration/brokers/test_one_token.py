@@ -290,7 +290,7 @@ def test_the_meter_of_a_login_counts_what_its_feed_calls(
     with feeding():
         pass
     asked = [path for path, _ in market.calls if path == "contract/find"]
-    assert usage_of(mine)[0] >= len(asked) + logins(market) > 1
+    assert usage_of(mine)[1] >= len(asked) + logins(market) > 1
 
 
 def test_a_login_that_is_removed_leaves_no_token_unless_another_has_it(
