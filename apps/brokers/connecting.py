@@ -174,6 +174,7 @@ def remove(*, connection: Connection) -> None:
         raise Refused("IN_USE", "something is open in one of its accounts: close it first")
     with transaction.atomic():
         login = connection.login
+        tokens.hold(connection.environment, login)
         Connection.objects.filter(pk=connection.pk).update(
             is_removed=True, is_on=False, password="", sec="", login="", cid=""
         )

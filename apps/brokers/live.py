@@ -93,8 +93,10 @@ def switch_on(
     """
     limits: dict[str, Any] = sizes
     with transaction.atomic():
-        # locked: whoever gives it a firm meanwhile waits, and then finds its orders on
-        account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        switches.locked(
+            account
+        )  # whoever gives it a firm meanwhile waits, and then finds its orders on
+        account = Account.objects.get(pk=account.pk)
         check_switch(user=user, account=account, typed=typed, automatic=automatic, **sizes)
         if account.stake.is_dear and not is_proved:
             meant = "real money leaves" if account.kind == Kind.LIVE else "a firm's account trades"

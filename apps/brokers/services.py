@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.brokers import switches
-from apps.brokers.domain.account import BadAccount, Kind, new_account
+from apps.brokers.domain.account import BadAccount, Kind, Stake, new_account
 from apps.brokers.domain.messages import (
     AnswerOrder,
     CancelAll,
@@ -88,10 +88,11 @@ def change_account(*, account: Account, source: str = "api", **config: Any) -> A
     """
     _set(account, config)
     with transaction.atomic():
-        before = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-        account.save(update_fields=list(config))
-        if account.stake.is_dear and not before.stake.is_dear and switches.is_on(account):
-            switches.keep(account, source, "FIRM", is_on=False)
+        if account.stake is Stake.FIRM:
+            is_on = switches.locked(account).is_on
+            if is_on and not Account.objects.get(pk=account.pk).stake.is_dear:
+                switches.keep(account, source, "FIRM", is_on=False)
+        account.save(update_fields=list(config))  # after what is told, as the engine does
         tell_engine(Account.objects.select_related("live_switch").get(pk=account.pk), source)
     return account
 

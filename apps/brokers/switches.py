@@ -11,6 +11,17 @@ from apps.bus import bus
 from apps.bus.domain.message import to_instant
 
 
+def locked(account: Account) -> LiveSwitch:
+    """Return the row, made where there is none, locked to the transaction's end: whoever asks and then changes it.
+
+    It stands for the account's own, which the engine writes after it has told: who locked that first and then tells
+    would wait for the engine, and the engine for him.
+    """
+    LiveSwitch.objects.get_or_create(account=account, defaults={"user_id": account.user_id})
+    row: LiveSwitch = LiveSwitch.objects.select_for_update(no_key=True).get(account=account)
+    return row
+
+
 def keep(account: Account, source: str, reason: str = "", **values: Any) -> LiveSwitch:
     """Keep what may leave an account and tell of it."""
     with transaction.atomic():

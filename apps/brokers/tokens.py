@@ -268,6 +268,11 @@ def forget_unused() -> None:
             over.filter(pk=number).delete()
 
 
+def hold(environment: str, login: str) -> None:
+    """Lock a login's token to the transaction's end: before its connections and before anything is told, as everywhere."""
+    _rows(environment, login).select_for_update(no_key=True).first()
+
+
 def forget(environment: str, login: str) -> None:
     """Forget the token of a login that was removed, unless another connection or the feed has the same."""
     if not _is_used(place_of(environment), login):

@@ -177,7 +177,8 @@ def join(*, of_files: BrokerAccount, account: BrokerAccount, by: str) -> None:
 def _locked(*numbers: int) -> tuple[BrokerAccount, BrokerAccount]:
     """Return the account for files and the login's, which nobody settles or writes meanwhile.
 
-    Books first, as settling does: it holds its own while it refers to the account.
+    Books first, as settling does: it holds its own while it refers to the account. Days, too, before anything is told:
+    whoever calls an owner marks the day first.
     """
     for number in sorted(numbers):
         if not BrokerAccount.objects.filter(pk=number).exists():
@@ -192,6 +193,11 @@ def _locked(*numbers: int) -> tuple[BrokerAccount, BrokerAccount]:
         "connection"
     )
     found = {one.pk: one for one in rows.filter(pk__in=numbers).order_by("pk")}
+    list(
+        AccountDayMark.objects.select_for_update(no_key=True)
+        .filter(account__in=numbers)
+        .order_by("pk")
+    )
     source, target = (found.get(number) for number in numbers)
     if source is None or target is None or source.user_id != target.user_id:
         raise CannotJoin("One of the two accounts is gone; look again.")

@@ -5,21 +5,23 @@ Facts get their order by a lock that is held to the end of a transaction; refere
 
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from django.db import connection, connections, transaction
 
-from apps.brokers import tokens
-from apps.brokers.models import Connection
+from apps.brokers import live, services, tokens
+from apps.brokers.models import Account, Connection
 from apps.bus import bus
 from apps.marketdata.domain.messages import FeedChangedState
 from apps.recorder import archiving
 from apps.signals.models import Strategy, WebhookRefusal
 from apps.signals.services import create_strategy
 from tests.cast import Actor
-from tests.integration.brokers.shared import a_connection
+from tests.integration.brokers.shared import a_connection, let_out
+from tests.integration.brokers.test_firms_accounts import SIZES, at_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = "SET lock_timeout = '20s'"
@@ -97,6 +99,40 @@ def test_a_login_is_freed_while_what_its_broker_says_is_taken_in(alice: Actor) -
             bus.publish(a_fact("taken in"))
         freeing.result(20)
     assert set(Connection.objects.values_list("state", flat=True)) == {"new"}
+
+
+def lets_out(account: Account) -> None:
+    live.switch_on(user=account.user, account=account, typed="", is_proved=False, **SIZES)
+
+
+def becomes_a_firm_s(account: Account) -> None:
+    let_out(account)
+    services.change_account(account=account, firm="Apex")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("change", [lets_out, becomes_a_firm_s])
+def test_an_account_s_orders_are_switched_while_the_engine_books_on_it(
+    alice: Actor, change: Callable[[Account], None]
+) -> None:
+    """The engine tells first and then writes the account's row; who switches its orders must hold no lock on that."""
+    account = at_broker(alice.user, firm="")
+
+    def changes() -> None:
+        try:
+            change(account)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with transaction.atomic():
+            bus.publish(a_fact("booked"))
+            changing = elsewhere.submit(changes)
+            until_somebody_waits()
+            Account.objects.filter(pk=account.pk).update(balance=51_000)
+        changing.result(20)
+    account.refresh_from_db()
+    assert (account.balance, account.live_switch.is_on) == (51_000, change is lets_out)
 
 
 def test_no_row_is_locked_against_those_who_only_refer_to_it() -> None:
