@@ -1,7 +1,7 @@
 // A link with data-ask opens its question in a dialog instead of a page of its own.
 // The safe choice has the focus; Esc keeps. Without this the link leads to the same question.
 
-import { unreached } from "./away.js";
+import { isAway, unreached } from "./away.js";
 
 const GET_OUT = "nothing was done. Whoever has to get out now does it in the broker's own program. This page goes on trying by itself.";
 const dialog = document.querySelector("#ask");
@@ -17,6 +17,7 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   try {
     const answer = await fetch(link.href, { headers: { "X-Requested-With": "dialog" } });
+    if (isAway(answer.status)) throw new TypeError(`${answer.status}`); // as without a proxy
     if (!answer.ok || answer.redirected) throw new Error(`${answer.status}`);
     dialog.innerHTML = await answer.text();
     const title = dialog.querySelector("#ask-title"); // the page behind may ask, too: its heading keeps the name

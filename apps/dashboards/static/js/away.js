@@ -1,5 +1,10 @@
 // The desk does not answer: said in a dialog of its own, over a page that stays as it is, with whatever was typed into it.
 
+const NOBODY = new Set([502, 503, 504]);
+
+/** Whether an answer's status is how a proxy says that there is nobody behind it. */
+export const isAway = (status) => NOBODY.has(status);
+
 /** Say it; `what` was pressed, `words` are what came of it. Returns the dialog. */
 export function unreached(what, words, title = "The desk does not answer") {
   const dialog = document.querySelector("#away") ?? document.body.appendChild(made());

@@ -17,7 +17,9 @@ class LiveRegion extends HTMLElement {
     this.stops = topics.map((topic) => listen(topic, (said) => this.hear(said), first));
     const seconds = Number(this.getAttribute("seconds"));
     if (seconds) this.beat(seconds);
-    this.onpointerdown = (event) => event.button === 0 && this.hold();
+    this.onpointerdown = (event) => {
+      if (event.button === 0) this.hold();
+    };
   }
 
   disconnectedCallback() {
@@ -85,7 +87,8 @@ class LiveRegion extends HTMLElement {
   /** Nothing is drawn under a press: a control that is exchanged between down and up would hear no click. */
   hold() {
     this.isHeld = true;
-    const release = () => {
+    const release = (event) => {
+      if (event.type === "blur" && event.target !== window) return; // the press itself takes the focus from elsewhere
       for (const name of RELEASES) removeEventListener(name, release, true);
       setTimeout(() => { // the click comes first
         this.isHeld = false;

@@ -1,11 +1,10 @@
 // A form that posts while the page's line is lost asks first whether the desk answers. Where it does not, nothing is sent: the
 // page stays with what was typed, and says so. With the line open a form goes its own way, at once; so it does without this.
 
-import { unreached } from "./away.js";
+import { isAway, unreached } from "./away.js";
 
 const DOOR = "/api/system/csrf-token/"; // small, and open to everybody
 const WAIT_MS = 8000;
-const AWAY = new Set([502, 503, 504]); // how a proxy says that there is nobody behind it
 const asked = new WeakSet(); // forms whose question is under way
 const answered = new WeakSet(); // forms that may go
 
@@ -21,12 +20,14 @@ async function send(form, submitter) {
   asked.add(form);
   const isThere = await answers();
   asked.delete(form);
+  const dialog = form.closest("dialog");
+  if (dialog && !dialog.open) return; // he has thought better of it meanwhile
   if (isThere && form.isConnected) {
     answered.add(form);
     form.requestSubmit(submitter?.isConnected ? submitter : null);
     return;
   }
-  for (const button of form.closest("dialog")?.querySelectorAll('[aria-disabled="true"]') ?? []) button.ariaDisabled = null;
+  for (const button of dialog?.querySelectorAll('[aria-disabled="true"]') ?? []) button.ariaDisabled = null;
   const what = submitter?.textContent.trim() || "This form";
   if (isThere) unreached(what, "nothing was sent. The desk is back, and this part of the page is new: look at it and press again.", "Press again");
   else unreached(what, "nothing was sent, and what you typed stands here as it was. Whoever has to get out now does it in the broker's own program. This page goes on trying by itself.");
@@ -35,7 +36,7 @@ async function send(form, submitter) {
 /** Whether the desk, or what stands in front of it, says anything that is no "nobody there". */
 async function answers() {
   try {
-    return !AWAY.has((await fetch(DOOR, { cache: "no-store", signal: AbortSignal.timeout(WAIT_MS) })).status);
+    return !isAway((await fetch(DOOR, { cache: "no-store", signal: AbortSignal.timeout(WAIT_MS) })).status);
   } catch {
     return false;
   }

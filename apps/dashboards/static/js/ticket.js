@@ -3,7 +3,7 @@
 
 import { loadAgain } from "./again.js";
 import { textOf } from "./answer.js";
-import { unreached } from "./away.js";
+import { isAway, unreached } from "./away.js";
 
 const ASK_AFTER_MS = 250;
 const PRICED = { limit: ["limit"], stop: ["stop"], stop_limit: ["stop", "limit"], trailing_stop: ["trail_points"], market: [] };
@@ -116,6 +116,7 @@ class OrderTicket extends HTMLElement {
     for (const button of this.querySelectorAll('[name="side"]')) button.ariaDisabled = "true";
     try {
       const answer = await fetch(this.form.action, { method: "POST", body: given, headers: { "X-Requested-With": "ticket" } });
+      if (isAway(answer.status)) throw new TypeError(`${answer.status}`); // as without a proxy
       if (answer.redirected || ![200, 409, 422].includes(answer.status)) throw new Error(`${answer.status}`);
       this.innerHTML = await answer.text();
       this.paint();
