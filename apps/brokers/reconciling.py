@@ -153,6 +153,8 @@ def _keep(desk: Any, row: Difference | None, found: Found, now: datetime) -> Dif
         row = Difference(
             user_id=desk.user_id, account=desk, kind=found.kind, subject=found.subject, seen_at=now
         )
+    if "owed" in found.detail and "owed" not in row.detail:
+        row.seen_at = now  # it was missing before: what it is owed is waited for from now on
     told = row.detail.get("told")
     row.words, row.detail = found.words[:300], found.detail
     is_news = row.told_at is None and now - row.seen_at >= GRACE[found.kind]

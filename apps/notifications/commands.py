@@ -90,7 +90,7 @@ def _status(user: Any, _: Options) -> dict[str, Any]:
         standing = standings.get(view.row.pk)
         risk = f", risk {standing.level}" if standing else ""
         lines.append(
-            f"**{plain(view.row.name)}** ({view.row.kind}): {equity}, today {money(view.net_today)}{risk}"
+            f"**{plain(view.row.name)}** ({view.row.stake}): {equity}, today {money(view.net_today)}{risk}"
         )
         lines += [f"  {_position(one)}" for one in view.positions]
     lines.append(link_back("/"))
@@ -162,7 +162,7 @@ def _flatten(user: Any, _: Options) -> dict[str, Any]:
     if not views:
         return _say("Nothing is open: there is nothing to flatten.")
     lines = [
-        f"**{plain(view.row.name)}** ({view.row.kind}): {len(view.positions)} to close, "
+        f"**{plain(view.row.name)}** ({view.row.stake}): {len(view.positions)} to close, "
         f"{len(view.orders)} orders to cancel"
         for view in views
     ]

@@ -132,7 +132,7 @@ def test_the_rules_of_a_firm_put_orders_off_that_were_let_out_as_play_money(alic
     let_out(account)
     rules = f"/prop/{account.pk}/rules/"
     assert "without a second factor" in alice.client.get(rules).content.decode()
-    answer = alice.client.post(rules, {"rule_set": str(a_version().pk)}, follow=True)
+    answer = alice.client.post(rules, {"rule_set": str(a_version().rule_set_id)}, follow=True)
     assert "Its orders are off: let them out again under Live orders" in answer.content.decode()
     assert not is_on(account) and switched() == [(False, "FIRM")]
     told = Inbox.objects.filter(kind="account.list").last()
